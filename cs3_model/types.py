@@ -1,0 +1,166 @@
+"""The values that travel between modules: frames, audio windows, onsets, candidates and results.
+
+Everything here is a frozen dataclass, checked once where it is made, so that inner code need not check again.
+Times are integer nanoseconds on the clock of the message headers. Images are RGB. Boxes are
+``(x_min, y_min, x_max, y_max)`` in pixels of the frame, with the maximum edges exclusive.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+UInt8Image = npt.NDArray[np.uint8]
+BoolMask = npt.NDArray[np.bool_]
+Float32Array = npt.NDArray[np.float32]
+BoxXYXY = tuple[float, float, float, float]
+
+MODEL_SAMPLE_RATE_HZ = 16_000
+"""The sample rate of every audio window that reaches a model (BEATs' input rate)."""
+
+MIN_WINDOW_SAMPLES = 2_640
+"""The shortest audio window: 16 filter-bank frames (25 ms every 10 ms), one BEATs patch."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Frame:
+    """One camera image.
+
+    Raises:
+        ValueError: if the image is not a non-empty uint8 array of shape [H, W, 3].
+    """
+
+    image: UInt8Image
+    """RGB, uint8, shape [H, W, 3]."""
+    stamp_ns: int = 0
+    """Time of exposure, nanoseconds."""
+    frame_id: str = ""
+    """Coordinate frame of the camera (REP-103 optical frame)."""
+
+    def __post_init__(self) -> None:
+        image = self.image
+        if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise ValueError(f"Frame.image must be a uint8 RGB array of shape [H, W, 3], got {_describe(image)}")
+        if image.size == 0:
+            raise ValueError(f"Frame.image must not be empty, got shape {list(image.shape)}")
+
+    @property
+    def size_hw(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.image.shape[0], self.image.shape[1]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class AudioWindow:
+    """The sound around one onset, as models take it.
+
+    Raises:
+        ValueError: if the samples are not a finite float32 vector of at least `MIN_WINDOW_SAMPLES`
+            with values in [-1, 1], or the rate is not `MODEL_SAMPLE_RATE_HZ`.
+    """
+
+    samples: Float32Array
+    """Mono samples in [-1, 1], float32, shape [T]."""
+    sample_rate_hz: int = MODEL_SAMPLE_RATE_HZ
+    """Always `MODEL_SAMPLE_RATE_HZ`; kept so that a wrong rate is refused rather than misheard."""
+    start_ns: int = 0
+    """Time of the first sample, nanoseconds."""
+
+    def __post_init__(self) -> None:
+        samples = self.samples
+        if not isinstance(samples, np.ndarray) or samples.dtype != np.float32 or samples.ndim != 1:
+            raise ValueError(f"AudioWindow.samples must be a float32 vector [T], got {_describe(samples)}")
+        if self.sample_rate_hz != MODEL_SAMPLE_RATE_HZ:
+            raise ValueError(
+                f"AudioWindow.sample_rate_hz must be {MODEL_SAMPLE_RATE_HZ}, got {self.sample_rate_hz}: resample first"
+            )
+        if samples.size < MIN_WINDOW_SAMPLES:
+            raise ValueError(
+                f"AudioWindow.samples must hold at least {MIN_WINDOW_SAMPLES} samples (one patch), got {samples.size}"
+            )
+        if not np.isfinite(samples).all():
+            raise ValueError("AudioWindow.samples must be finite, got NaN or infinity")
+        peak = float(np.abs(samples).max())
+        if peak > 1.0 + 1e-3:
+            raise ValueError(f"AudioWindow.samples must lie in [-1, 1], got a peak of {peak:.4g}: scale integers first")
+
+
+class Role(enum.Flag):
+    """Where a candidate mask comes from. Merged masks carry the roles of all their members."""
+
+    AUDIO_VISUAL = enum.auto()
+    LEFT_HAND = enum.auto()
+    RIGHT_HAND = enum.auto()
+
+
+class Verdict(enum.IntEnum):
+    """How many objects collided (paper, section 3.4)."""
+
+    NONE = 0
+    ONE_OBJECT = 1
+    TWO_OBJECTS = 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HeldObject:
+    """The object in one hand, as the hand-object detector sees it."""
+
+    box_xyxy: BoxXYXY
+    """Box of the object, pixels."""
+    score: float
+    """Confidence in [0, 1]."""
+    hand_box_xyxy: BoxXYXY | None = None
+    """Box of the hand that holds it, pixels, where the detector gives one."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HandObjects:
+    """What the wearer's two hands hold; None for an empty or unseen hand."""
+
+    left: HeldObject | None = None
+    right: HeldObject | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Candidate:
+    """One mask that may be a colliding object, accepted or not."""
+
+    role: Role
+    mask: BoolMask
+    """Shape [H, W] of the frame."""
+    box_xyxy: BoxXYXY
+    """Tight box of the mask, pixels."""
+    score: float
+    """Confidence in [0, 1] of the part that proposed it."""
+    reason: str
+    """Why it was accepted or rejected, a short sentence."""
+    contact_xy: tuple[float, float] | None = None
+    """Pixel of this mask nearest to the other accepted mask; None for a single object."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class CollisionResult:
+    """What collided in one frame: zero, one or two accepted masks, and everything that was rejected."""
+
+    verdict: Verdict
+    reason: str
+    """Machine-readable reason of the verdict, one of the values of `cs3_model.verification.Reason`."""
+    detail: str
+    """The same in one sentence, with the numbers that decided."""
+    masks: tuple[Candidate, ...] = ()
+    """Accepted candidates, as many as the verdict says."""
+    rejected: tuple[Candidate, ...] = ()
+    heatmap: Float32Array | None = None
+    """Audio-visual score per pixel in [0, 1], float32 [h, w], stretched over the frame; None if not computed."""
+    stage_s: dict[str, float] = field(default_factory=dict)
+    """Seconds spent in each stage, in order of execution."""
+
+
+def _describe(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} of shape {list(value.shape)}"
+    return type(value).__name__
