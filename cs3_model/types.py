@@ -105,6 +105,40 @@ class Verdict(enum.IntEnum):
     TWO_OBJECTS = 2
 
 
+class Reason(str, enum.Enum):
+    """Why an event ended as it did: the fixed words of `Collision.reason`."""
+
+    CLOSEST_PAIR = "closest_pair"
+    """Two objects: the closest two masks are nearer than beta."""
+    SINGLE_MASK = "single_mask"
+    """One object: only one mask was left after merging."""
+    SINGLE_RIGHT = "single_right"
+    """One object: no two masks are near, so the one in the right hand."""
+    SINGLE_LEFT = "single_left"
+    """One object: no two masks are near and the right hand is empty, so the one in the left hand."""
+    SELECTED = "selected"
+    """The masks that a fixed strategy names (Table 3), without verification."""
+    NO_CANDIDATE = "no_candidate"
+    """None: no part found any object."""
+    NO_FRAME = "no_frame"
+    """None: no image near enough to the onset."""
+    BAD_FRAME = "bad_frame"
+    """None: the image nearest to the onset could not be decoded."""
+    AUDIO_GAP = "audio_gap"
+    """None: too much of the audio around the onset is missing."""
+    OVERLOAD = "overload"
+    """None: newer events were more urgent."""
+    TIME_JUMP = "time_jump"
+    """None: the clock jumped while the event was waiting."""
+    STOPPED = "stopped"
+    """None: perception was switched off or shut down while the event was waiting."""
+    ERROR = "error"
+    """None: a part failed."""
+
+    def __str__(self) -> str:
+        return self.value
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HeldObject:
     """The object in one hand, as the hand-object detector sees it."""
@@ -147,17 +181,21 @@ class CollisionResult:
     """What collided in one frame: zero, one or two accepted masks, and everything that was rejected."""
 
     verdict: Verdict
-    reason: str
-    """Machine-readable reason of the verdict, one of the values of `cs3_model.verification.Reason`."""
+    reason: Reason
     detail: str
     """The same in one sentence, with the numbers that decided."""
     masks: tuple[Candidate, ...] = ()
     """Accepted candidates, as many as the verdict says."""
     rejected: tuple[Candidate, ...] = ()
     heatmap: Float32Array | None = None
-    """Audio-visual score per pixel in [0, 1], float32 [h, w], stretched over the frame; None if not computed."""
+    """Where the sound points, float32 [h, w] in [0, 1] and 1 at the peak, covering the frame; None if not computed."""
     stage_s: dict[str, float] = field(default_factory=dict)
     """Seconds spent in each stage, in order of execution."""
+
+
+def no_collision(reason: Reason, detail: str, rejected: tuple[Candidate, ...] = ()) -> CollisionResult:
+    """The empty result, with its reason."""
+    return CollisionResult(verdict=Verdict.NONE, reason=reason, detail=detail, rejected=rejected)
 
 
 def _describe(value: Any) -> str:

@@ -1,0 +1,85 @@
+"""The last camera frames, undecoded, bounded in bytes.
+
+Example, with room for two frames of 100 bytes::
+
+    ring = FrameRing(max_bytes=200)
+    ring.push(stamp_ns=0, frame_id="camera", num_bytes=100, decode=decode_a)
+    ring.push(stamp_ns=33, frame_id="camera", num_bytes=100, decode=decode_b)
+    ring.push(stamp_ns=66, frame_id="camera", num_bytes=100, decode=decode_c)   # forgets the frame at 0
+    ring.nearest(40).stamp_ns                                                   # 33
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cs3_model.types import Frame, UInt8Image
+
+_JUMP_BACK_NS = 1_000_000_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class StoredFrame:
+    """A frame as it arrived, decoded only on demand."""
+
+    stamp_ns: int
+    """Time of exposure, nanoseconds."""
+    frame_id: str
+    """Coordinate frame of the camera."""
+    num_bytes: int
+    """Size of the undecoded data."""
+    decode_image: Callable[[], UInt8Image]
+    """Returns the RGB image, uint8 [H, W, 3]; raises ValueError if the data are broken."""
+
+    def decode(self) -> Frame:
+        """Decodes the image.
+
+        Raises:
+            ValueError: if the data are broken.
+        """
+        return Frame(image=self.decode_image(), stamp_ns=self.stamp_ns, frame_id=self.frame_id)
+
+
+class FrameRing:
+    """Keeps the newest frames, sorted by stamp, up to `max_bytes` of undecoded data.
+
+    A stamp that lies more than a second before the newest frame is a jump of the clock: everything is forgotten.
+    Frames that arrive late by less are sorted in. Not thread-safe.
+    """
+
+    def __init__(self, *, max_bytes: int = 128 * 2**20) -> None:
+        if max_bytes <= 0:
+            raise ValueError(f"max_bytes must be positive, got {max_bytes}")
+        self.max_bytes = max_bytes
+        self.clear()
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def clear(self) -> None:
+        """Forgets all frames."""
+        self._frames: list[StoredFrame] = []
+        self.num_bytes = 0
+
+    @property
+    def newest_ns(self) -> int | None:
+        """Stamp of the newest frame, None when empty."""
+        return self._frames[-1].stamp_ns if self._frames else None
+
+    def push(self, *, stamp_ns: int, frame_id: str, num_bytes: int, decode: Callable[[], UInt8Image]) -> bool:
+        """Stores one frame; the newest is kept whatever its size. Returns True if the clock jumped back."""
+        jumped = self.newest_ns is not None and stamp_ns < self.newest_ns - _JUMP_BACK_NS
+        if jumped:
+            self.clear()
+        frame = StoredFrame(stamp_ns=stamp_ns, frame_id=frame_id, num_bytes=num_bytes, decode_image=decode)
+        bisect.insort(self._frames, frame, key=lambda stored: stored.stamp_ns)
+        self.num_bytes += num_bytes
+        while self.num_bytes > self.max_bytes and len(self._frames) > 1:
+            self.num_bytes -= self._frames.pop(0).num_bytes
+        return jumped
+
+    def nearest(self, time_ns: int) -> StoredFrame | None:
+        """The frame whose stamp is nearest to `time_ns`, the earlier one of two equally near; None when empty."""
+        return min(self._frames, key=lambda frame: abs(frame.stamp_ns - time_ns), default=None)

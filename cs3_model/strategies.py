@@ -1,0 +1,69 @@
+"""The ways to choose masks that Table 3 of the paper compares; `ours` is the method itself."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import replace
+
+from cs3_model.types import Candidate, CollisionResult, Reason, Role, Verdict, no_collision
+from cs3_model.verification import VerificationConfig, verify_collision
+
+_TOUCHING_PX = 1.5
+
+
+class Strategy(str, enum.Enum):
+    """How the colliding masks are chosen among the candidates."""
+
+    OURS = "ours"
+    """Merge and verify (section 3.4)."""
+    RIGHT = "right"
+    """The object in the right hand."""
+    LEFT = "left"
+    """The object in the left hand."""
+    RIGHT_LEFT = "right-left"
+    """The objects in both hands."""
+    RIGHT_AV = "right-av"
+    """The object in the right hand and the one that the sound points at."""
+    LEFT_AV = "left-av"
+    """The object in the left hand and the one that the sound points at."""
+    TOUCH = "touch"
+    """As `ours`, but two objects must touch: adjacent or overlapping pixels. The paper does not define this row;
+    this is our reading."""
+
+
+_FIXED_ROLES = {
+    Strategy.RIGHT: (Role.RIGHT_HAND,),
+    Strategy.LEFT: (Role.LEFT_HAND,),
+    Strategy.RIGHT_LEFT: (Role.RIGHT_HAND, Role.LEFT_HAND),
+    Strategy.RIGHT_AV: (Role.RIGHT_HAND, Role.AUDIO_VISUAL),
+    Strategy.LEFT_AV: (Role.LEFT_HAND, Role.AUDIO_VISUAL),
+}
+
+
+def choose_masks(
+    candidates: Sequence[Candidate], strategy: Strategy, verification: VerificationConfig
+) -> CollisionResult:
+    """Applies a strategy to at most one candidate per role."""
+    if strategy is Strategy.OURS:
+        return verify_collision(candidates, verification)
+    if strategy is Strategy.TOUCH:
+        touching = replace(verification, contact_distance_px=_TOUCHING_PX, reference_width_px=0)
+        return verify_collision(candidates, touching)
+    return _select(candidates, _FIXED_ROLES[strategy], strategy)
+
+
+def _select(candidates: Sequence[Candidate], roles: Sequence[Role], strategy: Strategy) -> CollisionResult:
+    detail = f"the strategy '{strategy.value}' takes it unseen"
+    by_role = {candidate.role: candidate for candidate in candidates if candidate.mask.any()}
+    masks = tuple(replace(by_role[role], reason=detail) for role in roles if role in by_role)
+    others = tuple(
+        replace(candidate, reason=f"the strategy '{strategy.value}' does not use it")
+        for candidate in candidates
+        if candidate.role not in roles
+    )
+    if not masks:
+        return no_collision(Reason.NO_CANDIDATE, f"nothing for the strategy '{strategy.value}' to take", others)
+    return CollisionResult(
+        verdict=Verdict(len(masks)), reason=Reason.SELECTED, detail=detail, masks=masks, rejected=others
+    )
