@@ -1,0 +1,29 @@
+# PYTHON=python3.12 make setup   chooses the interpreter (3.10 to 3.13)
+# make test ARGS="-k onset"      hands arguments to pytest
+PYTHON ?= python3
+export PYTHON
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test demo lock clean
+
+# Only this machine may see the ROS 2 graph of tests and demo.
+test demo: export ROS_AUTOMATIC_DISCOVERY_RANGE = LOCALHOST
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: ## build .venv/ and install/; fast when nothing changed
+	@scripts/setup
+
+test: setup ## run the tests
+	@scripts/run python -m pytest --durations=10 $(ARGS)
+
+demo: setup ## replay a real clip through the ROS 2 graph, results in out/
+	@scripts/run python -m cs3_ros.demo $(ARGS)
+
+lock: setup ## compile requirements/*.in to pinned, hashed *.txt; ARGS=--upgrade moves the pins
+	@scripts/lock $(ARGS)
+
+clean: ## remove everything that the other targets made
+	rm -rf .venv build install log out .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,34 @@
+from glob import glob
+
+from setuptools import find_packages, setup
+
+package_name = "cs3_ros"
+
+setup(
+    name=package_name,
+    version="0.1.0",
+    description="Segments the objects that make a sound by hitting each other, from one camera and one microphone.",
+    maintainer="CS3 developers",
+    maintainer_email="cs3@example.org",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    install_requires=["setuptools"],
+    packages=find_packages(include=["cs3_model*", "cs3_ros*", "training*"]),
+    package_data={"cs3_model": ["presets/*.yaml"]},
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{package_name}"]),
+        (f"share/{package_name}", ["package.xml"]),
+        (f"share/{package_name}/launch", sorted(glob("launch/*.launch.py"))),
+        (f"share/{package_name}/config", sorted(glob("config/*"))),
+    ],
+    zip_safe=False,
+    entry_points={
+        "console_scripts": [
+            "perception = cs3_ros.perception_node:main",
+            "microphone = cs3_ros.microphone_node:main",
+            "bag_player = cs3_ros.bag_player:main",
+            "video_to_bag = cs3_ros.video_to_bag:main",
+            "cs3 = cs3_model.cli:main",
+        ]
+    },
+)
