@@ -1,0 +1,1 @@
+"""The only place where messages become arrays and arrays become messages."""

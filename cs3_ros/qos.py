@@ -1,0 +1,37 @@
+"""Quality of service of every topic in this package (REP-2003), overridable by parameters.
+
+Subscriptions are best effort, so that they match any publisher. Publications are reliable, so that any subscription
+matches them. Users change both with ``qos_overrides.<topic>.<subscription|publisher>.<policy>``.
+"""
+
+from __future__ import annotations
+
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSPolicyKind, QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+
+
+def sensor_subscription(depth: int) -> QoSProfile:
+    """Returns the profile of a sensor's subscription: 1 for images, a second of blocks for audio."""
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=depth,
+        reliability=ReliabilityPolicy.BEST_EFFORT,
+        durability=DurabilityPolicy.VOLATILE,
+    )
+
+
+def publication(depth: int = 10) -> QoSProfile:
+    """Returns the profile of a publisher."""
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=depth,
+        reliability=ReliabilityPolicy.RELIABLE,
+        durability=DurabilityPolicy.VOLATILE,
+    )
+
+
+def overridable() -> QoSOverridingOptions:
+    """Returns the option that lets parameters override history, depth, reliability and durability."""
+    return QoSOverridingOptions(
+        [QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH, QoSPolicyKind.RELIABILITY, QoSPolicyKind.DURABILITY]
+    )
