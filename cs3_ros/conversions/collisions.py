@@ -11,9 +11,10 @@ from cs3_msgs.msg import AudioChunk, Collision, CollisionMask
 from std_msgs.msg import Header
 
 from cs3_model.types import MODEL_SAMPLE_RATE_HZ, AudioWindow, Candidate, CollisionResult, Role, Verdict
-from cs3_ros.conversions.audio import block_reader
+from cs3_ros.conversions.audio import AudioFormat
 from cs3_ros.conversions.images import mask_from_msg, mask_to_image, mask_to_png
-from cs3_ros.conversions.times import ns_to_stamp
+from cs3_ros.conversions.pcm import decode_pcm
+from cs3_ros.conversions.times import ns_to_stamp, stamp_to_ns
 
 MaskFormat = Literal["mono8", "png"]
 
@@ -107,17 +108,15 @@ def _candidate_from_msg(msg: CollisionMask) -> Candidate:
     )
 
 
-_read_chunk = block_reader("cs3_msgs/msg/AudioChunk")
-
-
 def audio_chunk_to_window(msg: AudioChunk) -> AudioWindow:
     """Returns the whole chunk as a model takes it: mixed to mono and resampled to `MODEL_SAMPLE_RATE_HZ`.
 
     Raises:
-        ValueError: if the chunk is malformed, unstamped or shorter than a model needs.
+        ValueError: if the chunk is malformed or shorter than a model needs. It need not be stamped.
     """
-    block = _read_chunk(msg, arrival_ns=0)
-    mono = block.samples.mean(axis=1, dtype=np.float32)
-    resampled = soxr.resample(mono, block.sample_rate_hz, MODEL_SAMPLE_RATE_HZ)
-    samples = np.clip(resampled, -1.0, 1.0)  # a resampler may overshoot a full-scale edge
-    return AudioWindow(samples=samples, start_ns=block.stamp_ns)
+    chunk_format = AudioFormat(sample_rate_hz=msg.sample_rate, channels=msg.channels, encoding=msg.encoding)
+    samples = decode_pcm(msg.data, encoding=chunk_format.encoding, channels=chunk_format.channels)
+    mono = samples.mean(axis=1, dtype=np.float32)
+    resampled = soxr.resample(mono, chunk_format.sample_rate_hz, MODEL_SAMPLE_RATE_HZ)
+    # A resampler may overshoot full scale.
+    return AudioWindow(samples=np.clip(resampled, -1.0, 1.0), start_ns=stamp_to_ns(msg.header.stamp))
