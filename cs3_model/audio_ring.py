@@ -32,7 +32,6 @@ _JITTERS_PER_GAP = 5.0
 _MIN_GAP_S = 0.005
 _MAX_GAP_S = 0.100
 _JUMP_BACK_S = 1.0
-_RESAMPLER_MARGIN_S = 0.02
 
 
 class Discontinuity(enum.Enum):
@@ -151,20 +150,19 @@ class AudioRing:
         if not self._runs:
             raise ValueError("no audio has arrived yet")
         rate = self.sample_rate_hz
-        margin = round(_RESAMPLER_MARGIN_S * rate)
-        num_native = round((end_ns - start_ns) / _NS * rate)
-        native = np.zeros(num_native + 2 * margin, np.float32)
+        native = np.zeros(round((end_ns - start_ns) / _NS * rate), np.float32)
         held = np.zeros(native.size, bool)
-        for run, stop_index in zip(self._runs, [run.first_index for run in list(self._runs)[1:]] + [self._num_written]):
-            first = run.first_index + round((start_ns - run.anchor_ns) / _NS * rate) - margin
+        run_ends = [run.first_index for run in self._runs][1:] + [self._num_written]
+        for run, run_end in zip(self._runs, run_ends):
+            first = run.first_index + round((start_ns - run.anchor_ns) / _NS * rate)
             low = max(first, run.first_index, self._oldest_index())
-            high = min(first + native.size, stop_index)
+            high = min(first + native.size, run_end)
             if low < high:
                 native[low - first : high - first] = self._read(low, high)
                 held[low - first : high - first] = True
-        inside = np.flatnonzero(held[margin : margin + num_native])
-        missing = (inside[-1] - inside[0] + 1 - inside.size) if inside.size else num_native
-        samples = _resample(native, rate, margin, round((end_ns - start_ns) / _NS * MODEL_SAMPLE_RATE_HZ))
+        inside = np.flatnonzero(held)
+        missing = (inside[-1] - inside[0] + 1 - inside.size) if inside.size else native.size
+        samples = _resample(native, rate, round((end_ns - start_ns) / _NS * MODEL_SAMPLE_RATE_HZ))
         return AudioWindow(samples=samples, start_ns=start_ns), missing / rate
 
     def _classify(self, num_samples: int, rate: int, stamp_ns: int) -> tuple[Discontinuity | None, float]:
@@ -231,11 +229,9 @@ def _to_mono(samples: npt.ArrayLike) -> tuple[Float32Array, int]:
     return mono, num_repaired
 
 
-def _resample(native: Float32Array, rate: int, margin: int, num_samples: int) -> Float32Array:
-    """Resamples with `margin` samples of context on both sides, which are cut away again."""
+def _resample(native: Float32Array, rate: int, num_samples: int) -> Float32Array:
+    """Resamples exactly the window, so that the result does not depend on what has arrived around it."""
     if rate == MODEL_SAMPLE_RATE_HZ:
-        return np.ascontiguousarray(native[margin : margin + num_samples])
-    resampled = soxr.resample(native, rate, MODEL_SAMPLE_RATE_HZ, quality="HQ")
-    start = round(margin * MODEL_SAMPLE_RATE_HZ / rate)
-    window = resampled[start : start + num_samples].astype(np.float32)
+        return native
+    window = soxr.resample(native, rate, MODEL_SAMPLE_RATE_HZ, quality="HQ")[:num_samples]
     return np.clip(np.pad(window, (0, num_samples - window.size)), -1.0, 1.0)

@@ -1,0 +1,131 @@
+"""Draws what the method saw, heard and decided over the frame."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from cs3_model.types import AudioWindow, Candidate, CollisionResult, Role, UInt8Image, Verdict
+
+_ROLE_COLOURS = {Role.RIGHT_HAND: (255, 176, 0), Role.LEFT_HAND: (100, 143, 255), Role.AUDIO_VISUAL: (220, 38, 127)}
+_ROLE_NAMES = {Role.RIGHT_HAND: "right hand", Role.LEFT_HAND: "left hand", Role.AUDIO_VISUAL: "heard"}
+_GREY = (190, 190, 190)
+_WHITE = (255, 255, 255)
+_RED = (255, 80, 80)
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_VERDICT_WORDS = {Verdict.NONE: "no masks", Verdict.ONE_OBJECT: "one object", Verdict.TWO_OBJECTS: "two objects"}
+
+
+def draw_overlay(
+    image: UInt8Image,
+    result: CollisionResult,
+    *,
+    window: AudioWindow | None = None,
+    onset_ns: int | None = None,
+    trained: bool = True,
+    caption: str = "",
+) -> UInt8Image:
+    """Draws a result.
+
+    Accepted masks are tinted in the colour of their role (orange: right hand, blue: left hand, magenta: heard), with
+    the contact points; rejected candidates are thin grey boxes. A bar above says the verdict, a strip below shows the
+    sound with the onset.
+
+    Args:
+        image: RGB, uint8 [H, W, 3].
+        result: What to draw.
+        window: The sound, drawn below.
+        onset_ns: Time of the onset, marked in the sound, nanoseconds.
+        trained: False adds a warning that the masks mean nothing.
+        caption: More text for the bar.
+
+    Returns:
+        RGB, uint8 [H + bars, W, 3].
+    """
+    canvas = image.copy()
+    scale = max(image.shape[1] / 1280, 0.4)
+    for candidate in result.rejected:
+        _draw_box(canvas, candidate, _GREY, scale)
+    for candidate in result.masks:
+        _draw_mask(canvas, candidate, scale)
+    for candidate in result.masks:
+        _draw_contact(canvas, candidate, scale)
+    verdict = f"{_VERDICT_WORDS[result.verdict]}: {result.detail}"
+    bars = [_text_bar(image.shape[1], scale, [caption] if caption else [], [verdict], trained), canvas]
+    if window is not None:
+        bars.append(_waveform_strip(image.shape[1], window, onset_ns, scale))
+    return np.concatenate(bars, axis=0)
+
+
+def role_name(role: Role) -> str:
+    """The roles of a candidate in words, for instance "right hand + heard"."""
+    return " + ".join(name for flag, name in _ROLE_NAMES.items() if flag in role)
+
+
+def _colour(role: Role) -> tuple[int, int, int]:
+    return next(colour for flag, colour in _ROLE_COLOURS.items() if flag in role)
+
+
+def _draw_mask(canvas: UInt8Image, candidate: Candidate, scale: float) -> None:
+    colour = _colour(candidate.role)
+    mask = candidate.mask
+    canvas[mask] = (0.5 * canvas[mask] + 0.5 * np.array(colour)).astype(np.uint8)
+    contours, _ = cv2.findContours(mask.view(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(canvas, contours, -1, colour, max(1, round(2 * scale)), cv2.LINE_AA)
+    _draw_label(canvas, candidate, colour, scale)
+
+
+def _draw_box(canvas: UInt8Image, candidate: Candidate, colour: tuple[int, int, int], scale: float) -> None:
+    x_min, y_min, x_max, y_max = (round(edge) for edge in candidate.box_xyxy)
+    cv2.rectangle(canvas, (x_min, y_min), (x_max - 1, y_max - 1), colour, 1, cv2.LINE_AA)
+    _draw_label(canvas, candidate, colour, scale)
+
+
+def _draw_label(canvas: UInt8Image, candidate: Candidate, colour: tuple[int, int, int], scale: float) -> None:
+    text = f"{role_name(candidate.role)} {candidate.score:.2f}"
+    size = 0.6 * scale
+    (width, height), _ = cv2.getTextSize(text, _FONT, size, 1)
+    x = int(np.clip(candidate.box_xyxy[0], 0, max(0, canvas.shape[1] - width)))
+    y = int(np.clip(candidate.box_xyxy[1] - 4, height + 2, canvas.shape[0] - 2))
+    _draw_text(canvas, text, (x, y), size, colour)
+
+
+def _draw_contact(canvas: UInt8Image, candidate: Candidate, scale: float) -> None:
+    if candidate.contact_xy is not None:
+        centre = (round(candidate.contact_xy[0]), round(candidate.contact_xy[1]))
+        cv2.circle(canvas, centre, max(3, round(7 * scale)), (0, 0, 0), -1, cv2.LINE_AA)
+        cv2.circle(canvas, centre, max(2, round(5 * scale)), _WHITE, -1, cv2.LINE_AA)
+
+
+def _text_bar(width: int, scale: float, before: list[str], after: list[str], trained: bool) -> UInt8Image:
+    lines = [(line, _WHITE) for line in before + after]
+    if not trained:
+        lines.append(("RANDOM WEIGHTS: the masks mean nothing", _RED))
+    size, step = 0.6 * scale, round(26 * scale)
+    bar = np.full((step * len(lines) + round(10 * scale), width, 3), 24, np.uint8)
+    for index, (line, colour) in enumerate(lines):
+        _draw_text(bar, line, (round(8 * scale), step * (index + 1)), size, colour)
+    return bar
+
+
+def _waveform_strip(width: int, window: AudioWindow, onset_ns: int | None, scale: float) -> UInt8Image:
+    height = round(80 * scale)
+    strip = np.full((height, width, 3), 24, np.uint8)
+    edges = np.linspace(0, window.samples.size, width + 1).astype(int)[:-1]
+    peak = max(float(np.abs(window.samples).max()), 1e-6)
+    tops = np.maximum.reduceat(window.samples, edges) / peak
+    bottoms = np.minimum.reduceat(window.samples, edges) / peak
+    middle, reach = height // 2, height // 2 - 3
+    for x in range(width):
+        top, bottom = middle - round(float(tops[x]) * reach), middle - round(float(bottoms[x]) * reach)
+        strip[top : bottom + 1, x] = (120, 200, 160)
+    if onset_ns is not None:
+        seconds = window.samples.size / window.sample_rate_hz
+        x = round((onset_ns - window.start_ns) / 1e9 / seconds * width)
+        cv2.line(strip, (x, 0), (x, height), _RED, max(1, round(2 * scale)))
+    return strip
+
+
+def _draw_text(canvas: UInt8Image, text: str, origin: tuple[int, int], size: float, colour: tuple[int, int, int]) -> None:
+    cv2.putText(canvas, text, origin, _FONT, size, (0, 0, 0), 3, cv2.LINE_AA)
+    cv2.putText(canvas, text, origin, _FONT, size, colour, 1, cv2.LINE_AA)

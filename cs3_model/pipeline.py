@@ -1,0 +1,198 @@
+"""The method, from one frame and the sound around it to the masks of what collided (paper, section 3).
+
+Two stages, so that vision can run while the audio after the onset is still on its way::
+
+    prepared = pipeline.prepare(frame)          # at the onset
+    result = pipeline.finish(prepared, window)  # when the audio window is complete
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cs3_model.geometry import mask_to_box_xyxy
+from cs3_model.localisation import (
+    LocalisationConfig,
+    box_around_peak,
+    crop_around,
+    paste_crop,
+    peak_mask,
+    peak_xy,
+    score_map,
+)
+from cs3_model.parts import AudioVisualSegmenter, BoxSegmenter, HandObjectDetector
+from cs3_model.strategies import Strategy, choose_masks
+from cs3_model.types import (
+    AudioWindow,
+    BoolMask,
+    BoxXYXY,
+    Candidate,
+    CollisionResult,
+    Float32Array,
+    Frame,
+    HandObjects,
+    Role,
+)
+from cs3_model.verification import VerificationConfig
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PipelineConfig:
+    """What the pipeline does with its parts; the defaults are the paper's method, the switches its ablations."""
+
+    use_hands: bool = True
+    """Detect the objects in the wearer's hands (Table 2, "w/o HOI" when off)."""
+    use_crop: bool = True
+    """Look again at a crop around the peak of the first map (Table 2, "w/o crop" when off)."""
+    use_boxes_for_sound: bool = True
+    """Turn the audio-visual map into a mask through a box (Table 2, "w/o SAM(AV)" when off: thresholded map)."""
+    strategy: Strategy = Strategy.OURS
+    """How the masks are chosen (Table 3)."""
+    localisation: LocalisationConfig = field(default_factory=LocalisationConfig)
+    """Peak, crop and box of the audio-visual map."""
+    verification: VerificationConfig = field(default_factory=VerificationConfig)
+    """Merging and contact."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class PreparedFrame:
+    """Everything that can be computed from a frame before its sound is known."""
+
+    frame: Frame
+    image_features: Any
+    """Of the audio-visual segmenter."""
+    hands: HandObjects
+    box_embedding: Any
+    """Of the box segmenter."""
+    stage_s: dict[str, float]
+    """Seconds spent in each stage."""
+
+
+class _Proposal(NamedTuple):
+    role: Role
+    box_xyxy: BoxXYXY
+    score: float
+
+
+class CollisionPipeline:
+    """Finds the one or two objects that collided.
+
+    Args:
+        audio_visual: Audio-conditioned segmenter.
+        hands: Hand-object detector.
+        boxes: Box-to-mask segmenter.
+        config: Switches and thresholds. May be replaced between calls.
+
+    Call it from one thread.
+    """
+
+    def __init__(
+        self,
+        *,
+        audio_visual: AudioVisualSegmenter,
+        hands: HandObjectDetector,
+        boxes: BoxSegmenter,
+        config: PipelineConfig | None = None,
+    ) -> None:
+        self.audio_visual = audio_visual
+        self.hands = hands
+        self.boxes = boxes
+        self.config = config or PipelineConfig()
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Identity of each part's network and weights."""
+        return self.audio_visual.name, self.hands.name, self.boxes.name
+
+    @property
+    def trained(self) -> bool:
+        """False if any part has random weights, so that the masks mean nothing."""
+        return self.audio_visual.trained and self.hands.trained and self.boxes.trained
+
+    def process(self, frame: Frame, window: AudioWindow) -> CollisionResult:
+        """Runs both stages."""
+        return self.finish(self.prepare(frame), window)
+
+    def prepare(self, frame: Frame) -> PreparedFrame:
+        """The vision stage: image features, objects in hands, box embedding."""
+        stage_s: dict[str, float] = {}
+        with _timed(stage_s, "image_features"):
+            image_features = self.audio_visual.embed_image(frame.image)
+        with _timed(stage_s, "hands"):
+            hands = self.hands.detect(frame.image) if self.config.use_hands else HandObjects()
+        with _timed(stage_s, "box_embedding"):
+            box_embedding = self.boxes.embed(frame.image)
+        return PreparedFrame(
+            frame=frame, image_features=image_features, hands=hands, box_embedding=box_embedding, stage_s=stage_s
+        )
+
+    def finish(self, prepared: PreparedFrame, window: AudioWindow) -> CollisionResult:
+        """The audio stage: hear, point, segment, verify."""
+        stage_s = dict(prepared.stage_s)
+        with _timed(stage_s, "audio"):
+            audio_embedding = self.audio_visual.embed_audio(window)
+        with _timed(stage_s, "audio_visual"):
+            logits = self._locate(prepared, audio_embedding)
+        with _timed(stage_s, "masks"):
+            scores = score_map(logits, self.config.localisation)
+            proposals = self._propose(prepared, scores, _sigmoid(float(logits.max())))
+            candidates = self._segment(prepared, proposals, scores)
+        with _timed(stage_s, "verification"):
+            result = choose_masks(candidates, self.config.strategy, self.config.verification)
+        return replace(result, heatmap=scores, stage_s=stage_s)
+
+    def _locate(self, prepared: PreparedFrame, audio_embedding: Any) -> Float32Array:
+        """Decodes M_AV, and again inside a crop around its peak (section 3.2, test time)."""
+        logits = self.audio_visual.decode(prepared.image_features, audio_embedding)
+        if not self.config.use_crop:
+            return logits
+        frame_hw, config = prepared.frame.size_hw, self.config.localisation
+        crop_xyxy = crop_around(peak_xy(score_map(logits, config), frame_hw), frame_hw, config)
+        x_min, y_min, x_max, y_max = crop_xyxy
+        crop = np.ascontiguousarray(prepared.frame.image[y_min:y_max, x_min:x_max])
+        crop_logits = self.audio_visual.decode(self.audio_visual.embed_image(crop), audio_embedding)
+        return paste_crop(logits, crop_logits, crop_xyxy, frame_hw)
+
+    def _propose(self, prepared: PreparedFrame, scores: Float32Array, heard_score: float) -> list[_Proposal]:
+        """The held objects, and what the sound points at."""
+        held = ((Role.RIGHT_HAND, prepared.hands.right), (Role.LEFT_HAND, prepared.hands.left))
+        proposals = [_Proposal(role, item.box_xyxy, item.score) for role, item in held if item is not None]
+        heard_box = box_around_peak(scores, prepared.frame.size_hw, self.config.localisation)
+        return [*proposals, _Proposal(Role.AUDIO_VISUAL, heard_box, heard_score)]
+
+    def _segment(
+        self, prepared: PreparedFrame, proposals: Sequence[_Proposal], scores: Float32Array
+    ) -> list[Candidate]:
+        """One mask per proposal, through one call for all boxes."""
+        boxed = [p for p in proposals if p.role is not Role.AUDIO_VISUAL or self.config.use_boxes_for_sound]
+        masks: dict[Role, BoolMask] = {}
+        if boxed:
+            boxes_xyxy = np.array([proposal.box_xyxy for proposal in boxed], np.float32)
+            box_masks, _ = self.boxes.segment(prepared.box_embedding, boxes_xyxy)
+            masks = {proposal.role: mask for proposal, mask in zip(boxed, box_masks)}
+        if not self.config.use_boxes_for_sound:
+            masks[Role.AUDIO_VISUAL] = peak_mask(scores, prepared.frame.size_hw, self.config.localisation)
+        return [_candidate(proposal, masks[proposal.role]) for proposal in proposals]
+
+
+def _candidate(proposal: _Proposal, mask: BoolMask) -> Candidate:
+    return Candidate(
+        role=proposal.role, mask=mask, box_xyxy=mask_to_box_xyxy(mask), score=proposal.score, reason="proposed"
+    )
+
+
+def _sigmoid(logit: float) -> float:
+    return float(1.0 / (1.0 + np.exp(-logit)))
+
+
+@contextmanager
+def _timed(stage_s: dict[str, float], stage: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    stage_s[stage] = time.perf_counter() - start

@@ -1,0 +1,289 @@
+"""From audio blocks and camera frames, as they arrive, to events that are ready to be segmented.
+
+    audio -> AudioRing -> OnsetDetector --+--> Prepare  (an onset may have begun: vision can start)
+    frames -> FrameRing ------------------+--> Finish   (onset confirmed, frame chosen, audio window complete)
+                                          +--> Fail     (onset confirmed, but something is missing)
+                                          +--> Withdraw (it was no collision after all)
+
+The live node, bag replay and evaluation all push into the same class; only who runs the steps differs. Every confirmed
+onset ends in exactly one `Finish` or `Fail`. Nothing here starts a thread or reads a clock, except that `expire`
+compares monotonic arrival times.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Union
+
+import numpy.typing as npt
+
+from cs3_model.audio_ring import AcceptedAudio, AudioRing, Discontinuity
+from cs3_model.frame_ring import FrameRing, StoredFrame
+from cs3_model.onset import CollisionGate, OnsetConfig, OnsetDetector, OnsetEvent, OnsetState
+from cs3_model.types import MIN_WINDOW_SAMPLES, MODEL_SAMPLE_RATE_HZ, AudioWindow, Reason, UInt8Image
+
+_NS = 1_000_000_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StreamConfig:
+    """How events are put together."""
+
+    audio_pre_s: float = 1.0
+    """Audio before the onset that the models hear, seconds."""
+    audio_post_s: float = 1.0
+    """Audio after the onset that the models hear, seconds. The masks cannot come earlier than this."""
+    max_frame_offset_s: float = 0.1
+    """The frame may lie this far from the onset, seconds."""
+    max_missing_s: float = 0.1
+    """Audio that may be missing inside the window (filled with zeros), seconds."""
+    patience_s: float = 1.0
+    """How long an event waits for a late frame or late audio beyond its window, seconds."""
+    max_frame_bytes: int = 128 * 2**20
+    """Memory for undecoded frames, bytes."""
+    onset: OnsetConfig = field(default_factory=OnsetConfig)
+    """Thresholds of the onset detector."""
+
+    def __post_init__(self) -> None:
+        for name in ("audio_pre_s", "audio_post_s", "max_frame_offset_s", "max_missing_s", "patience_s"):
+            if not 0.0 <= getattr(self, name) <= 60.0:
+                raise ValueError(f"{name} must be in [0, 60] seconds, got {getattr(self, name)}")
+        shortest_s = MIN_WINDOW_SAMPLES / MODEL_SAMPLE_RATE_HZ
+        if self.audio_pre_s + self.audio_post_s < shortest_s:
+            raise ValueError(
+                f"audio_pre_s + audio_post_s must be at least {shortest_s} s, "
+                f"got {self.audio_pre_s} + {self.audio_post_s}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """One onset."""
+
+    event_id: int
+    """Unique within the stream."""
+    onset_ns: int
+    """Time of the onset on the audio's clock, nanoseconds."""
+    strength_db: float
+    """Rise over the sound before it, dB."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Prepare:
+    """The vision stage can start, for an onset that is not yet confirmed."""
+
+    event: Event
+    frame: StoredFrame
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Finish:
+    """Everything about a confirmed onset is here."""
+
+    event: Event
+    frame: StoredFrame
+    window: AudioWindow
+    complete_s: float
+    """Monotonic time at which the last needed piece arrived, seconds."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fail:
+    """A confirmed onset that cannot be segmented."""
+
+    event: Event
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Withdraw:
+    """An onset that was not confirmed; forget what was prepared for it."""
+
+    event: Event
+
+
+Step = Union[Prepare, Finish, Fail, Withdraw]
+
+
+@dataclass(slots=True)
+class _Waiting:
+    event: Event
+    since_s: float
+    confirmed: bool = False
+    frame: StoredFrame | None = None
+
+
+class CollisionStream:
+    """Puts events together from audio and frames.
+
+    Args:
+        config: Windows, tolerances and thresholds. May be replaced between calls, except for `onset`.
+        gate: Optional second opinion on each onset.
+        monotonic: Clock of arrivals, seconds.
+
+    `counters` counts what happened to blocks, frames and onsets. Not thread-safe: one thread pushes.
+    """
+
+    def __init__(
+        self,
+        config: StreamConfig,
+        *,
+        gate: CollisionGate | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.config = config
+        self.counters: Counter[str] = Counter()
+        self._gate = gate
+        self._monotonic = monotonic
+        self._audio = AudioRing(span_s=config.audio_pre_s + config.audio_post_s + config.patience_s + 5.0)
+        self._frames = FrameRing(max_bytes=config.max_frame_bytes)
+        self._detector: OnsetDetector | None = None
+        self._first_event_id = 0
+        self._num_detected = 0
+        self._waiting: dict[int, _Waiting] = {}
+
+    def push_audio(self, samples: npt.ArrayLike, sample_rate_hz: int, stamp_ns: int) -> list[Step]:
+        """Takes one block of audio, float [T] or [T, C] in [-1, 1], stamped with the time of its first sample.
+
+        Raises:
+            ValueError: if the block's shape or rate make no sense.
+        """
+        accepted = self._audio.push(samples, sample_rate_hz, stamp_ns)
+        self.counters["audio_blocks"] += 1
+        self.counters["samples_repaired"] += accepted.num_repaired
+        steps = self._on_discontinuity(accepted)
+        if accepted.samples.size:
+            assert self._detector is not None
+            steps += self._on_onsets(self._detector.push(accepted.samples))
+        return steps + self._completed()
+
+    def push_frame(
+        self, *, stamp_ns: int, frame_id: str, num_bytes: int, decode: Callable[[], UInt8Image]
+    ) -> list[Step]:
+        """Takes one undecoded frame; see `FrameRing.push`."""
+        self.counters["frames"] += 1
+        if self._frames.push(stamp_ns=stamp_ns, frame_id=frame_id, num_bytes=num_bytes, decode=decode):
+            self.counters["frame_jumps"] += 1
+        return self._choose_frames() + self._completed()
+
+    def expire(self) -> list[Step]:
+        """Ends events that have waited too long, with what there is. Call it a few times per second."""
+        limit_s = self.config.audio_post_s + self.config.patience_s
+        now_s = self._monotonic()
+        late = [waiting for waiting in self._waiting.values() if now_s - waiting.since_s > limit_s]
+        return [self._end(waiting) for waiting in late]
+
+    def close(self) -> list[Step]:
+        """Ends all events with what there is, at the end of a recording."""
+        steps = self._on_onsets(self._detector.flush()) if self._detector else []
+        return steps + [self._end(waiting) for waiting in list(self._waiting.values())]
+
+    def clear(self, reason: Reason, detail: str) -> list[Step]:
+        """Forgets all audio and frames; confirmed events fail with the given reason."""
+        steps = self._on_onsets(self._detector.reset()) if self._detector else []
+        self._audio.clear()
+        self._frames.clear()
+        return steps + self._abandon(reason, detail)
+
+    def _on_discontinuity(self, accepted: AcceptedAudio) -> list[Step]:
+        kind = accepted.discontinuity
+        if kind is None:
+            return []
+        self.counters[f"audio_{kind.value}"] += 1
+        self.counters["audio_missing_ms"] += round(accepted.missing_s * 1000)
+        if kind is Discontinuity.DUPLICATE:
+            return []
+        steps = self._on_onsets(self._detector.reset()) if self._detector else []
+        if kind is Discontinuity.JUMP:
+            steps += self._abandon(Reason.TIME_JUMP, "the audio's stamps jumped")
+        if kind is Discontinuity.RATE_CHANGE:
+            steps += self._abandon(Reason.AUDIO_GAP, "the audio's sample rate changed")
+        if self._detector is None or kind is Discontinuity.RATE_CHANGE:
+            self._detector = OnsetDetector(
+                sample_rate_hz=self._audio.sample_rate_hz, config=self.config.onset, gate=self._gate
+            )
+            self._first_event_id = self._num_detected
+        return steps
+
+    def _on_onsets(self, onsets: list[OnsetEvent]) -> list[Step]:
+        steps: list[Step] = []
+        for onset in onsets:
+            event_id = self._first_event_id + onset.onset_id
+            self.counters[f"onsets_{onset.state.value}"] += 1
+            if onset.state is OnsetState.PROVISIONAL:
+                self._num_detected = event_id + 1
+                event = Event(
+                    event_id=event_id,
+                    onset_ns=self._audio.time_of_run_sample(onset.onset_sample),
+                    strength_db=onset.strength_db,
+                )
+                self._waiting[event_id] = _Waiting(event=event, since_s=self._monotonic())
+            elif event_id in self._waiting and onset.state is OnsetState.CONFIRMED:
+                self._waiting[event_id].confirmed = True
+            elif event_id in self._waiting:
+                steps.append(Withdraw(event=self._waiting.pop(event_id).event))
+        return steps + self._choose_frames()
+
+    def _choose_frames(self) -> list[Step]:
+        """Once a frame at or after the onset is here, no later one can be nearer."""
+        steps: list[Step] = []
+        newest_ns = self._frames.newest_ns
+        for waiting in self._waiting.values():
+            if waiting.frame is None and newest_ns is not None and newest_ns >= waiting.event.onset_ns:
+                waiting.frame = self._frames.nearest(waiting.event.onset_ns)
+                if waiting.frame is not None and self._is_near(waiting.frame, waiting.event):
+                    steps.append(Prepare(event=waiting.event, frame=waiting.frame))
+        return steps
+
+    def _completed(self) -> list[Step]:
+        end_ns = self._audio.end_ns
+        ready = [
+            waiting
+            for waiting in self._waiting.values()
+            if waiting.confirmed
+            and waiting.frame is not None
+            and end_ns is not None
+            and end_ns >= waiting.event.onset_ns + round(self.config.audio_post_s * _NS)
+        ]
+        return [self._end(waiting) for waiting in ready]
+
+    def _end(self, waiting: _Waiting) -> Step:
+        """The last step of an event, with the frame and the audio that are there now."""
+        event = waiting.event
+        del self._waiting[event.event_id]
+        if not waiting.confirmed:
+            return Withdraw(event=event)
+        frame = waiting.frame or self._frames.nearest(event.onset_ns)
+        if frame is None:
+            return Fail(event=event, reason=Reason.NO_FRAME, detail="no image has arrived: check the image topic")
+        if not self._is_near(frame, event):
+            offset_s = (frame.stamp_ns - event.onset_ns) / _NS
+            detail = (
+                f"the nearest image is {offset_s:+.3f} s from the onset, more than {self.config.max_frame_offset_s} s: "
+                "check that camera and microphone use one clock"
+            )
+            return Fail(event=event, reason=Reason.NO_FRAME, detail=detail)
+        window, missing_s = self._audio.window(
+            event.onset_ns - round(self.config.audio_pre_s * _NS),
+            event.onset_ns + round(self.config.audio_post_s * _NS),
+        )
+        if missing_s > self.config.max_missing_s:
+            detail = f"{missing_s:.3f} s of the audio around the onset are missing"
+            return Fail(event=event, reason=Reason.AUDIO_GAP, detail=detail)
+        return Finish(event=event, frame=frame, window=window, complete_s=self._monotonic())
+
+    def _abandon(self, reason: Reason, detail: str) -> list[Step]:
+        abandoned, self._waiting = list(self._waiting.values()), {}
+        return [
+            Fail(event=waiting.event, reason=reason, detail=detail)
+            if waiting.confirmed
+            else Withdraw(event=waiting.event)
+            for waiting in abandoned
+        ]
+
+    def _is_near(self, frame: StoredFrame, event: Event) -> bool:
+        return abs(frame.stamp_ns - event.onset_ns) <= self.config.max_frame_offset_s * _NS

@@ -1,0 +1,96 @@
+"""The pipeline around parts with known answers: stages, ablations and strategies."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cs3_model.pipeline import PipelineConfig
+from cs3_model.strategies import Strategy
+from cs3_model.types import Reason, Role, Verdict
+
+LEFT, RIGHT = (20.0, 60.0, 60.0, 120.0), (220.0, 60.0, 270.0, 130.0)
+
+
+def roles(result) -> list[Role]:
+    return [mask.role for mask in result.masks]
+
+
+def test_the_heard_object_meets_the_one_in_the_right_hand(make_pipeline, spot_frame, window) -> None:
+    result = make_pipeline(LEFT, RIGHT).process(spot_frame, window)
+    assert result.verdict is Verdict.TWO_OBJECTS and roles(result) == [Role.RIGHT_HAND, Role.AUDIO_VISUAL]
+    heard = result.masks[1]
+    assert heard.mask.shape == (200, 400) and heard.mask[100, 300]
+    np.testing.assert_allclose(heard.box_xyxy, (280, 80, 320, 120), atol=12)
+    assert [other.role for other in result.rejected] == [Role.LEFT_HAND]
+
+
+def test_both_stages_give_what_one_call_gives(make_pipeline, spot_frame, window) -> None:
+    pipeline = make_pipeline(LEFT, RIGHT)
+    whole = pipeline.process(spot_frame, window)
+    staged = pipeline.finish(pipeline.prepare(spot_frame), window)
+    assert roles(staged) == roles(whole)
+    for mine, theirs in zip(staged.masks, whole.masks):
+        np.testing.assert_array_equal(mine.mask, theirs.mask)
+    assert list(staged.stage_s) == [
+        "image_features", "hands", "box_embedding", "audio", "audio_visual", "masks", "verification",
+    ]  # fmt: skip
+
+
+def test_without_hands_the_sound_alone_decides(make_pipeline, spot_frame, window) -> None:
+    for pipeline in (make_pipeline(), make_pipeline(LEFT, RIGHT, PipelineConfig(use_hands=False))):
+        result = pipeline.process(spot_frame, window)
+        assert result.verdict is Verdict.ONE_OBJECT and roles(result) == [Role.AUDIO_VISUAL]
+
+
+def test_without_boxes_for_sound_the_map_is_the_mask(make_pipeline, spot_frame, window) -> None:
+    config = PipelineConfig(use_boxes_for_sound=False, use_hands=False, use_crop=False)
+    (heard,) = make_pipeline(config=config).process(spot_frame, window).masks
+    assert heard.mask[100, 300] and not heard.mask[20, 20]
+    assert heard.mask.sum() == pytest.approx(40 * 40, rel=0.5)
+
+
+def test_the_crop_looks_again_at_the_peak(make_pipeline, spot_frame, window) -> None:
+    """The crop's map has twice the resolution; the refined map differs inside the crop only."""
+    refined = make_pipeline().process(spot_frame, window).heatmap
+    plain = make_pipeline(config=PipelineConfig(use_crop=False)).process(spot_frame, window).heatmap
+    assert refined.shape == plain.shape == (50, 100)
+    np.testing.assert_allclose(refined[:, :50], plain[:, :50], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "expected"),
+    [
+        (Strategy.RIGHT, [Role.RIGHT_HAND]),
+        (Strategy.LEFT, [Role.LEFT_HAND]),
+        (Strategy.RIGHT_LEFT, [Role.RIGHT_HAND, Role.LEFT_HAND]),
+        (Strategy.RIGHT_AV, [Role.RIGHT_HAND, Role.AUDIO_VISUAL]),
+        (Strategy.LEFT_AV, [Role.LEFT_HAND, Role.AUDIO_VISUAL]),
+    ],
+)
+def test_fixed_strategies_take_what_they_name(strategy, expected, make_pipeline, spot_frame, window) -> None:
+    result = make_pipeline(LEFT, RIGHT, PipelineConfig(strategy=strategy)).process(spot_frame, window)
+    assert roles(result) == expected and result.reason is Reason.SELECTED
+    assert len(result.masks) + len(result.rejected) == 3
+
+
+def test_a_fixed_strategy_without_its_object_finds_nothing(make_pipeline, spot_frame, window) -> None:
+    result = make_pipeline(None, RIGHT, PipelineConfig(strategy=Strategy.LEFT)).process(spot_frame, window)
+    assert result.verdict is Verdict.NONE and result.reason is Reason.NO_CANDIDATE
+
+
+def test_touch_wants_adjacent_pixels(make_pipeline, spot_frame, window) -> None:
+    """Both held objects are 10 px apart: a collision for the paper's beta, not for touching."""
+    touching = PipelineConfig(strategy=Strategy.TOUCH, use_boxes_for_sound=False)
+    near, adjacent = (20.0, 60.0, 60.0, 120.0), (60.0, 60.0, 90.0, 120.0)
+    apart = (70.0, 60.0, 100.0, 120.0)
+    assert make_pipeline(near, apart, touching).process(spot_frame, window).verdict is Verdict.ONE_OBJECT
+    assert make_pipeline(near, apart).process(spot_frame, window).verdict is Verdict.TWO_OBJECTS
+    assert make_pipeline(near, adjacent, touching).process(spot_frame, window).verdict is Verdict.TWO_OBJECTS
+
+
+def test_the_pipeline_names_its_parts(make_pipeline) -> None:
+    pipeline = make_pipeline()
+    assert pipeline.models == ("brightest spot", "fixed hands", "filled boxes") and pipeline.trained
+    pipeline.boxes.trained = False
+    assert not pipeline.trained
