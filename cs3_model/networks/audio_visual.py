@@ -73,23 +73,26 @@ class ConditionedSegmenter:
         self.trained = trained
         self._clipseg = clipseg
         self._condition = condition
-        self._weight = clipseg.model.decoder.film_mul.weight
 
     @torch.inference_mode()
     def embed_image(self, image: UInt8Image) -> Tensor:
         """Computes the decoder's three reduced feature maps of an RGB uint8 image [H, W, 3]: [3, 1, N, R]."""
-        return self._clipseg.image_features(self._clipseg.pixels(image).to(self._weight))
+        return self._clipseg.image_features(self._clipseg.pixels(image).to(self._weight()))
 
     @torch.inference_mode()
     def embed_audio(self, window: AudioWindow) -> Tensor:
         """Computes the conditioning vector A_C, [1, P], not normalised."""
         # The spectrogram is float32, cheap and built from many small steps: it is made before the device is reached.
-        return self._condition(log_mel(torch.from_numpy(window.samples).unsqueeze(0)).to(self._weight.device))
+        return self._condition(log_mel(torch.from_numpy(window.samples).unsqueeze(0)).to(self._weight().device))
 
     @torch.inference_mode()
     def decode(self, image_features: Tensor, audio_embedding: Tensor) -> Float32Array:
         """Returns the logits of M_AV, float32 [h, w], stretched over the whole image."""
         return self._clipseg.decode_pairs(image_features, audio_embedding)[0, 0].float().cpu().numpy()
+
+    def _weight(self) -> Tensor:
+        """Any weight, for its device and dtype; looked up because loading may replace the parameters."""
+        return self._clipseg.model.decoder.film_mul.weight
 
 
 def audio_visual_segmenter(network: AudioVisualNetwork, *, name: str, trained: bool) -> ConditionedSegmenter:
@@ -112,7 +115,7 @@ def build_debug_audio_visual_network() -> AudioVisualNetwork:
     """Builds the same classes at a size that runs in milliseconds on one core: 64 x 64 pixels, 12 words."""
     transformer = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 4, "num_attention_heads": 4}
     config = CLIPSegConfig(
-        text_config=transformer | {"vocab_size": 12, "max_position_embeddings": 16, "eos_token_id": 2},
+        text_config=transformer | {"vocab_size": 12, "max_position_embeddings": 16, "bos_token_id": 10, "eos_token_id": 2},
         vision_config=transformer | {"image_size": 32, "patch_size": 16},
         projection_dim=32,
         reduce_dim=16,

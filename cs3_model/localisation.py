@@ -1,0 +1,161 @@
+"""Where the sound comes from: peak, refinement crop, box and mask of an audio-visual map (paper, section 3.2).
+
+The paper crops "around the peak" and boxes "around the peak" without numbers; each number here is an option. A map
+covers the whole frame at the network's resolution, whatever the aspect ratio: map pixel (column x, row y) of a [h, w]
+map stands for the rectangle [x, x + 1] * W / w by [y, y + 1] * H / h of a frame of H x W pixels. Coordinates that come
+out are pixels of the frame.
+
+In order: `score_map`, `peak_xy`, `crop_around`, then (the network having seen the crop) `paste_crop`, `score_map`
+again, `box_around_peak` or `peak_mask`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from cs3_model.types import BoolMask, BoxXYXY, Float32Array
+
+CropXYXY = tuple[int, int, int, int]
+"""Whole pixels of the frame, (x_min, y_min, x_max, y_max), maximum edges exclusive."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LocalisationConfig:
+    """How a map becomes a crop, a box and a mask.
+
+    Raises:
+        ValueError: if a field is out of its range.
+    """
+
+    smoothing: float = 0.02
+    """Standard deviation of the Gaussian that smooths the logits, as a fraction of the map's width; 0 for none."""
+    crop_side: float = 0.5
+    """Side of the square refinement crop, as a fraction of the frame's shorter side."""
+    threshold: float = 0.5
+    """Least score, in (0, 1], of pixels that belong to the box and to the mask."""
+    box_padding: float = 0.05
+    """Margin added on each side of the box, as a fraction of its side there."""
+    min_box_side_px: float = 16.0
+    """Smaller boxes are widened to this side, in pixels of the frame."""
+
+    def __post_init__(self) -> None:
+        if self.smoothing < 0:
+            raise ValueError(f"LocalisationConfig.smoothing must be >= 0, got {self.smoothing}")
+        if not 0 < self.crop_side <= 1:
+            raise ValueError(f"LocalisationConfig.crop_side must be in (0, 1], got {self.crop_side}")
+        if not 0 < self.threshold <= 1:
+            raise ValueError(f"LocalisationConfig.threshold must be in (0, 1], got {self.threshold}")
+        if self.box_padding < 0:
+            raise ValueError(f"LocalisationConfig.box_padding must be >= 0, got {self.box_padding}")
+        if self.min_box_side_px <= 0:
+            raise ValueError(f"LocalisationConfig.min_box_side_px must be > 0, got {self.min_box_side_px}")
+
+
+def score_map(logits: Float32Array, config: LocalisationConfig) -> Float32Array:
+    """Smooths logits and stretches them to [0, 1].
+
+    Smoothed before, not after, so that the peak itself always scores 1. A map of equal values scores 1 everywhere: no
+    place is worse than the peak.
+
+    Args:
+        logits: float32 [h, w], finite.
+
+    Returns:
+        float32 [h, w] in [0, 1].
+    """
+    if config.smoothing > 0:
+        logits = cv2.GaussianBlur(logits, (0, 0), config.smoothing * logits.shape[1], borderType=cv2.BORDER_REPLICATE)
+    low, high = float(logits.min()), float(logits.max())
+    if high - low <= 1e-6 * max(abs(low), abs(high)):  # equal but for the rounding of the blur
+        return np.ones_like(logits)
+    return (logits - low) / (high - low)
+
+
+def peak_xy(scores: Float32Array, frame_hw: tuple[int, int]) -> tuple[float, float]:
+    """Returns the frame's point (x, y) at the centre of the best-scoring map pixel; of equals, the topmost."""
+    row, column = np.unravel_index(scores.argmax(), scores.shape)
+    scale_x, scale_y = _scale_xy(scores, frame_hw)
+    return (float(column) + 0.5) * scale_x, (float(row) + 0.5) * scale_y
+
+
+def crop_around(point_xy: tuple[float, float], frame_hw: tuple[int, int], config: LocalisationConfig) -> CropXYXY:
+    """Returns the square of whole pixels centred on a point, or shifted just so far that it lies inside the frame."""
+    height, width = frame_hw
+    side = max(1, round(config.crop_side * min(height, width)))
+    x_min = min(max(round(point_xy[0] - side / 2), 0), width - side)
+    y_min = min(max(round(point_xy[1] - side / 2), 0), height - side)
+    return x_min, y_min, x_min + side, y_min + side
+
+
+def paste_crop(
+    logits: Float32Array, crop_logits: Float32Array, crop_xyxy: CropXYXY, frame_hw: tuple[int, int]
+) -> Float32Array:
+    """Puts the logits of a crop in their place in the logits of the whole frame.
+
+    The crop is resampled to the map's pixels whose centres it covers, at least one; its edges are exact to half a map
+    pixel.
+
+    Args:
+        logits: of the whole frame, float32 [h, w].
+        crop_logits: of the crop, float32, any size.
+        crop_xyxy: where the crop was taken.
+        frame_hw: height and width of the frame, pixels.
+
+    Returns:
+        A new map, float32 [h, w].
+    """
+    scale_x, scale_y = _scale_xy(logits, frame_hw)
+    x_min, x_max = _covered(crop_xyxy[0] / scale_x, crop_xyxy[2] / scale_x, logits.shape[1])
+    y_min, y_max = _covered(crop_xyxy[1] / scale_y, crop_xyxy[3] / scale_y, logits.shape[0])
+    refined = logits.copy()
+    refined[y_min:y_max, x_min:x_max] = cv2.resize(
+        crop_logits, (x_max - x_min, y_max - y_min), interpolation=cv2.INTER_AREA
+    )
+    return refined
+
+
+def box_around_peak(scores: Float32Array, frame_hw: tuple[int, int], config: LocalisationConfig) -> BoxXYXY:
+    """Boxes the connected region (of 8 neighbours) that holds the peak and scores at least the threshold.
+
+    Then pads the box, widens it to its least side and cuts it at the frame.
+    """
+    height, width = frame_hw
+    scale_x, scale_y = _scale_xy(scores, frame_hw)
+    _, labels, statistics, _ = cv2.connectedComponentsWithStats((scores >= config.threshold).view(np.uint8))
+    column, row, columns, rows, _ = statistics[labels.flat[scores.argmax()]]
+    x_min, x_max = _widen(column * scale_x, (column + columns) * scale_x, width, config)
+    y_min, y_max = _widen(row * scale_y, (row + rows) * scale_y, height, config)
+    return x_min, y_min, x_max, y_max
+
+
+def peak_mask(scores: Float32Array, frame_hw: tuple[int, int], config: LocalisationConfig) -> BoolMask:
+    """Returns all of the frame that scores at least the threshold, bool [H, W]: the mask where no SAM refines it."""
+    height, width = frame_hw
+    return cv2.resize(scores, (width, height), interpolation=cv2.INTER_LINEAR) >= config.threshold
+
+
+def _scale_xy(values: Float32Array, frame_hw: tuple[int, int]) -> tuple[float, float]:
+    return frame_hw[1] / values.shape[1], frame_hw[0] / values.shape[0]
+
+
+def _covered(low: float, high: float, size: int) -> tuple[int, int]:
+    """The map pixels whose centres lie in [low, high), or else the one around its middle."""
+    first, end = int(np.ceil(low - 0.5)), int(np.ceil(high - 0.5))
+    if first >= end:
+        first = min(int((low + high) / 2), size - 1)
+        end = first + 1
+    return first, end
+
+
+def _widen(low: float, high: float, size: int, config: LocalisationConfig) -> tuple[float, float]:
+    """Pads an interval, widens it to the least side, then shifts and cuts it to [0, size]."""
+    padding = config.box_padding * (high - low)
+    low, high = max(0.0, low - padding), min(float(size), high + padding)
+    missing = max(0.0, config.min_box_side_px - (high - low))
+    if missing:
+        low = min(max(0.0, low - missing / 2), max(0.0, size - config.min_box_side_px))
+        high = min(float(size), low + config.min_box_side_px)
+    return float(low), float(high)

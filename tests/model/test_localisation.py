@@ -1,0 +1,192 @@
+"""Peak, crop, box and mask of an audio-visual map, with answers worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cs3_model.localisation import (
+    LocalisationConfig,
+    box_around_peak,
+    crop_around,
+    paste_crop,
+    peak_mask,
+    peak_xy,
+    score_map,
+)
+
+SHARP = LocalisationConfig(smoothing=0, box_padding=0, min_box_side_px=1)
+"""No smoothing, padding or least size, so that boxes are those of the drawn rectangles."""
+
+
+def drawn(shape_hw: tuple[int, int], *rectangles: tuple[int, int, int, int, float]) -> np.ndarray:
+    """A map of zeros with filled rectangles (x_min, y_min, x_max, y_max, value)."""
+    logits = np.zeros(shape_hw, np.float32)
+    for x_min, y_min, x_max, y_max, value in rectangles:
+        logits[y_min:y_max, x_min:x_max] = value
+    return logits
+
+
+def test_scores_stretch_from_zero_to_one():
+    logits = np.array([[-3.0, 1.0], [3.0, 9.0]], np.float32)
+    np.testing.assert_allclose(score_map(logits, SHARP), [[0, 1 / 3], [0.5, 1]], rtol=1e-6)
+
+
+def test_smoothing_prefers_a_region_to_a_single_hotter_pixel():
+    logits = drawn((100, 100), (10, 10, 11, 11, 5.0), (60, 60, 70, 70, 3.0))
+    assert peak_xy(score_map(logits, SHARP), (100, 100)) == (10.5, 10.5)
+    x, y = peak_xy(score_map(logits, LocalisationConfig()), (100, 100))
+    assert 63 <= x <= 67
+    assert 63 <= y <= 67
+
+
+def test_smoothing_grows_with_the_width_of_the_map():
+    """A step's edge is spread by 2 % of the width: the score at one sigma beyond the edge is 1 - Phi(1) = 0.159."""
+    for width in (100, 400):
+        logits = drawn((50, width), (0, 0, width // 2, 50, 1.0))
+        beyond = score_map(logits, LocalisationConfig())[25, width // 2 + round(0.02 * width) - 1 : ][:2].mean()
+        assert beyond == pytest.approx(0.159, abs=0.01)
+
+
+def test_the_peak_is_the_centre_of_its_map_pixel_in_frame_coordinates():
+    """A 4 x 8 map over 720 x 1280: a map pixel is 160 x 180."""
+    scores = drawn((4, 8), (3, 2, 4, 3, 1.0))
+    assert peak_xy(scores, (720, 1280)) == (560.0, 450.0)
+
+
+@pytest.mark.parametrize(
+    "point_xy, crop_xyxy",
+    [
+        ((640.0, 360.0), (460, 180, 820, 540)),
+        ((5.0, 360.0), (0, 180, 360, 540)),
+        ((1279.0, 719.0), (920, 360, 1280, 720)),
+    ],
+    ids=["inside", "shifted from the left edge", "shifted from the corner"],
+)
+def test_the_crop_is_half_the_shorter_side_and_lies_inside(point_xy, crop_xyxy):
+    assert crop_around(point_xy, (720, 1280), LocalisationConfig()) == crop_xyxy
+
+
+def test_a_crop_of_the_whole_square_frame_is_the_frame():
+    assert crop_around((7.0, 1.0), (40, 40), LocalisationConfig(crop_side=1.0)) == (0, 0, 40, 40)
+
+
+def test_a_pasted_crop_replaces_exactly_its_place():
+    """A crop from (20, 40) to (60, 80) in a 100 x 200 frame covers columns 1-2 and rows 4-7 of a 10 x 10 map."""
+    whole = drawn((10, 10))
+    pasted = paste_crop(whole, np.full((8, 8), 7.0, np.float32), (20, 40, 60, 80), (100, 200))
+    np.testing.assert_array_equal(pasted, drawn((10, 10), (1, 4, 3, 8, 7.0)))
+    assert not whole.any()
+
+
+def test_a_pasted_crop_is_averaged_where_it_is_finer_than_the_map():
+    crop = np.array([[0, 2, 4, 6]] * 2, np.float32)
+    pasted = paste_crop(drawn((4, 4)), crop, (20, 20, 40, 30), (40, 40))
+    np.testing.assert_array_equal(pasted, drawn((4, 4), (2, 2, 3, 3, 1.0), (3, 2, 4, 3, 5.0)))
+
+
+def test_the_box_is_that_of_the_region_with_the_peak_and_of_no_other():
+    scores = score_map(drawn((40, 80), (10, 5, 20, 15, 1.0), (40, 20, 60, 30, 0.9)), SHARP)
+    assert box_around_peak(scores, (400, 800), SHARP) == (100, 50, 200, 150)
+
+
+def test_regions_that_touch_at_a_corner_are_one():
+    scores = score_map(drawn((40, 80), (10, 5, 20, 15, 1.0), (20, 15, 30, 20, 0.6)), SHARP)
+    assert box_around_peak(scores, (40, 80), SHARP) == (10, 5, 30, 20)
+
+
+def test_the_threshold_is_inclusive():
+    scores = score_map(drawn((10, 10), (2, 2, 4, 4, 1.0), (4, 2, 6, 4, 0.5)), SHARP)
+    assert box_around_peak(scores, (10, 10), SHARP) == (2, 2, 6, 4)
+    assert box_around_peak(scores, (10, 10), LocalisationConfig(
+        smoothing=0, box_padding=0, min_box_side_px=1, threshold=0.51
+    )) == (2, 2, 4, 4)
+
+
+def test_the_box_is_padded_by_a_twentieth_of_its_sides_and_cut_at_the_frame():
+    config = LocalisationConfig(smoothing=0)
+    scores = score_map(drawn((100, 100), (0, 40, 40, 60, 1.0)), config)
+    assert box_around_peak(scores, (100, 100), config) == pytest.approx((0, 39, 42, 61))
+
+
+@pytest.mark.parametrize(
+    "pixel_xy, box",
+    [((50, 50), (42.5, 42.5, 58.5, 58.5)), ((0, 99), (0, 84, 16, 100))],
+    ids=["around its centre", "shifted inside"],
+)
+def test_a_small_box_is_widened_to_the_least_side(pixel_xy, box):
+    config = LocalisationConfig(smoothing=0, box_padding=0)
+    x, y = pixel_xy
+    scores = score_map(drawn((100, 100), (x, y, x + 1, y + 1, 1.0)), config)
+    assert box_around_peak(scores, (100, 100), config) == box
+
+
+def test_a_frame_smaller_than_the_least_box_is_boxed_whole():
+    config = LocalisationConfig()
+    assert box_around_peak(score_map(drawn((8, 8), (1, 1, 2, 2, 1.0)), config), (9, 5), config) == (0, 0, 5, 9)
+
+
+def test_the_mask_holds_every_region_above_the_threshold_at_the_frames_size():
+    scores = score_map(drawn((4, 4), (0, 0, 1, 1, 1.0), (3, 3, 4, 4, 0.9), (0, 3, 1, 4, 0.3)), SHARP)
+    mask = peak_mask(scores, (40, 40), SHARP)
+    assert mask.dtype == np.bool_
+    assert mask.shape == (40, 40)
+    assert mask[2, 2]
+    assert mask[37, 37]
+    assert not mask[37, 2]
+    assert not mask[20, 20]
+
+
+def test_a_map_of_equal_values_is_nowhere_better_than_anywhere():
+    config = LocalisationConfig()
+    scores = score_map(np.full((30, 30), 3.7, np.float32), config)
+    assert (scores == 1).all()
+    assert box_around_peak(scores, (60, 90), config) == (0, 0, 90, 60)
+    assert peak_mask(scores, (60, 90), config).all()
+
+
+@given(
+    map_hw=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    frame_hw=st.tuples(st.integers(1, 2000), st.integers(1, 2000)),
+    crop_side=st.floats(0.01, 1.0),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_every_map_and_frame_gives_a_peak_crop_and_box_inside_the_frame(map_hw, frame_hw, crop_side, seed):
+    height, width = frame_hw
+    config = LocalisationConfig(crop_side=crop_side)
+    logits = np.random.default_rng(seed).standard_normal(map_hw).astype(np.float32)
+    scores = score_map(logits, config)
+    x, y = peak_xy(scores, frame_hw)
+    assert 0 < x < width
+    assert 0 < y < height
+
+    x_min, y_min, x_max, y_max = crop_around((x, y), frame_hw, config)
+    assert 0 <= x_min < x_max <= width
+    assert 0 <= y_min < y_max <= height
+    assert x_max - x_min == y_max - y_min
+    assert x_min <= x <= x_max
+    assert y_min <= y <= y_max
+
+    refined = paste_crop(logits, np.full(map_hw, 100, np.float32), (x_min, y_min, x_max, y_max), frame_hw)
+    assert refined.shape == logits.shape
+    pasted = np.isclose(refined, 100)
+    assert pasted.any()
+    assert ((refined == logits) | pasted).all()
+
+    x_min, y_min, x_max, y_max = box_around_peak(scores, frame_hw, config)
+    assert 0 <= x_min < x_max <= width
+    assert 0 <= y_min < y_max <= height
+    assert x_min <= x <= x_max
+    assert y_min <= y <= y_max
+    assert x_max - x_min >= min(16, width) - 1e-6
+    assert y_max - y_min >= min(16, height) - 1e-6
+
+
+@pytest.mark.parametrize(
+    "field, value", [("smoothing", -0.1), ("crop_side", 0), ("crop_side", 1.1), ("threshold", 0), ("min_box_side_px", 0)]
+)
+def test_a_setting_out_of_range_is_refused_by_name_and_value(field, value):
+    with pytest.raises(ValueError, match=f"LocalisationConfig.{field} must be .* got {value}"):
+        LocalisationConfig(**{field: value})
