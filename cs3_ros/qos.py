@@ -6,8 +6,11 @@ matches them. Users change both with ``qos_overrides.<topic>.<subscription|publi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSPolicyKind, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
+from rosbags.interfaces import Qos, QosDurability, QosReliability
 
 
 def sensor_subscription(depth: int) -> QoSProfile:
@@ -35,3 +38,20 @@ def overridable() -> QoSOverridingOptions:
     return QoSOverridingOptions(
         [QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH, QoSPolicyKind.RELIABILITY, QoSPolicyKind.DURABILITY]
     )
+
+
+def recorded_offer(profiles: Sequence[Qos]) -> QoSProfile:
+    """Returns the profile under which to replay a topic, from the profiles that its publishers offered in the bag.
+
+    Where they differed, or the bag does not say, it is reliable and volatile, which most subscriptions can match.
+    """
+    offers = {(profile.reliability, profile.durability) for profile in profiles}
+    if len(offers) != 1:
+        return publication()
+    reliability, durability = offers.pop()
+    offer = publication(max(10, *(profile.depth for profile in profiles)))
+    if reliability is QosReliability.BEST_EFFORT:
+        offer.reliability = ReliabilityPolicy.BEST_EFFORT
+    if durability is QosDurability.TRANSIENT_LOCAL:
+        offer.durability = DurabilityPolicy.TRANSIENT_LOCAL
+    return offer

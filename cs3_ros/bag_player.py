@@ -1,0 +1,285 @@
+"""Command line: replays a bag onto the ROS graph, for machines without ``ros2 bag``.
+
+Messages are published as they were stored, without being decoded, in the order and at the pace in which they were
+received.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import struct
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from sqlite3 import DatabaseError
+from typing import Any
+
+import numpy as np
+import rclpy
+from rclpy.duration import Duration
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.signals import SignalHandlerOptions
+from rosbags.rosbag2 import Reader, ReaderError
+from rosgraph_msgs.msg import Clock
+
+from cs3_ros.conversions.times import NS_PER_S, ns_to_stamp
+from cs3_ros.message_types import message_class
+from cs3_ros.progress import ProgressLine
+from cs3_ros.qos import publication, recorded_offer
+
+_CLOCK_PERIOD_NS = 10_000_000
+_LATENESS_HISTORY = 100_000
+_LAST_ACKNOWLEDGEMENT_S = 1.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Playback:
+    """What is replayed, and how.
+
+    Raises:
+        ValueError: if a value is out of its range.
+    """
+
+    topics: tuple[str, ...] = ()
+    """Topics of the bag to replay; none means all."""
+    remap: Mapping[str, str] = field(default_factory=dict)
+    """Names to publish under, by the names in the bag."""
+    rate: float = 1.0
+    """Speed: 2 is twice as fast."""
+    loop: bool = False
+    """Whether to begin again at the end; stamps jump back then."""
+    clock: bool = False
+    """Whether to publish /clock, for nodes with use_sim_time."""
+    start_s: float = 0.0
+    """Where to begin, seconds after the first message."""
+    duration_s: float = float("inf")
+    """How much to replay, seconds of the bag."""
+    delay_s: float = 0.0
+    """Pause before the first message, seconds."""
+    min_subscribers: int = 0
+    """Wait until every topic has that many subscribers."""
+    wait_timeout_s: float = 30.0
+    """How long to wait for them, seconds."""
+
+    def __post_init__(self) -> None:
+        if not 0.001 <= self.rate <= 1000.0:
+            raise ValueError(f"rate must be 0.001 to 1000, got {self.rate}")
+        for name in ("start_s", "delay_s", "min_subscribers", "wait_timeout_s"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")
+        if not self.duration_s > 0.0:
+            raise ValueError(f"duration_s must be above 0, got {self.duration_s}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlaybackReport:
+    """What was replayed."""
+
+    num_messages: int
+    lateness_p99_s: float
+    """How late messages were handed to the middleware, 99th percentile over the last 100000."""
+
+
+@contextmanager
+def open_bag(path: Path) -> Iterator[Reader]:
+    """Opens a ROS 2 bag: a folder, or one mcap or db3 file.
+
+    Raises:
+        ValueError: if it is not a bag, is damaged (also when that shows while it is read), or has no messages.
+    """
+    if path.suffix == ".bag":
+        raise ValueError(f"{path} is a ROS 1 bag: convert it with rosbags-convert --src {path} --dst NEW_FOLDER")
+    try:
+        with Reader(path) as bag:
+            if bag.message_count == 0:
+                raise ValueError(f"{path} is an empty bag: it has no messages")
+            yield bag
+    except FileNotFoundError as error:
+        raise ValueError(f"{path} is not a bag: {error}") from error
+    except (ReaderError, DatabaseError, struct.error, EOFError, OSError) as error:
+        raise ValueError(f"{path} is not a readable bag, or is damaged: {error}") from error
+
+
+class BagPlayer:
+    """Publishes the messages of one open bag from a node."""
+
+    def __init__(self, node: Node, bag: Reader, playback: Playback) -> None:
+        """Makes the publishers.
+
+        Args:
+            node: Where to publish; it need not spin.
+            bag: An open bag.
+            playback: What to replay.
+
+        Raises:
+            ValueError: if the bag lacks a topic that was asked for, or the types of all topics are not installed.
+        """
+        self._node, self._bag, self._playback = node, bag, playback
+        self._publishers = self._make_publishers()
+        self._clock = node.create_publisher(Clock, "/clock", publication(1)) if playback.clock else None
+        self._lateness_s: deque[float] = deque(maxlen=_LATENESS_HISTORY)
+
+    def play(self) -> PlaybackReport:
+        """Waits as told, then replays until the end; with `Playback.loop` until interrupted.
+
+        Raises:
+            ValueError: if there is nothing in the chosen span, the bag is damaged, or the subscribers do not come.
+        """
+        self._wait_for_subscribers()
+        time.sleep(self._playback.delay_s)
+        count = self._play_once()
+        while self._playback.loop and count:
+            count += self._play_once()
+        if not count:
+            raise ValueError(
+                f"no messages from {self._playback.start_s} s on: the bag is {self._bag.duration / NS_PER_S:.3f} s long"
+            )
+        for publisher in set(self._publishers.values()):
+            publisher.wait_for_all_acked(Duration(seconds=_LAST_ACKNOWLEDGEMENT_S))
+        return PlaybackReport(num_messages=count, lateness_p99_s=float(np.percentile(self._lateness_s, 99)))
+
+    def _make_publishers(self) -> dict[int, Publisher]:
+        wanted = {_absolute(topic) for topic in self._playback.topics}
+        present = {connection.topic for connection in self._bag.connections}
+        if missing := wanted - present:
+            raise ValueError(f"the bag has no topic {', '.join(sorted(missing))}; it has {', '.join(sorted(present))}")
+        remap = {_absolute(old): new for old, new in self._playback.remap.items()}
+        publishers, problems = {}, []
+        for connection in self._bag.connections:
+            if connection.topic in (wanted or present):
+                name = remap.get(connection.topic, connection.topic)
+                try:
+                    kind = message_class(connection.msgtype)
+                    publishers[connection.id] = self._node.create_publisher(kind, name, recorded_offer(connection.ext.offered_qos_profiles))
+                except ValueError as error:
+                    problems.append(f"topic {connection.topic} is skipped: {error}")
+                    self._node.get_logger().warning(problems[-1])
+        if not publishers:
+            raise ValueError("nothing to replay: " + "; ".join(problems))
+        return publishers
+
+    def _wait_for_subscribers(self) -> None:
+        deadline = time.monotonic() + self._playback.wait_timeout_s
+        while lonely := sorted(
+            publisher.topic_name
+            for publisher in self._publishers.values()
+            if publisher.get_subscription_count() < self._playback.min_subscribers
+        ):
+            if time.monotonic() > deadline:
+                raise ValueError(
+                    f"fewer than {self._playback.min_subscribers} subscriber(s) on {', '.join(lonely)} after "
+                    f"{self._playback.wait_timeout_s:g} s: is the node up, with these topic names and this ROS_DOMAIN_ID?"
+                )
+            time.sleep(0.02)
+
+    def _play_once(self) -> int:
+        playback = self._playback
+        start_ns = self._bag.start_time + round(playback.start_s * NS_PER_S)
+        span_s = min(playback.duration_s, (self._bag.end_time - start_ns) / NS_PER_S)
+        chosen = [connection for connection in self._bag.connections if connection.id in self._publishers]
+        stop_ns = start_ns + max(0, round(span_s * NS_PER_S))
+        messages = self._bag.messages(chosen, start=start_ns, stop=stop_ns)
+        pace = _Pace(start_ns, playback.rate, self._publish_clock if self._clock else None)
+        progress, count = ProgressLine(span_s), 0
+        for connection, time_ns, data in messages:
+            self._lateness_s.append(pace.wait_until(time_ns))
+            self._publishers[connection.id].publish(bytes(data))
+            count += 1
+            progress.show((time_ns - start_ns) / NS_PER_S, f"{count} messages")
+        progress.clear()
+        return count
+
+    def _publish_clock(self, time_ns: int) -> None:
+        self._clock.publish(Clock(clock=ns_to_stamp(time_ns)))
+
+
+class _Pace:
+    """Maps times of the bag to now, and sleeps between them, ticking a clock on the way."""
+
+    def __init__(self, start_ns: int, rate: float, tick: Any | None) -> None:
+        self._start_ns, self._rate, self._tick = start_ns, rate, tick
+        self._began_ns = self._next_tick_ns = time.perf_counter_ns()
+
+    def wait_until(self, time_ns: int) -> float:
+        """Sleeps until that time of the bag is due; returns how late it became, seconds."""
+        due_ns = self._began_ns + round((time_ns - self._start_ns) / self._rate)
+        while self._tick is not None and self._next_tick_ns <= due_ns:
+            _sleep_until(self._next_tick_ns)
+            self._tick(self._start_ns + round((self._next_tick_ns - self._began_ns) * self._rate))
+            self._next_tick_ns += _CLOCK_PERIOD_NS
+        return _sleep_until(due_ns)
+
+
+def _sleep_until(due_ns: int) -> float:
+    if (early_ns := due_ns - time.perf_counter_ns()) > 0:
+        time.sleep(early_ns / NS_PER_S)
+    return (time.perf_counter_ns() - due_ns) / NS_PER_S
+
+
+def _absolute(topic: str) -> str:
+    return topic if topic.startswith("/") else f"/{topic}"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status. Ctrl-C and SIGTERM end it at once."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    # Not left to rclpy, which would take the OLD:=NEW of --remap for its own.
+    split = argv.index("--ros-args") if "--ros-args" in argv else len(argv)
+    options = vars(_parser().parse_args(argv[:split]))
+    bag_path = options.pop("bag")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        # Without rclpy's own handlers, an interrupt ends the sleep between two messages.
+        with rclpy.init(args=argv[split:], signal_handler_options=SignalHandlerOptions.NO), open_bag(bag_path) as bag:
+            report = BagPlayer(Node("bag_player"), bag, Playback(**options)).play()
+    except ValueError as error:
+        print(f"bag_player: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+    print(f"{report.num_messages} messages replayed, p99 lateness {1e3 * report.lateness_p99_s:.1f} ms")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="bag_player",
+        description="Replays a ROS 2 bag (mcap or sqlite3) onto the graph.",
+        argument_default=argparse.SUPPRESS,  # Playback has the defaults
+    )
+    parser.add_argument("bag", type=Path, help="bag folder, or one .mcap or .db3 file")
+    parser.add_argument("--topics", nargs="+", help="replay only these")
+    parser.add_argument("--remap", nargs="+", type=_remapping, action=_CollectPairs, help="publish OLD:=NEW under NEW")
+    parser.add_argument("--rate", type=float, help="speed: 2 is twice as fast")
+    parser.add_argument("--loop", action="store_true", help="begin again at the end")
+    parser.add_argument("--clock", action="store_true", help="publish /clock at 100 Hz, for use_sim_time")
+    parser.add_argument("--start", dest="start_s", type=float, help="begin this far into the bag, seconds")
+    parser.add_argument("--duration", dest="duration_s", type=float, help="replay this much of it, seconds")
+    parser.add_argument("--delay", dest="delay_s", type=float, help="pause before the first message, seconds")
+    parser.add_argument(
+        "--wait-for-subscribers", dest="min_subscribers", type=int, help="wait until every topic has this many"
+    )
+    parser.add_argument("--wait-timeout", dest="wait_timeout_s", type=float, help="give up waiting after, seconds")
+    return parser
+
+
+def _remapping(text: str) -> tuple[str, str]:
+    old, separator, new = text.partition(":=")
+    if not (old and separator and new):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form OLD:=NEW")
+    return old, new
+
+
+class _CollectPairs(argparse.Action):
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        setattr(namespace, self.dest, {**getattr(namespace, self.dest, {}), **dict(values)})
+
+
+if __name__ == "__main__":
+    sys.exit(main())
