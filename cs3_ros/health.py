@@ -1,0 +1,95 @@
+"""What is wrong and how things go: one log line per distinct problem, and /diagnostics (REP-107)."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.node import Node
+
+_REPEAT_LOG_S = 10.0
+_FORGET_S = 10.0
+
+
+@dataclass(slots=True)
+class _Problem:
+    level: bytes
+    message: str
+    count: int = 0
+    last_s: float = 0.0
+    last_log_s: float = float("-inf")
+
+
+class Health:
+    """Collects problems by key, logs each at most every ten seconds, and publishes diagnostics.
+
+    A problem that has not been reported again for ten seconds is over. Thread-safe.
+
+    Args:
+        node: Whose logger and /diagnostics topic are used.
+        hardware_id: Names the device in the diagnostics.
+    """
+
+    def __init__(self, node: Node, hardware_id: str) -> None:
+        self.counters: Counter[str] = Counter()
+        self._node = node
+        self._hardware_id = hardware_id
+        self._lock = threading.Lock()
+        self._problems: dict[str, _Problem] = {}
+        self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
+
+    def warn(self, key: str, message: str) -> None:
+        """Reports that something is not as it should be, but work goes on."""
+        self._report(key, message, DiagnosticStatus.WARN, self._node.get_logger().warning)
+
+    def error(self, key: str, message: str) -> None:
+        """Reports that something is lost or does not work."""
+        self._report(key, message, DiagnosticStatus.ERROR, self._node.get_logger().error)
+
+    def resolve(self, key: str) -> None:
+        """Says that a problem is over."""
+        with self._lock:
+            self._problems.pop(key, None)
+
+    def publish(self, values: Mapping[str, object]) -> None:
+        """Publishes one status: the worst problem as its message, all problems and `values` as its key-value pairs."""
+        now_s = time.monotonic()
+        with self._lock:
+            self._problems = {
+                key: problem for key, problem in self._problems.items() if now_s - problem.last_s < _FORGET_S
+            }
+            problems = dict(self._problems)
+            counters = dict(self.counters)
+        worst = max(problems.values(), key=lambda problem: problem.level, default=None)
+        pairs = {f"problem: {key}": f"{problem.message} ({problem.count}x)" for key, problem in problems.items()}
+        pairs.update({name: str(value) for name, value in {**values, **counters}.items()})
+        status = DiagnosticStatus(
+            level=worst.level if worst else DiagnosticStatus.OK,
+            name=f"{self._node.get_fully_qualified_name()}: perception",
+            message=worst.message if worst else "ok",
+            hardware_id=self._hardware_id,
+            values=[KeyValue(key=key, value=value) for key, value in pairs.items()],
+        )
+        message = DiagnosticArray(status=[status])
+        message.header.stamp = self._node.get_clock().now().to_msg()
+        self._publisher.publish(message)
+
+    def close(self) -> None:
+        """Destroys the publisher."""
+        self._node.destroy_publisher(self._publisher)
+
+    def _report(self, key: str, message: str, level: bytes, log: Callable[[str], bool]) -> None:
+        now_s = time.monotonic()
+        with self._lock:
+            problem = self._problems.setdefault(key, _Problem(level, message))
+            is_news = problem.message != message or now_s - problem.last_log_s >= _REPEAT_LOG_S
+            problem.level, problem.message, problem.last_s = level, message, now_s
+            problem.count += 1
+            if is_news:
+                problem.last_log_s = now_s
+        if is_news:
+            log(message)

@@ -1,0 +1,97 @@
+"""What the perception node publishes about each event."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+from cs3_msgs.msg import Collision
+from rclpy.lifecycle import LifecycleNode
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+from cs3_model.overlay import draw_overlay
+from cs3_model.pipeline import CollisionPipeline
+from cs3_model.stream import Event
+from cs3_model.worker import Outcome
+from cs3_ros.conversions.collisions import collision_to_msg
+from cs3_ros.conversions.detections import Detection2DArray, detections_to_msg
+from cs3_ros.conversions.images import image_to_msg, mask_to_image
+from cs3_ros.conversions.times import ns_to_stamp
+from cs3_ros.qos import publication
+
+
+class CollisionOutputs:
+    """Publishes outcomes: `~/collision` always, `~/mask`, `~/overlay` and `~/detections` while somebody listens.
+
+    Args:
+        node: The node.
+        preset: Name of the preset, for the messages.
+        pipeline: Whose parts are named in the messages.
+    """
+
+    def __init__(self, node: LifecycleNode, *, preset: str, pipeline: CollisionPipeline) -> None:
+        self._node = node
+        self._preset = preset
+        self._models = pipeline.models
+        self._trained = pipeline.trained
+        self._collision = node.create_lifecycle_publisher(Collision, "~/collision", publication())
+        self._mask = node.create_lifecycle_publisher(Image, "~/mask", publication())
+        self._overlay = node.create_lifecycle_publisher(Image, "~/overlay", publication())
+        self._detections = None
+        if Detection2DArray is not None:
+            self._detections = node.create_lifecycle_publisher(Detection2DArray, "~/detections", publication())
+
+    def close(self) -> None:
+        """Destroys the publishers."""
+        for publisher in (self._collision, self._mask, self._overlay, self._detections):
+            if publisher is not None:
+                self._node.destroy_lifecycle_publisher(publisher)
+
+    def publish(self, event: Event, outcome: Outcome) -> Collision:
+        """Publishes one outcome and returns its message."""
+        message = self.to_msg(event, outcome)
+        self._collision.publish(message)
+        if outcome.frame is None:
+            return message
+        result, header = outcome.result, message.header
+        if self._mask.get_subscription_count() > 0:
+            union = np.zeros(outcome.frame.size_hw, bool)
+            for candidate in result.masks:
+                union |= candidate.mask
+            self._mask.publish(mask_to_image(union, header))
+        if self._overlay.get_subscription_count() > 0:
+            overlay = draw_overlay(
+                outcome.frame.image,
+                result,
+                window=outcome.window,
+                onset_ns=event.onset_ns,
+                trained=self._trained,
+                caption=f"{self._preset}   onset {event.strength_db:.0f} dB   {message.latency_ms:.0f} ms after the audio",
+            )
+            self._overlay.publish(image_to_msg(overlay, header))
+        if self._detections is not None and self._detections.get_subscription_count() > 0:
+            self._detections.publish(detections_to_msg(result, header))
+        return message
+
+    def to_msg(self, event: Event, outcome: Outcome) -> Collision:
+        """The Collision message of an outcome."""
+        header = Header(stamp=ns_to_stamp(event.onset_ns))
+        if outcome.frame is not None:
+            header = Header(stamp=ns_to_stamp(outcome.frame.stamp_ns), frame_id=outcome.frame.frame_id)
+        result = outcome.result
+        if not self._node.get_parameter("publish_rejected").value:
+            result = replace(result, rejected=())
+        latency_s = time.monotonic() - outcome.complete_s if outcome.complete_s is not None else 0.0
+        return collision_to_msg(
+            result,
+            header=header,
+            onset_ns=event.onset_ns,
+            strength_db=event.strength_db,
+            latency_s=latency_s,
+            preset=self._preset,
+            models=self._models,
+            trained=self._trained,
+            mask_format=self._node.get_parameter("mask_format").value,
+        )
