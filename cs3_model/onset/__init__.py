@@ -1,0 +1,25 @@
+"""The collision onset detector: a mono stream in, the moments at which two things hit each other out."""
+
+from cs3_model.onset.config import (
+    ConfirmationConfig,
+    DecayTest,
+    LocalizationConfig,
+    NoveltyConfig,
+    OnsetConfig,
+    PeakConfig,
+)
+from cs3_model.onset.detector import OnsetDetector
+from cs3_model.onset.events import CollisionGate, OnsetEvent, OnsetState
+
+__all__ = [
+    "CollisionGate",
+    "ConfirmationConfig",
+    "DecayTest",
+    "LocalizationConfig",
+    "NoveltyConfig",
+    "OnsetConfig",
+    "OnsetDetector",
+    "OnsetEvent",
+    "OnsetState",
+    "PeakConfig",
+]

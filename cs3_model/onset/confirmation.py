@@ -1,0 +1,156 @@
+"""Whether a sound that has begun goes on as a collision does: it hits, and then it only decays.
+
+Speech, music and rustle begin as suddenly as an impact often enough; what follows tells them apart. A vowel swells and
+has a pitch, friction stays level, a glitch of the signal path is over after one sample.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.fft
+import scipy.signal
+
+from cs3_model.onset.config import ConfirmationConfig, DecayTest
+from cs3_model.onset.localization import SILENCE_DB, Attack, level_db
+
+FloatArray = npt.NDArray[np.float64]
+
+_VOICE_LOW_PASS_HZ = 1200.0
+_VOICE_RATE_HZ = 8000.0
+_GUARD_S = 0.002
+"""What is this close before the onset may belong to it, seconds."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evidence:
+    """What the sound after an onset looks like."""
+
+    growth_db: float
+    """How far the 1 ms level later exceeds the peak of the attack; negative if it never does."""
+    decay_db: float
+    """Peak above the last fifth of the sound heard."""
+    slope_db_per_ms: float
+    """Fitted slope of the level after its maximum."""
+    high_decay_db: float
+    """`decay_db` of the band above `ConfirmationConfig.high_band_hz`."""
+    voicing: float
+    """Highest normalised autocorrelation at the lags of a voice, in [0, 1] about."""
+    background_voicing: float
+    """The same of the sound before the onset."""
+    centroid_hz: float
+    """Centroid of the magnitude spectrum."""
+    clipped_fraction: float
+    """Share of clipped samples."""
+    discontinuity: float
+    """Largest share of the energy of the sample differences within one jump, above their background."""
+
+
+class Confirmation:
+    """Judges attacks by the sound after them. Keeps no state between calls."""
+
+    def __init__(self, sample_rate_hz: float, config: ConfirmationConfig) -> None:
+        self._rate = sample_rate_hz
+        self._config = config
+        self._level_window = max(2, round(0.001 * sample_rate_hz))
+        self._jump = max(3, round(config.discontinuity_s * sample_rate_hz))
+        self._voice_step = max(1, round(sample_rate_hz / _VOICE_RATE_HZ))
+        self._high_pass = scipy.signal.butter(2, config.high_band_hz, "highpass", fs=sample_rate_hz, output="sos")
+        self._low_pass = scipy.signal.butter(2, _VOICE_LOW_PASS_HZ, "lowpass", fs=sample_rate_hz, output="sos")
+
+    def accepts(self, attack: Attack, wideband_fraction: float, evidence: Evidence, test: DecayTest) -> bool:
+        """Judges one attack, rising in a share of the bands at once, by how clearly the sound after it decays."""
+        config = self._config
+        if attack.rise_db < config.min_rise_db or attack.duration_s > config.max_attack_s:
+            return False
+        if evidence.discontinuity > config.max_discontinuity:
+            return False
+        if (
+            evidence.clipped_fraction > config.min_clipped_fraction
+            and wideband_fraction >= config.clipped_bands_fraction
+        ):
+            return True
+        strong = wideband_fraction >= config.wideband_fraction and attack.rise_db >= config.wideband_rise_db
+        if evidence.growth_db > (config.wideband_growth_db if strong else config.max_growth_db):
+            return False
+        if self._is_voice(attack, evidence, test):
+            return False
+        return strong or (
+            evidence.decay_db >= test.decay_db
+            and evidence.slope_db_per_ms <= test.slope_db_per_ms
+            and evidence.high_decay_db >= test.high_decay_db
+        )
+
+    def _is_voice(self, attack: Attack, evidence: Evidence, test: DecayTest) -> bool:
+        config = self._config
+        voiced = evidence.voicing > test.max_voicing and evidence.centroid_hz < config.max_voice_centroid_hz
+        strongly = evidence.voicing > config.strong_voicing and evidence.centroid_hz < config.strong_voice_centroid_hz
+        amid_speech = (
+            evidence.background_voicing > config.background_voicing and attack.rise_db < config.background_voice_rise_db
+        )
+        return voiced or strongly or amid_speech
+
+    def measure(self, attack: Attack, raw: FloatArray, filtered: FloatArray, lead: int) -> Evidence:
+        """Measures the sound after an attack.
+
+        Args:
+            attack: The attack.
+            raw: Samples from `lead` samples before the onset to the present, [T].
+            filtered: The same, high-passed.
+            lead: Number of samples before the onset, enough to settle a filter.
+        """
+        heard = max(0, lead - self._level_window // 2)
+        level = level_db(filtered[heard:], self._level_window)
+        high_level = level_db(scipy.signal.sosfilt(self._high_pass, filtered)[heard:], self._level_window)
+        tail = max(1, len(level) // 5)
+        attack_end = round(self._config.max_attack_s * self._rate)
+        peak = int(np.argmax(level[:attack_end]))
+        decline = level[peak :: self._level_window]
+        return Evidence(
+            growth_db=float(level[attack_end:].max(initial=SILENCE_DB)) - float(level[peak]),
+            decay_db=float(level[peak]) - _mean_db(level[-tail:]),
+            slope_db_per_ms=float(np.polyfit(np.arange(len(decline)), decline, 1)[0]) if len(decline) > 2 else 0.0,
+            high_decay_db=float(high_level.max()) - _mean_db(high_level[-tail:]),
+            voicing=self._voicing(filtered[lead:]),
+            background_voicing=self._voicing(filtered[: max(0, lead - round(_GUARD_S * self._rate))]),
+            centroid_hz=self._centroid_hz(filtered[lead:]),
+            clipped_fraction=float(np.mean(np.abs(raw[lead:]) >= self._config.clip_level)),
+            discontinuity=self._discontinuity(raw, lead),
+        )
+
+    def _discontinuity(self, raw: FloatArray, lead: int) -> float:
+        """Largest share of the energy of the sample differences within one jump, above their background."""
+        energy = np.square(np.diff(raw))
+        attack = energy[max(0, lead - self._level_window) : lead + 10 * self._level_window]
+        before = energy[: max(0, lead - round(_GUARD_S * self._rate))]
+        excess = attack - (before.mean() if len(before) else 0.0)
+        total = float(excess.sum())
+        if total <= 0 or len(excess) <= self._jump:
+            return 0.0
+        return float(np.convolve(excess, np.ones(self._jump), "valid").max()) / total
+
+    def _voicing(self, sound: FloatArray) -> float:
+        """Highest normalised autocorrelation at the lags of a voice."""
+        if len(sound) < 2 * self._rate / self._config.voice_hz[0]:
+            return 0.0
+        low = scipy.signal.sosfilt(self._low_pass, sound)[:: self._voice_step]
+        low = low - low.mean()
+        correlation = scipy.fft.irfft(np.abs(scipy.fft.rfft(low, 2 * len(low))) ** 2)[: len(low)]
+        rate = self._rate / self._voice_step
+        lowest, highest = (round(rate / hz) for hz in reversed(self._config.voice_hz))
+        lags = np.arange(lowest, min(highest, len(low) // 2) + 1)
+        if len(lags) == 0 or correlation[0] <= 0.0:
+            return 0.0
+        overlap = 1 - lags / len(low)
+        return float((correlation[lags] / overlap).max() / correlation[0])
+
+    def _centroid_hz(self, sound: FloatArray) -> float:
+        power = np.abs(scipy.fft.rfft(sound * np.hanning(len(sound))))
+        return float(power @ np.fft.rfftfreq(len(sound), 1 / self._rate) / max(power.sum(), 1e-12))
+
+
+def _mean_db(level: FloatArray) -> float:
+    """Mean of levels in the power domain."""
+    return float(10 * np.log10(np.mean(10 ** (level / 10)))) if len(level) else SILENCE_DB
