@@ -42,15 +42,15 @@ class LocalisationConfig:
     """Smaller boxes are widened to this side, in pixels of the frame."""
 
     def __post_init__(self) -> None:
-        if self.smoothing < 0:
+        if not self.smoothing >= 0:
             raise ValueError(f"LocalisationConfig.smoothing must be >= 0, got {self.smoothing}")
         if not 0 < self.crop_side <= 1:
             raise ValueError(f"LocalisationConfig.crop_side must be in (0, 1], got {self.crop_side}")
         if not 0 < self.threshold <= 1:
             raise ValueError(f"LocalisationConfig.threshold must be in (0, 1], got {self.threshold}")
-        if self.box_padding < 0:
+        if not self.box_padding >= 0:
             raise ValueError(f"LocalisationConfig.box_padding must be >= 0, got {self.box_padding}")
-        if self.min_box_side_px <= 0:
+        if not self.min_box_side_px > 0:
             raise ValueError(f"LocalisationConfig.min_box_side_px must be > 0, got {self.min_box_side_px}")
 
 

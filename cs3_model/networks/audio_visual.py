@@ -83,7 +83,7 @@ class ConditionedSegmenter:
     def embed_audio(self, window: AudioWindow) -> Tensor:
         """Computes the conditioning vector A_C, [1, P], not normalised."""
         # The spectrogram is float32, cheap and built from many small steps: it is made before the device is reached.
-        return self._condition(log_mel(torch.from_numpy(window.samples).unsqueeze(0)).to(self._weight().device))
+        return self._condition(log_mel(torch.tensor(window.samples).unsqueeze(0)).to(self._weight().device))
 
     @torch.inference_mode()
     def decode(self, image_features: Tensor, audio_embedding: Tensor) -> Float32Array:
@@ -115,7 +115,8 @@ def build_debug_audio_visual_network() -> AudioVisualNetwork:
     """Builds the same classes at a size that runs in milliseconds on one core: 64 x 64 pixels, 12 words."""
     transformer = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 4, "num_attention_heads": 4}
     config = CLIPSegConfig(
-        text_config=transformer | {"vocab_size": 12, "max_position_embeddings": 16, "bos_token_id": 10, "eos_token_id": 2},
+        text_config=transformer
+        | {"vocab_size": 12, "max_position_embeddings": 16, "bos_token_id": 10, "eos_token_id": 2},
         vision_config=transformer | {"image_size": 32, "patch_size": 16},
         projection_dim=32,
         reduce_dim=16,

@@ -33,9 +33,7 @@ def encode_embeddings(clip: CLIPSegModel, embeddings_BLE: Tensor) -> Tensor:
     """
     text = clip.text_model
     hidden_BLE = text.embeddings(inputs_embeds=embeddings_BLE)
-    mask = create_causal_mask(
-        config=text.config, inputs_embeds=hidden_BLE, attention_mask=None, past_key_values=None
-    )
+    mask = create_causal_mask(config=text.config, inputs_embeds=hidden_BLE, attention_mask=None, past_key_values=None)
     encoded = text.encoder(inputs_embeds=hidden_BLE, attention_mask=mask, is_causal=True).last_hidden_state
     return clip.text_projection(text.final_layer_norm(encoded[:, -1]))
 

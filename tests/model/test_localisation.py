@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -46,7 +48,7 @@ def test_smoothing_grows_with_the_width_of_the_map():
     """A step's edge is spread by 2 % of the width: the score at one sigma beyond the edge is 1 - Phi(1) = 0.159."""
     for width in (100, 400):
         logits = drawn((50, width), (0, 0, width // 2, 50, 1.0))
-        beyond = score_map(logits, LocalisationConfig())[25, width // 2 + round(0.02 * width) - 1 : ][:2].mean()
+        beyond = score_map(logits, LocalisationConfig())[25, width // 2 + round(0.02 * width) - 1 :][:2].mean()
         assert beyond == pytest.approx(0.159, abs=0.01)
 
 
@@ -100,9 +102,8 @@ def test_regions_that_touch_at_a_corner_are_one():
 def test_the_threshold_is_inclusive():
     scores = score_map(drawn((10, 10), (2, 2, 4, 4, 1.0), (4, 2, 6, 4, 0.5)), SHARP)
     assert box_around_peak(scores, (10, 10), SHARP) == (2, 2, 6, 4)
-    assert box_around_peak(scores, (10, 10), LocalisationConfig(
-        smoothing=0, box_padding=0, min_box_side_px=1, threshold=0.51
-    )) == (2, 2, 4, 4)
+    stricter = dataclasses.replace(SHARP, threshold=0.51)
+    assert box_around_peak(scores, (10, 10), stricter) == (2, 2, 4, 4)
 
 
 def test_the_box_is_padded_by_a_twentieth_of_its_sides_and_cut_at_the_frame():
@@ -185,7 +186,8 @@ def test_every_map_and_frame_gives_a_peak_crop_and_box_inside_the_frame(map_hw, 
 
 
 @pytest.mark.parametrize(
-    "field, value", [("smoothing", -0.1), ("crop_side", 0), ("crop_side", 1.1), ("threshold", 0), ("min_box_side_px", 0)]
+    "field, value",
+    [("smoothing", -0.1), ("crop_side", 0), ("crop_side", 1.1), ("threshold", 0), ("min_box_side_px", 0)],
 )
 def test_a_setting_out_of_range_is_refused_by_name_and_value(field, value):
     with pytest.raises(ValueError, match=f"LocalisationConfig.{field} must be .* got {value}"):

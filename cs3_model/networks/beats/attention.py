@@ -12,24 +12,31 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
-def relative_position_buckets(num_tokens: int, *, num_buckets: int, max_distance: int) -> Tensor:
-    """Maps the offset of every key from every query to a bucket of the position embedding.
+def distance_buckets(*, num_buckets: int, max_distance: int) -> Tensor:
+    """Maps distances between tokens to buckets of the position embedding.
 
-    Half of the buckets are for keys behind the query, half for keys ahead. In each half, offsets below a quarter of
+    Half of the buckets are for keys behind the query, half for keys ahead. In each half, distances below a quarter of
     ``num_buckets`` have a bucket each; larger ones share buckets that widen logarithmically up to ``max_distance``.
 
     Returns:
-        int64 [N, N], query by key, on the CPU.
+        Bucket of every distance from 0 to ``max_distance``, int64, for keys behind the query.
     """
-    position = torch.arange(num_tokens)
-    offset_NN = position[None, :] - position[:, None]
     per_side = num_buckets // 2
     num_exact = per_side // 2
-    distance_NN = offset_NN.abs()
-    # In float32 and in this order of operations, because a bucket's edge depends on the rounding.
-    logarithmic_NN = torch.log(distance_NN.float().clamp(min=1) / num_exact) / math.log(max_distance / num_exact)
-    far_NN = (num_exact + (logarithmic_NN * (per_side - num_exact)).long()).clamp(max=per_side - 1)
-    return (offset_NN > 0) * per_side + torch.where(distance_NN < num_exact, distance_NN, far_NN)
+    distance = torch.arange(max_distance + 1)
+    # In float32 and in this order of operations, because a bucket's edge depends on the rounding. For the same reason
+    # this is a table made on the CPU and not a computation on the device.
+    logarithmic = torch.log(distance.float().clamp(min=1) / num_exact) / math.log(max_distance / num_exact)
+    far = (num_exact + (logarithmic * (per_side - num_exact)).long()).clamp(max=per_side - 1)
+    return torch.where(distance < num_exact, distance, far)
+
+
+def relative_position_buckets(num_tokens: int, bucket_of_distance: Tensor, *, num_buckets: int) -> Tensor:
+    """Returns the bucket of every key for every query, int64 [N, N], query by key, on the table's device."""
+    position = torch.arange(num_tokens, device=bucket_of_distance.device)
+    offset_NN = position[None, :] - position[:, None]
+    distance_NN = offset_NN.abs().clamp(max=len(bucket_of_distance) - 1)
+    return bucket_of_distance[distance_NN] + (offset_NN > 0) * (num_buckets // 2)
 
 
 class GatedRelativeAttention(nn.Module):

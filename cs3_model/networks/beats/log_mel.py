@@ -5,7 +5,6 @@ Shape suffixes: B batch, T samples, F frames of 10 ms, M mel bins.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 from torchaudio.compliance import kaldi

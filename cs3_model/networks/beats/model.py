@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cs3_model.networks.beats.attention import GatedRelativeAttention, relative_position_buckets
+from cs3_model.networks.beats.attention import GatedRelativeAttention, distance_buckets, relative_position_buckets
 from cs3_model.networks.beats.log_mel import PATCH_FRAMES
 
 _FIXED_CFG = {
@@ -28,6 +28,19 @@ _FIXED_CFG = {
     "gru_rel_pos": True,
 }
 """Settings of a checkpoint's ``cfg`` that this implementation has built in."""
+
+_SIZE_CFG = {
+    "encoder_layers": "num_layers",
+    "encoder_embed_dim": "dim",
+    "encoder_ffn_embed_dim": "ffn_dim",
+    "encoder_attention_heads": "num_heads",
+    "embed_dim": "patch_dim",
+    "conv_pos": "conv_pos",
+    "conv_pos_groups": "conv_pos_groups",
+    "num_buckets": "num_buckets",
+    "max_distance": "max_distance",
+}
+"""Settings of a checkpoint's ``cfg`` and the arguments of `BEATs` that they become."""
 
 
 class BEATs(nn.Module):
@@ -89,18 +102,11 @@ class BEATs(nn.Module):
         for key, supported in _FIXED_CFG.items():
             if cfg.get(key) != supported:
                 raise ValueError(f"BEATs cfg.{key} must be {supported!r}, got {cfg.get(key)!r}: unsupported variant")
-        network = cls(
-            num_layers=cfg["encoder_layers"],
-            dim=cfg["encoder_embed_dim"],
-            ffn_dim=cfg["encoder_ffn_embed_dim"],
-            num_heads=cfg["encoder_attention_heads"],
-            patch_dim=cfg["embed_dim"],
-            conv_pos=cfg["conv_pos"],
-            conv_pos_groups=cfg["conv_pos_groups"],
-            num_buckets=cfg["num_buckets"],
-            max_distance=cfg["max_distance"],
-            num_classes=cfg["predictor_class"] if cfg.get("finetuned_model") else None,
-        )
+        missing = sorted(_SIZE_CFG.keys() - cfg.keys())
+        if missing:
+            raise ValueError(f"the cfg of this BEATs checkpoint lacks {missing}")
+        sizes = {argument: cfg[key] for key, argument in _SIZE_CFG.items()}
+        network = cls(**sizes, num_classes=cfg["predictor_class"] if cfg.get("finetuned_model") else None)
         try:
             network.load_state_dict(checkpoint["model"], strict=True)
         except RuntimeError as error:
@@ -143,7 +149,11 @@ class _Encoder(nn.Module):
     ) -> None:
         super().__init__()
         self.num_buckets = num_buckets
-        self.max_distance = max_distance
+        self.register_buffer(
+            "bucket_of_distance",
+            distance_buckets(num_buckets=num_buckets, max_distance=max_distance),
+            persistent=False,  # not part of a checkpoint
+        )
         # A sequence of one, so that the parameters are called pos_conv.0.* as published.
         self.pos_conv = nn.Sequential(_WeightNormConv1d(dim, kernel_size=conv_pos, groups=conv_pos_groups))
         self.layer_norm = nn.LayerNorm(dim)
@@ -167,9 +177,7 @@ class _Encoder(nn.Module):
 
     def _position_bias(self, num_tokens: int) -> Tensor:
         embedding = self.layers[0].self_attn.relative_attention_bias
-        buckets_NN = relative_position_buckets(
-            num_tokens, num_buckets=self.num_buckets, max_distance=self.max_distance
-        ).to(embedding.weight.device)
+        buckets_NN = relative_position_buckets(num_tokens, self.bucket_of_distance, num_buckets=self.num_buckets)
         return embedding(buckets_NN).permute(2, 0, 1)
 
 

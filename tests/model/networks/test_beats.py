@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.model.networks.beats_recipe import PUBLISHED_CFG, SMALL_CFG, impact, random_state_dict
 from torchaudio.compliance import kaldi
 
 from cs3_model.networks.beats import BEATs, log_mel
-from cs3_model.networks.beats.attention import relative_position_buckets
+from cs3_model.networks.beats.attention import distance_buckets, relative_position_buckets
 from cs3_model.types import MIN_WINDOW_SAMPLES
+from tests.model.networks.beats_recipe import PUBLISHED_CFG, SMALL_CFG, impact, random_state_dict
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -53,7 +53,11 @@ def test_the_default_network_has_the_252_published_tensor_names_and_shapes():
     assert sum(parameter.numel() for parameter in network.parameters()) == 90_717_055
 
 
-@pytest.mark.parametrize("case", json.loads((GOLDEN / "beats.json").read_text())["cases"], ids=lambda case: case["size"])
+@pytest.mark.parametrize(
+    "case",
+    json.loads((GOLDEN / "beats.json").read_text())["cases"],
+    ids=lambda case: f"{case['size']}-{case['seconds']}s",
+)
 def test_hidden_states_and_tags_equal_those_of_speechbrain_on_the_same_weights(case):
     """The golden values are outputs of ``speechbrain.lobes.models.beats.BEATs`` 1.1.2 with torch 2.11 on the CPU.
 
@@ -87,11 +91,12 @@ def test_the_spectrogram_of_a_batch_equals_kaldis_of_each_clip():
     rng = np.random.default_rng(0)
     for num_samples in (2_800, 16_000, 16_001, 31_999):
         clips = torch.from_numpy(rng.uniform(-1, 1, (3, num_samples)).astype(np.float32))
-        expected = torch.stack([
-            kaldi.fbank(clip[None] * 2**15, num_mel_bins=128, sample_frequency=16_000, frame_length=25, frame_shift=10)
-            for clip in clips
-        ])
-        assert torch.equal(log_mel(clips), (expected - 15.41663) / (2 * 6.55582))
+        spectrograms = log_mel(clips)
+        for clip, spectrogram in zip(clips, spectrograms, strict=True):
+            fbank = kaldi.fbank(
+                clip[None] * 2**15, num_mel_bins=128, sample_frequency=16_000, frame_length=25, frame_shift=10
+            )
+            assert torch.equal(spectrogram, (fbank - 15.41663) / (2 * 6.55582))
 
 
 def test_digital_silence_has_the_value_of_the_smallest_float():
@@ -135,7 +140,8 @@ def test_gradient_reaches_every_parameter_of_the_blocks_that_were_asked_for(smal
 
 def test_position_buckets_are_exact_near_and_logarithmic_far():
     """160 buckets a side: 0-79 one offset each; offset 80 starts the logarithmic ones; from 800 on the last one."""
-    buckets = relative_position_buckets(1_000, num_buckets=320, max_distance=800)
+    table = distance_buckets(num_buckets=320, max_distance=800)
+    buckets = relative_position_buckets(1_000, table, num_buckets=320)
     from_last = buckets[999].flip(0)  # keys behind the last query, nearest first
     assert from_last[:81].tolist() == list(range(81))
     assert from_last[800:].unique().tolist() == [159]
@@ -148,6 +154,12 @@ def test_position_buckets_are_exact_near_and_logarithmic_far():
 def test_a_checkpoint_of_another_variant_is_refused(key, value):
     with pytest.raises(ValueError, match=f"cfg.{key} must be .* unsupported variant"):
         BEATs.from_checkpoint(checkpoint(SMALL_CFG) | {"cfg": SMALL_CFG | {key: value}})
+
+
+def test_a_checkpoint_without_a_size_is_refused():
+    cfg = {key: value for key, value in SMALL_CFG.items() if key != "conv_pos"}
+    with pytest.raises(ValueError, match=r"lacks \['conv_pos'\]"):
+        BEATs.from_checkpoint(checkpoint(SMALL_CFG) | {"cfg": cfg})
 
 
 def test_a_checkpoint_with_a_missing_or_foreign_tensor_is_refused():

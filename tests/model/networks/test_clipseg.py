@@ -36,13 +36,12 @@ def small() -> ConditionedCLIPSeg:
 
 def pairs_by_transformers(network: ConditionedCLIPSeg, pixels: Tensor, conditions: Tensor) -> Tensor:
     """[B, A, h, w] from one forward pass of transformers per pair."""
-    return torch.stack([
-        torch.stack([
-            network.model(pixel_values=image[None], conditional_embeddings=condition[None]).logits.squeeze(0)
-            for condition in conditions
-        ])
+    maps = [
+        network.model(pixel_values=image[None], conditional_embeddings=condition[None]).logits
         for image in pixels
-    ])
+        for condition in conditions
+    ]
+    return torch.cat(maps).unflatten(0, (len(pixels), len(conditions)))
 
 
 def assert_equal_to_rel_1e6(actual: Tensor, expected: Tensor) -> None:

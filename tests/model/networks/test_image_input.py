@@ -24,9 +24,7 @@ def test_pixels_equal_those_of_transformers_image_processor(size_hw, normalisati
         image_std=list(normalisation.std),
     )
     reference = processor(images=image, input_data_format="channels_last", return_tensors="pt")["pixel_values"]
-    torch.testing.assert_close(
-        image_pixels(image, size=352, normalisation=normalisation), reference, rtol=0, atol=1e-6
-    )
+    torch.testing.assert_close(image_pixels(image, size=352, normalisation=normalisation), reference, rtol=0, atol=1e-6)
 
 
 def test_the_channels_stay_red_green_blue():
