@@ -18,10 +18,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from cs3_model.networks.image_input import IMAGENET
 from cs3_model.types import BoolMask, Float32Array, UInt8Image
-
-MEAN_RGB = (0.485, 0.456, 0.406)
-STD_RGB = (0.229, 0.224, 0.225)
 
 Sam2Size = Literal["tiny", "small", "base-plus", "large"]
 CONFIG_FILES: dict[Sam2Size, str] = {
@@ -87,9 +85,11 @@ class Sam2Segmenter:
         """Computes the embedding of an RGB uint8 image [H, W, 3]."""
         weight = self.network.no_mem_embed
         side = self.network.image_size
-        pixels = torch.from_numpy(image).to(weight.device).permute(2, 0, 1)[None].float() / 255
+        # torch warns of arrays that it must not write to.
+        pixels = torch.from_numpy(np.require(image, requirements=["C", "W"])).to(weight.device)
+        pixels = pixels.permute(2, 0, 1)[None].float() / 255
         pixels = F.interpolate(pixels, (side, side), mode="bilinear", antialias=True)
-        mean, std = (pixels.new_tensor(values)[:, None, None] for values in (MEAN_RGB, STD_RGB))
+        mean, std = (pixels.new_tensor(values)[:, None, None] for values in (IMAGENET.mean, IMAGENET.std))
         fine, middle, coarse = self.network.forward_image(((pixels - mean) / std).to(weight.dtype))["backbone_fpn"]
         # A single image has no memory of earlier ones; the network learned an embedding that says so. The pyramid sums
         # its levels in float32, whatever the type of the weights.
@@ -154,12 +154,12 @@ def build_sam2(size: Sam2Size) -> torch.nn.Module:
     return _instantiate(CONFIG_FILES[size], SINGLE_MASK_FALLBACK)
 
 
-def build_debug_box_segmenter(seed: int = 0) -> Sam2Segmenter:
+def build_debug_box_segmenter(seed: int = 0, device: torch.device | str = "cpu") -> Sam2Segmenter:
     """Builds a tiny random segmenter that takes every path of the real one within milliseconds on a CPU."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = _instantiate(CONFIG_FILES["tiny"], {**SINGLE_MASK_FALLBACK, **DEBUG_SIZES})
-    return Sam2Segmenter(network, name=f"sam2-debug-{seed}", trained=False)
+    return Sam2Segmenter(network.to(device), name=f"sam2-debug-{seed}", trained=False)
 
 
 def _instantiate(config_file: str, changes: Mapping[str, Any]) -> torch.nn.Module:

@@ -1,6 +1,6 @@
 """Hands23: hands, their sides and grasps, and the objects they touch, on torchvision with detectron2's conventions."""
 
-from cs3_model.networks.hands23.checkpoint import hands23_from_checkpoint
+from cs3_model.networks.hands23.checkpoint import hands23_from_checkpoint, load_hands23
 from cs3_model.networks.hands23.comparison import compare_detections
 from cs3_model.networks.hands23.config import Hands23Config, Hands23InputSize, Hands23Thresholds
 from cs3_model.networks.hands23.demo_json import read_demo_json, to_demo_json
@@ -21,6 +21,7 @@ __all__ = [
     "compare_detections",
     "draw_detections",
     "hands23_from_checkpoint",
+    "load_hands23",
     "read_demo_json",
     "to_demo_json",
 ]

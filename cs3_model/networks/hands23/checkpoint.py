@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,12 +17,28 @@ CONSTANT_BUFFERS = ("pixel_mean", "pixel_std", "proposal_generator.anchor_genera
 these constants, which here are code."""
 
 
+def load_hands23(path: Path) -> Hands23Network:
+    """Builds the full-size network with the weights of a local file, `model_hands23.pth`, on the CPU.
+
+    Raises:
+        ValueError: if the file is damaged or holds anything else.
+        OSError: if it cannot be read.
+    """
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise ValueError(f"{path} is damaged or no PyTorch checkpoint: {str(error).splitlines()[0]}") from None
+    try:
+        return hands23_from_checkpoint(checkpoint)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
 def hands23_from_checkpoint(checkpoint: Mapping[str, Any]) -> Hands23Network:
     """Builds the full-size network around the tensors of a checkpoint, without copying them.
 
     Args:
-        checkpoint: what `torch.load(..., weights_only=True)` returns for `model_hands23.pth`: a state dict, or a
-            training checkpoint that holds one under `model`.
+        checkpoint: a state dict, or a training checkpoint that holds one under `model`.
 
     Raises:
         ValueError: if a tensor is missing, of another shape, or unknown.
@@ -33,9 +51,9 @@ def hands23_from_checkpoint(checkpoint: Mapping[str, Any]) -> Hands23Network:
         network.load_state_dict(tensors, strict=True, assign=True)
     except RuntimeError as error:
         raise ValueError(f"these are not the weights of Hands23 (ResNeXt-101 32x8d FPN): {_shortened(error)}") from None
-    return network
+    return network.eval()
 
 
 def _shortened(error: RuntimeError) -> str:
     lines = [line.strip() for line in str(error).splitlines()[1:]]
-    return "; ".join(line if len(line) <= 200 else f"{line[:200]}..." for line in lines)
+    return "; ".join(line if len(line) <= 200 else f"{line[:200]}..." for line in lines[:3])

@@ -73,7 +73,7 @@ class Hands23Detector:
         return link_detections(raw, self._thresholds)
 
 
-def build_debug_hand_detector(seed: int = 0) -> Hands23Detector:
+def build_debug_hand_detector(seed: int = 0, device: torch.device | str = "cpu") -> Hands23Detector:
     """Builds a tiny random detector whose low thresholds let it find hands and objects in any image.
 
     Its output means nothing, but it takes every path of the real one within milliseconds on a CPU.
@@ -85,5 +85,9 @@ def build_debug_hand_detector(seed: int = 0) -> Hands23Detector:
         hand=0.1, first_object=0.1, second_object=0.1, hand_relation=0.1, object_relation=0.1
     )
     return Hands23Detector(
-        network, name=f"hands23-debug-{seed}", trained=False, thresholds=thresholds, input_size=DEBUG_INPUT_SIZE
+        network.to(device),
+        name=f"hands23-debug-{seed}",
+        trained=False,
+        thresholds=thresholds,
+        input_size=DEBUG_INPUT_SIZE,
     )

@@ -1,0 +1,74 @@
+"""`cs3 hands23-compare`: does our Hands23 find what the reference demo found?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import numpy as np
+import typer
+
+from cs3_model.build import select_device
+from cs3_model.networks.hands23 import (
+    HandDetections,
+    Hands23Detector,
+    compare_detections,
+    draw_detections,
+    load_hands23,
+    read_demo_json,
+)
+from cs3_model.networks.hands23.comparison import DetectionAgreement
+from cs3_model.types import UInt8Image
+
+
+def hands23_compare(
+    image: Annotated[Path, typer.Argument(help="The image that the reference demo was run on.")],
+    result_json: Annotated[Path, typer.Argument(help="The result.json of the reference demo.")],
+    weights: Annotated[Path, typer.Option(help="The published checkpoint, model_hands23.pth.")],
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    drawing: Annotated[Path | None, typer.Option(help="Where to write a picture of our detections.")] = None,
+) -> None:
+    """Compare our detections in IMAGE with those of the reference demo. Exit code 1: they differ; 2: bad input."""
+    try:
+        pixels = _read_image(image)
+        reference = _read_reference(result_json, image.name)
+        network = load_hands23(weights).to(select_device(device))
+    except (ValueError, OSError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None
+    detections = Hands23Detector(network, name="hands23", trained=True).detect_hands(pixels)
+    if drawing is not None:
+        cv2.imwrite(str(drawing), draw_detections(pixels, detections)[..., ::-1])
+    agreement = compare_detections(detections, reference)
+    typer.echo(_report(agreement))
+    raise typer.Exit(0 if agreement.agrees else 1)
+
+
+def _read_image(path: Path) -> UInt8Image:
+    bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if bgr is None:
+        raise ValueError(f"{path} is not an image that OpenCV can read")
+    return np.ascontiguousarray(bgr[..., ::-1])
+
+
+def _read_reference(path: Path, image_name: str) -> HandDetections:
+    images = read_demo_json(path)
+    if image_name not in images:
+        raise ValueError(f"{path} has no image {image_name}; it has {', '.join(images) or 'none'}")
+    return images[image_name]
+
+
+def _report(agreement: DetectionAgreement) -> str:
+    lines = ["reference hand | hand IoU | first object IoU | second object IoU | score difference | different labels"]
+    for hand in agreement.hands:
+        ious = " | ".join(_number(iou) for iou in (hand.hand_iou, hand.first_object_iou, hand.second_object_iou))
+        labels = ", ".join(hand.different_labels) or "-"
+        lines.append(f"{hand.reference_index} | {ious} | {_number(hand.largest_score_difference)} | {labels}")
+    lines.append(f"{agreement.num_missing} hands missing, {agreement.num_extra} too many")
+    lines.append("agrees with the reference" if agreement.agrees else "DIFFERS from the reference")
+    return "\n".join(lines)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
