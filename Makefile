@@ -4,7 +4,7 @@ PYTHON ?= python3
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test demo lock clean
+.PHONY: help setup venv test demo lock clean
 
 # Only this machine may see the ROS 2 graph of tests and demo.
 test demo: export ROS_AUTOMATIC_DISCOVERY_RANGE = LOCALHOST
@@ -14,6 +14,9 @@ help: ## list the targets
 
 setup: ## build .venv/ and install/; fast when nothing changed
 	@scripts/setup
+
+venv: ## build .venv/ only, for use in a ROS workspace of your own
+	@scripts/setup venv
 
 test: setup ## run the tests
 	@scripts/run python -m pytest --durations=10 $(ARGS)
