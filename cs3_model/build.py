@@ -130,7 +130,7 @@ def _debug_audio_visual(*, device: torch.device, seed: int) -> Any:
 
 
 def _debug_hands(*, device: torch.device, seed: int) -> Any:
-    from cs3_model.networks.hands23 import build_debug_hand_detector
+    from cs3_model.networks.hands23.detector import build_debug_hand_detector
 
     return build_debug_hand_detector(seed=seed, device=device)
 

@@ -137,9 +137,9 @@ def build_debug_audio_visual_network() -> AudioVisualNetwork:
     )
 
 
-def build_debug_audio_visual_segmenter(seed: int) -> ConditionedSegmenter:
+def build_debug_audio_visual_segmenter(seed: int = 0, device: torch.device | str = "cpu") -> ConditionedSegmenter:
     """Builds the debug part: random, tiny, the same for the same seed; its masks mean nothing."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = build_debug_audio_visual_network()
-    return audio_visual_segmenter(network, name=f"debug audio-visual (random, seed {seed})", trained=False)
+    return audio_visual_segmenter(network.to(device), name=f"debug-audio-visual-{seed}", trained=False)
