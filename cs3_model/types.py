@@ -22,7 +22,7 @@ BoxXYXY = tuple[float, float, float, float]
 MODEL_SAMPLE_RATE_HZ = 16_000
 """The sample rate of every audio window that reaches a model (BEATs' input rate)."""
 
-MIN_WINDOW_SAMPLES = 2_640
+MIN_WINDOW_SAMPLES = 2_800
 """The shortest audio window: 16 filter-bank frames (25 ms every 10 ms), one BEATs patch."""
 
 
