@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -43,15 +45,16 @@ def draw_overlay(
         RGB, uint8 [H + bars, W, 3].
     """
     canvas = image.copy()
-    scale = max(image.shape[1] / 1280, 0.4)
+    scale = max(image.shape[1] / 1280, 0.7)
     for candidate in result.rejected:
         _draw_box(canvas, candidate, _GREY, scale)
     for candidate in result.masks:
         _draw_mask(canvas, candidate, scale)
     for candidate in result.masks:
         _draw_contact(canvas, candidate, scale)
-    verdict = f"{_VERDICT_WORDS[result.verdict]}: {result.detail}"
-    bars = [_text_bar(image.shape[1], scale, [caption] if caption else [], [verdict], trained), canvas]
+    lines = [caption] if caption else []
+    lines.append(f"{_VERDICT_WORDS[result.verdict]}: {result.detail}")
+    bars = [_text_bar(image.shape[1], lines, trained, scale), canvas]
     if window is not None:
         bars.append(_waveform_strip(image.shape[1], window, onset_ns, scale))
     return np.concatenate(bars, axis=0)
@@ -97,14 +100,14 @@ def _draw_contact(canvas: UInt8Image, candidate: Candidate, scale: float) -> Non
         cv2.circle(canvas, centre, max(2, round(5 * scale)), _WHITE, -1, cv2.LINE_AA)
 
 
-def _text_bar(width: int, scale: float, before: list[str], after: list[str], trained: bool) -> UInt8Image:
-    lines = [(line, _WHITE) for line in before + after]
+def _text_bar(width: int, lines: Sequence[str], trained: bool, scale: float) -> UInt8Image:
+    coloured = [(line, _WHITE) for line in lines]
     if not trained:
-        lines.append(("RANDOM WEIGHTS: the masks mean nothing", _RED))
-    size, step = 0.6 * scale, round(26 * scale)
-    bar = np.full((step * len(lines) + round(10 * scale), width, 3), 24, np.uint8)
-    for index, (line, colour) in enumerate(lines):
-        _draw_text(bar, line, (round(8 * scale), step * (index + 1)), size, colour)
+        coloured.append(("RANDOM WEIGHTS: the masks mean nothing", _RED))
+    step = round(26 * scale)
+    bar = np.full((step * len(coloured) + round(10 * scale), width, 3), 24, np.uint8)
+    for index, (line, colour) in enumerate(coloured):
+        _draw_text(bar, line, (round(8 * scale), step * (index + 1)), 0.6 * scale, colour)
     return bar
 
 
@@ -127,5 +130,6 @@ def _waveform_strip(width: int, window: AudioWindow, onset_ns: int | None, scale
 
 
 def _draw_text(canvas: UInt8Image, text: str, origin: tuple[int, int], size: float, colour: tuple[int, int, int]) -> None:
-    cv2.putText(canvas, text, origin, _FONT, size, (0, 0, 0), 3, cv2.LINE_AA)
+    shadow = (origin[0] + 1, origin[1] + 1)
+    cv2.putText(canvas, text, shadow, _FONT, size, (0, 0, 0), 1, cv2.LINE_AA)
     cv2.putText(canvas, text, origin, _FONT, size, colour, 1, cv2.LINE_AA)
