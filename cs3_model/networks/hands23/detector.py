@@ -74,7 +74,7 @@ class Hands23Detector:
 
 
 def build_debug_hand_detector(seed: int = 0, device: torch.device | str = "cpu") -> Hands23Detector:
-    """Builds a tiny random detector whose low thresholds let it find hands and objects in any image.
+    """Builds a tiny random detector whose low thresholds let it find hands and objects in most images.
 
     Its output means nothing, but it takes every path of the real one within milliseconds on a CPU.
     """

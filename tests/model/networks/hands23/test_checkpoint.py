@@ -22,7 +22,6 @@ def test_the_published_layout_loads_strictly(published: dict[str, torch.Tensor])
     network = hands23_from_checkpoint(published)
     assert network.state_dict().keys() == published.keys()
     assert len(published) == 586
-    assert sum(parameter.numel() for parameter in published.values()) == 120_101_502
 
 
 def test_a_training_checkpoint_with_constant_buffers_loads(published: dict[str, torch.Tensor]) -> None:

@@ -8,15 +8,13 @@ from hypothesis import strategies as st
 
 from cs3_model.networks.hands23.config import Hands23Thresholds
 from cs3_model.networks.hands23.detector import (
-    DEBUG_CONFIG,
     DEBUG_INPUT_SIZE,
     Hands23Detector,
     build_debug_hand_detector,
 )
-from cs3_model.networks.hands23.network import Hands23Network
 from cs3_model.types import UInt8Image
 
-DETECTOR = build_debug_hand_detector(seed=1)
+DETECTOR = build_debug_hand_detector(seed=0)
 
 
 def noise(height: int, width: int) -> UInt8Image:
@@ -34,8 +32,8 @@ def test_the_same_seed_gives_the_same_detections_and_another_seed_others() -> No
     image = noise(120, 160)
     detections = DETECTOR.detect_hands(image)
     assert detections.hands
-    assert build_debug_hand_detector(seed=1).detect_hands(image) == detections
-    assert build_debug_hand_detector(seed=2).detect_hands(image) != detections
+    assert build_debug_hand_detector(seed=0).detect_hands(image) == detections
+    assert build_debug_hand_detector(seed=1).detect_hands(image) != detections
 
 
 @settings(max_examples=15, deadline=None)
@@ -58,7 +56,7 @@ def test_nothing_is_found_above_every_score() -> None:
 
 
 def test_weights_in_bfloat16_run() -> None:
-    network = build_debug_hand_detector(seed=1).network.to(torch.bfloat16)
+    network = build_debug_hand_detector(seed=0).network.to(torch.bfloat16)
     detector = Hands23Detector(network, name="bfloat16", trained=False, input_size=DEBUG_INPUT_SIZE)
     detector.detect(noise(120, 160))
 
@@ -66,9 +64,5 @@ def test_weights_in_bfloat16_run() -> None:
 @pytest.mark.gpu
 def test_a_gpu_finds_the_same_hands() -> None:
     image = noise(120, 160)
-    ours = build_debug_hand_detector(seed=1, device="cuda").detect_hands(image).hands[0]
+    ours = build_debug_hand_detector(seed=0, device="cuda").detect_hands(image).hands[0]
     assert ours.box_xyxy == pytest.approx(DETECTOR.detect_hands(image).hands[0].box_xyxy, abs=0.05)
-
-
-def test_the_network_without_weights_has_the_debug_size() -> None:
-    assert sum(parameter.numel() for parameter in Hands23Network(DEBUG_CONFIG).parameters()) < 200_000

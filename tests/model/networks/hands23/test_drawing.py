@@ -27,8 +27,8 @@ def test_hands_and_objects_are_outlined_in_their_colours(shared_data: Callable[[
         FIRST_OBJECT_COLOUR: right.first_object.box_xyxy,
         SECOND_OBJECT_COLOUR: right.second_object.box_xyxy,
     }
-    for colour, (x_min, y_min, _, y_max) in outlines.items():
-        assert tuple(drawing[round(y_min + 0.75 * (y_max - y_min)), round(x_min)]) == colour
+    for colour, (_, y_min, x_max, y_max) in outlines.items():
+        assert tuple(drawing[round(y_min + 0.75 * (y_max - y_min)), round(x_max)]) == colour
 
 
 def test_an_image_without_hands_is_left_as_it_is() -> None:

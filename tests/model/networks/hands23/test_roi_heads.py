@@ -8,7 +8,7 @@ from cs3_model.networks.hands23.roi_heads import RoIHeads, assign_levels, pool_b
 
 
 def pyramid_of(*values: float, channels: int = 1) -> list[torch.Tensor]:
-    return [torch.full((1, channels, 512 >> level, 512 >> level), value) for level, value in enumerate(values)]
+    return [torch.full((1, channels, 512 >> level, 512 >> level), float(value)) for level, value in enumerate(values)]
 
 
 def test_a_box_of_224_pixels_belongs_to_p4_and_the_outermost_levels_take_the_rest() -> None:
