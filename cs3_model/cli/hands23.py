@@ -31,8 +31,7 @@ def hands23_compare(
 ) -> None:
     """Compare our detections in IMAGE with those of the reference demo. Exit code 1: they differ; 2: bad input."""
     try:
-        pixels = _read_image(image)
-        reference = _read_reference(result_json, image.name)
+        pixels, reference = read_example(image, result_json)
         network = load_hands23(weights).to(select_device(device))
     except (ValueError, OSError) as error:
         typer.echo(f"error: {error}", err=True)
@@ -41,25 +40,30 @@ def hands23_compare(
     if drawing is not None:
         cv2.imwrite(str(drawing), draw_detections(pixels, detections)[..., ::-1])
     agreement = compare_detections(detections, reference)
-    typer.echo(_report(agreement))
+    typer.echo(report(agreement))
     raise typer.Exit(0 if agreement.agrees else 1)
 
 
-def _read_image(path: Path) -> UInt8Image:
-    bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
+def read_example(image: Path, result_json: Path) -> tuple[UInt8Image, HandDetections]:
+    """Reads an image and what the reference demo found in it.
+
+    Returns:
+        RGB, uint8 [H, W, 3], and the detections under the image's file name.
+
+    Raises:
+        ValueError: if the image cannot be decoded, or the file is no result of the demo or lacks the image.
+    """
+    bgr = cv2.imread(str(image), cv2.IMREAD_COLOR)
     if bgr is None:
-        raise ValueError(f"{path} is not an image that OpenCV can read")
-    return np.ascontiguousarray(bgr[..., ::-1])
+        raise ValueError(f"{image} is not an image that OpenCV can read")
+    images = read_demo_json(result_json)
+    if image.name not in images:
+        raise ValueError(f"{result_json} has no image {image.name}; it has {', '.join(images) or 'none'}")
+    return np.ascontiguousarray(bgr[..., ::-1]), images[image.name]
 
 
-def _read_reference(path: Path, image_name: str) -> HandDetections:
-    images = read_demo_json(path)
-    if image_name not in images:
-        raise ValueError(f"{path} has no image {image_name}; it has {', '.join(images) or 'none'}")
-    return images[image_name]
-
-
-def _report(agreement: DetectionAgreement) -> str:
+def report(agreement: DetectionAgreement) -> str:
+    """Formats an agreement as a table with a line per hand and a verdict."""
     lines = ["reference hand | hand IoU | first object IoU | second object IoU | score difference | different labels"]
     for hand in agreement.hands:
         ious = " | ".join(_number(iou) for iou in (hand.hand_iou, hand.first_object_iou, hand.second_object_iou))

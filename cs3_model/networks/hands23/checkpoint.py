@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,10 @@ def load_hands23(path: Path) -> Hands23Network:
     """
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise ValueError(f"{path} is damaged or no PyTorch checkpoint: {str(error).splitlines()[0]}") from None
+    except OSError:
+        raise
+    except Exception as error:  # a damaged file can fail anywhere in the parser, with any type
+        raise ValueError(f"{path} is damaged or no PyTorch checkpoint ({type(error).__name__})") from None
     try:
         return hands23_from_checkpoint(checkpoint)
     except ValueError as error:
@@ -43,7 +44,9 @@ def hands23_from_checkpoint(checkpoint: Mapping[str, Any]) -> Hands23Network:
     Raises:
         ValueError: if a tensor is missing, of another shape, or unknown.
     """
-    tensors = checkpoint.get("model", checkpoint)
+    tensors = checkpoint.get("model", checkpoint) if isinstance(checkpoint, Mapping) else None
+    if not isinstance(tensors, Mapping):
+        raise ValueError("these are not the weights of Hands23: there is no state dict")
     tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith(CONSTANT_BUFFERS)}
     with torch.device("meta"):
         network = Hands23Network(Hands23Config())

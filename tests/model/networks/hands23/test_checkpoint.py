@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -50,15 +51,17 @@ def test_a_tensor_of_another_shape_is_named(published: dict[str, torch.Tensor]) 
         hands23_from_checkpoint(published)
 
 
-def test_a_damaged_file_is_refused_by_name(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"", b"junk", b"<html>not found</html>", b"PK\x03\x04truncated"])
+def test_a_damaged_file_is_refused_by_name(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "model_hands23.pth"
-    path.write_bytes(b"<html>not found</html>")
+    path.write_bytes(content)
     with pytest.raises(ValueError, match=r"model_hands23\.pth is damaged"):
         load_hands23(path)
 
 
-def test_a_checkpoint_of_something_else_is_refused_by_name(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [{"model": {"weight": torch.zeros(1)}}, {"model": 1}, torch.zeros(1)])
+def test_a_checkpoint_of_something_else_is_refused_by_name(content: Any, tmp_path: Path) -> None:
     path = tmp_path / "model_hands23.pth"
-    torch.save({"model": {"weight": torch.zeros(1)}}, path)
+    torch.save(content, path)
     with pytest.raises(ValueError, match=r"model_hands23\.pth: these are not the weights of Hands23"):
         load_hands23(path)
