@@ -13,9 +13,7 @@ MAX_LOG_SCALE = math.log(1000.0 / 16)
 """Predicted boxes are at most 62.5 times as long as the box they start from."""
 
 
-def decode_boxes(
-    deltas: torch.Tensor, boxes: torch.Tensor, weights: tuple[float, float, float, float]
-) -> torch.Tensor:
+def decode_boxes(deltas: torch.Tensor, boxes: torch.Tensor, weights: tuple[float, float, float, float]) -> torch.Tensor:
     """Moves and scales each box by its predicted deltas.
 
     Args:

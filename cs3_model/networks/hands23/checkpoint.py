@@ -27,7 +27,7 @@ def load_hands23(path: Path) -> Hands23Network:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
         raise
-    except Exception as error:  # a damaged file can fail anywhere in the parser, with any type
+    except Exception as error:  # noqa: BLE001  (a damaged file fails anywhere in the parser)
         raise ValueError(f"{path} is damaged or no PyTorch checkpoint ({type(error).__name__})") from None
     try:
         return hands23_from_checkpoint(checkpoint)
@@ -35,7 +35,7 @@ def load_hands23(path: Path) -> Hands23Network:
         raise ValueError(f"{path}: {error}") from None
 
 
-def hands23_from_checkpoint(checkpoint: Mapping[str, Any]) -> Hands23Network:
+def hands23_from_checkpoint(checkpoint: Any) -> Hands23Network:
     """Builds the full-size network around the tensors of a checkpoint, without copying them.
 
     Args:

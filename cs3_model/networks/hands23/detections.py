@@ -134,9 +134,7 @@ class HandDetections:
         box = _clipped(hand.first_object.box_xyxy, size_hw)
         if box is None:
             return None
-        return HeldObject(
-            box_xyxy=box, score=hand.first_object.score, hand_box_xyxy=_clipped(hand.box_xyxy, size_hw)
-        )
+        return HeldObject(box_xyxy=box, score=hand.first_object.score, hand_box_xyxy=_clipped(hand.box_xyxy, size_hw))
 
 
 def _clipped(box_xyxy: BoxXYXY, size_hw: tuple[int, int]) -> BoxXYXY | None:

@@ -39,8 +39,8 @@ class Hands23Detector:
         *,
         name: str,
         trained: bool,
-        thresholds: Hands23Thresholds = Hands23Thresholds(),
-        input_size: Hands23InputSize = Hands23InputSize(),
+        thresholds: Hands23Thresholds | None = None,
+        input_size: Hands23InputSize | None = None,
     ) -> None:
         """Wraps a network, on whatever device and in whatever floating-point type it is.
 
@@ -48,14 +48,14 @@ class Hands23Detector:
             network: with its weights loaded.
             name: identity of network and weights.
             trained: whether the weights mean anything.
-            thresholds: what counts as a detection and as a relation.
-            input_size: to what images are resized.
+            thresholds: what counts as a detection and as a relation; the reference demo's by default.
+            input_size: to what images are resized; the reference's by default.
         """
         self.network = network.eval().requires_grad_(False)
         self.name = name
         self.trained = trained
-        self._thresholds = thresholds
-        self._input_size = input_size
+        self._thresholds = thresholds or Hands23Thresholds()
+        self._input_size = input_size or Hands23InputSize()
 
     def detect(self, image: UInt8Image) -> HandObjects:
         """Finds what the wearer's hands hold in an RGB uint8 image [H, W, 3]; boxes are in its pixels."""

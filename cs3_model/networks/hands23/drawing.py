@@ -54,9 +54,7 @@ def _draw_box(canvas: UInt8Image, box_xyxy: BoxXYXY, text: str, colour: RGB, *, 
 
 
 def _draw_line(canvas: UInt8Image, start_xyxy: BoxXYXY, end_xyxy: BoxXYXY, colour: RGB) -> None:
-    start, end = (
-        (round((box[0] + box[2]) / 2), round((box[1] + box[3]) / 2)) for box in (start_xyxy, end_xyxy)
-    )
+    start, end = ((round((box[0] + box[2]) / 2), round((box[1] + box[3]) / 2)) for box in (start_xyxy, end_xyxy))
     cv2.line(canvas, start, end, colour, _unit(canvas), cv2.LINE_AA)
 
 

@@ -46,7 +46,7 @@ def _hand(raw: RawDetections, index: int, thresholds: Hands23Thresholds) -> Dete
         grasp=Grasp(int(raw.grasp[index].argmax())),
         grasp_scores=tuple(raw.grasp[index].tolist()),
         first_object=None if first is None else _first_object(raw, first),
-        second_object=None if second is None else SecondObject(box_xyxy=_box(raw, second), score=float(raw.scores[second])),
+        second_object=None if second is None else _second_object(raw, second),
     )
 
 
@@ -67,6 +67,10 @@ def _first_object(raw: RawDetections, index: int) -> FirstObject:
         touch=Touch(int(raw.touch[index].argmax())),
         touch_scores=tuple(raw.touch[index].tolist()),
     )
+
+
+def _second_object(raw: RawDetections, index: int) -> SecondObject:
+    return SecondObject(box_xyxy=_box(raw, index), score=float(raw.scores[index]))
 
 
 def _box(raw: RawDetections, index: int) -> BoxXYXY:

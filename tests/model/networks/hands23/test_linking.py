@@ -8,6 +8,7 @@ from cs3_model.networks.hands23.linking import link_detections
 from cs3_model.networks.hands23.network import RawDetections
 
 HAND, FIRST, SECOND = 0, 1, 2
+DEFAULT_THRESHOLDS = Hands23Thresholds()
 
 
 def one_hot(index: int, size: int) -> torch.Tensor:
@@ -18,7 +19,7 @@ def link(
     classes: list[int],
     contacts: dict[tuple[int, int], tuple[ContactState, float]],
     touch: Touch = Touch.TOOL_USED,
-    thresholds: Hands23Thresholds = Hands23Thresholds(),
+    thresholds: Hands23Thresholds = DEFAULT_THRESHOLDS,
 ) -> HandDetections:
     """Links boxes at x = 0, 10, 20, ...; `contacts` gives the state of a pair and its probability."""
     number = len(classes)

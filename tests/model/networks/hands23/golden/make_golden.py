@@ -18,14 +18,14 @@ import sys
 from pathlib import Path
 
 import cv2
+import hodetector.modeling.roi_heads.roi_heads  # noqa: F401  (registers the RoI heads)
 import numpy as np
 import torch
-
-import hodetector.modeling.roi_heads.roi_heads  # noqa: F401  (registers the RoI heads)
-from cs3_model.networks.hands23.random_weights import random_state_dict
 from detectron2.config import get_cfg
 from detectron2.data.transforms import ResizeShortestEdge
 from detectron2.modeling import build_model
+
+from cs3_model.networks.hands23.random_weights import random_state_dict
 
 HERE = Path(__file__).parent
 CASES = {
@@ -166,7 +166,9 @@ def main() -> None:
     for name, case in CASES.items():
         model = reference_model(Path(sys.argv[1]), case)
         if name == "full":
-            lines = [f"{key} {'x'.join(map(str, tensor.shape))}\n" for key, tensor in sorted(model.state_dict().items())]
+            lines = [
+                f"{key} {'x'.join(map(str, tensor.shape))}\n" for key, tensor in sorted(model.state_dict().items())
+            ]
             (HERE / "checkpoint_keys.txt").write_text("".join(lines))
         expected = record(model, scene, case)
         (HERE / f"{name}.json").write_text(json.dumps({"case": case, "expected": expected}) + "\n")
