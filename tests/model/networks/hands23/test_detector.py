@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torchvision.ops import box_iou
 
 from cs3_model.networks.hands23.config import Hands23Thresholds
 from cs3_model.networks.hands23.detector import (
@@ -12,6 +13,7 @@ from cs3_model.networks.hands23.detector import (
     Hands23Detector,
     build_debug_hand_detector,
 )
+from cs3_model.networks.hands23.preprocessing import preprocess
 from cs3_model.types import UInt8Image
 
 DETECTOR = build_debug_hand_detector(seed=0)
@@ -55,10 +57,14 @@ def test_nothing_is_found_above_every_score() -> None:
     assert detector.detect(noise(60, 80)).left is None
 
 
-def test_weights_in_bfloat16_run() -> None:
+def test_weights_in_bfloat16_find_nearly_the_same_boxes() -> None:
+    image = noise(120, 160)
+    pixels, size_hw = preprocess(image, DEBUG_INPUT_SIZE, device=torch.device("cpu"), dtype=torch.bfloat16)
     network = build_debug_hand_detector(seed=0).network.to(torch.bfloat16)
-    detector = Hands23Detector(network, name="bfloat16", trained=False, input_size=DEBUG_INPUT_SIZE)
-    detector.detect(noise(120, 160))
+    raw = network(pixels, size_hw, (0.1, 0.1, 0.1))
+    expected = DETECTOR.network(pixels.float(), size_hw, (0.1, 0.1, 0.1))
+    assert raw.boxes.dtype == raw.contact.dtype == torch.float32
+    assert box_iou(raw.boxes[:10], expected.boxes).amax(dim=1).median() > 0.95
 
 
 @pytest.mark.gpu
