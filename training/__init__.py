@@ -1,0 +1,1 @@
+"""Offline work around `cs3_model`: data sets, training and evaluation. Knows no ROS."""
