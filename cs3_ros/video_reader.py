@@ -20,6 +20,8 @@ from av.stream import Disposition
 from cs3_model.types import UInt8Image
 
 NS_PER_S = 1_000_000_000
+END_NS = 2**63 - 1
+"""A time after the end of every file."""
 _GAP_TOLERANCE_S = Fraction(5, 1000)
 """Containers round times to milliseconds or worse; only more than this is a hole in the sound."""
 _SEEK_MARGIN_S = 1
@@ -59,15 +61,17 @@ class VideoFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         with self._open() as container:
-            pictures = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+            # No codec context: FFmpeg has no decoder for it.
+            pictures = [stream for stream in container.streams.video if stream.codec_context and not _is_cover(stream)]
+            sounds = [stream for stream in container.streams.audio if stream.codec_context]
             if not pictures:
-                raise ValueError(f"{path} has no pictures, only sound: collisions are shown in pictures")
-            if not container.streams.audio:
-                raise ValueError(f"{path} has no sound: collisions are found by their sound")
-            video, audio = pictures[0], container.streams.audio[0]
+                raise ValueError(f"{path} has no pictures that can be decoded: collisions are shown in pictures")
+            if not sounds:
+                raise ValueError(f"{path} has no sound that can be decoded: collisions are found by their sound")
+            video, audio = pictures[0], sounds[0]
             starts_s = [s.start_time * s.time_base for s in (video, audio) if s.start_time is not None]
             self._zero_s = min(starts_s, default=Fraction(0))
-            self._video_index = video.index
+            self._video_index, self._audio_index = video.index, audio.index
             self._frame_s = 1 / Fraction(video.average_rate or 30)
             self.duration_s = float(Fraction(container.duration or 0, av.time_base))
             """Length that the container states; 0 where it states none."""
@@ -75,26 +79,27 @@ class VideoFile:
             self.channels = audio.channels
             self._packed_format, self.encoding = _LOSSLESS.get(audio.format.packed.name, _FLOAT)
 
-    def pictures(self, start_s: float, stop_s: float) -> Iterator[Picture]:
-        """Yields the pictures with start_s <= time < stop_s, in order.
+    def pictures(self, start_ns: int = 0, stop_ns: int = END_NS) -> Iterator[Picture]:
+        """Yields the pictures with start_ns <= time < stop_ns, in order.
 
         Raises:
             ValueError: if the file turns out to be damaged.
         """
         with self._open() as container:
-            self._seek(container, start_s)
+            self._seek(container, start_ns)
             time_s = Fraction(0)
             for frame in container.decode(container.streams[self._video_index]):
                 # Raw streams have no times: their pictures follow each other at the nominal rate.
                 time_s = time_s + self._frame_s if frame.pts is None else frame.pts * frame.time_base - self._zero_s
-                if time_s >= stop_s:
+                time_ns = round(time_s * NS_PER_S)
+                if time_ns >= stop_ns:
                     return
-                if time_s >= start_s:
+                if time_ns >= start_ns:
                     upright = np.rot90(frame.to_ndarray(format="rgb24"), k=frame.rotation // 90)
-                    yield Picture(time_ns=round(time_s * NS_PER_S), image=np.ascontiguousarray(upright))
+                    yield Picture(time_ns=time_ns, image=np.ascontiguousarray(upright))
 
-    def sound(self, start_s: float, stop_s: float, block_s: float) -> Iterator[SoundBlock]:
-        """Yields all samples with start_s <= time < stop_s in blocks of `block_s`, in order.
+    def sound(self, block_s: float, start_ns: int = 0, stop_ns: int = END_NS) -> Iterator[SoundBlock]:
+        """Yields all samples with start_ns <= time < stop_ns in blocks of `block_s` seconds, in order.
 
         A block is shorter before a hole in the sound and at the end. Samples that the container has twice come once.
 
@@ -103,7 +108,7 @@ class VideoFile:
         """
         size = max(1, round(block_s * self.sample_rate_hz))
         begin, pending = 0, None
-        for index, samples in self._samples(start_s, stop_s):
+        for index, samples in self._samples(start_ns, stop_ns):
             if pending is not None and index == begin + len(pending):
                 pending = np.concatenate((pending, samples))
             else:
@@ -116,14 +121,15 @@ class VideoFile:
         if pending is not None and len(pending):
             yield self._block(begin, pending)
 
-    def _samples(self, start_s: float, stop_s: float) -> Iterator[tuple[int, np.ndarray]]:
+    def _samples(self, start_ns: int, stop_ns: int) -> Iterator[tuple[int, np.ndarray]]:
         """Yields runs of samples [T, C] with the index of their first one, counted from time zero."""
         rate_hz = self.sample_rate_hz
         tolerance = round(_GAP_TOLERANCE_S * rate_hz)
-        due, stop, running = math.ceil(start_s * rate_hz), stop_s * rate_hz, False
+        due, stop = (math.ceil(Fraction(time_ns * rate_hz, NS_PER_S)) for time_ns in (start_ns, stop_ns))
+        running = False
         with self._open() as container:
-            self._seek(container, start_s)
-            stream = container.streams.audio[0]
+            self._seek(container, start_ns)
+            stream = container.streams[self._audio_index]
             packer = av.AudioResampler(format=self._packed_format, layout=stream.layout, rate=rate_hz)
             for packed in (packed for frame in container.decode(stream) for packed in packer.resample(frame)):
                 samples = packed.to_ndarray().reshape(-1, self.channels)
@@ -133,7 +139,7 @@ class VideoFile:
                 if index >= stop:
                     return
                 # Skipped: the run-up before the start, and what the container has twice.
-                wanted = samples[max(0, due - index) : math.ceil(min(stop - index, len(samples)))]
+                wanted = samples[max(0, due - index) : stop - index]
                 if len(wanted):
                     begin = max(index, due)
                     due, running = begin + len(wanted), True
@@ -154,6 +160,11 @@ class VideoFile:
         except (av.FFmpegError, OSError) as error:
             raise ValueError(f"{self._path} cannot be read as a video: {error.strerror}") from error
 
-    def _seek(self, container: av.container.InputContainer, start_s: float) -> None:
-        if start_s > _SEEK_MARGIN_S:
-            container.seek(int((start_s - _SEEK_MARGIN_S + self._zero_s) * av.time_base))
+    def _seek(self, container: av.container.InputContainer, start_ns: int) -> None:
+        begin_s = Fraction(start_ns, NS_PER_S) - _SEEK_MARGIN_S
+        if begin_s > 0:
+            container.seek(int((begin_s + self._zero_s) * av.time_base))
+
+
+def _is_cover(stream: av.video.stream.VideoStream) -> bool:
+    return bool(stream.disposition & Disposition.attached_pic)

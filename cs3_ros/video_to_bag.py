@@ -16,7 +16,7 @@ import numpy as np
 
 from cs3_ros.bag_writer import BagWriter
 from cs3_ros.progress import ProgressLine
-from cs3_ros.video_reader import NS_PER_S, Picture, SoundBlock, VideoFile
+from cs3_ros.video_reader import END_NS, NS_PER_S, Picture, SoundBlock, VideoFile
 
 IMAGE_FRAME_ID = "camera_optical_frame"
 AUDIO_FRAME_ID = "microphone"
@@ -74,12 +74,13 @@ def video_to_bag(video_path: Path, bag_path: Path, config: VideoToBag) -> dict[s
         ValueError: if the video cannot be used, or there is something at `bag_path`; no bag is left then.
     """
     video = VideoFile(video_path)
-    stop_s = math.inf if config.duration_s is None else config.start_s + config.duration_s
-    pictures = video.pictures(config.start_s, stop_s)
-    sound = video.sound(config.start_s, stop_s, config.audio_ms / 1e3)
+    start_ns = round(config.start_s * NS_PER_S)
+    stop_ns = END_NS if config.duration_s is None else start_ns + round(config.duration_s * NS_PER_S)
+    pictures = video.pictures(start_ns, stop_ns)
+    sound = video.sound(config.audio_ms / 1e3, start_ns, stop_ns)
     zero_ns = round(config.time_zero_s * NS_PER_S)
     counts = {config.image_topic: 0, config.audio_topic: 0}
-    progress = ProgressLine(min(video.duration_s, stop_s) - config.start_s)
+    progress = ProgressLine(min(video.duration_s, stop_ns / NS_PER_S) - config.start_s)
     with BagWriter(bag_path) as bag:
         messages = _Messages(bag.typestore.types, video, config, zero_ns)
         for part in heapq.merge(pictures, sound, key=_heard_or_seen_ns):

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from sensor_msgs.msg import Image
+
+from cs3_ros import message_types
+from cs3_ros.message_types import message_class, typestore_with_cs3_msgs
+
+
+@pytest.mark.parametrize("name", ["sensor_msgs/msg/Image", "sensor_msgs/Image"])
+def test_classes_are_found_by_both_spellings(name):
+    assert message_class(name) is Image
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("Image", "not of the form package/msg/Name"),
+        ("sensor_msgs/srv/SetCameraInfo", "not of the form package/msg/Name"),
+        ("no_such_msgs/msg/Thing", "no_such_msgs .* is not installed here.*ros-[$]ROS_DISTRO-no-such-msgs"),
+        ("sensor_msgs/msg/Thing", "sensor_msgs at .* has no message Thing: another package"),
+    ],
+)
+def test_types_that_are_not_there_are_named(name, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        message_class(name)
+
+
+@pytest.mark.parametrize("name", ["AudioChunk", "CollisionMask", "Collision"])
+def test_definitions_without_ros_are_those_of_the_installed_messages(name):
+    """The hash covers every field, and those of nested messages; the other one is from ROS' own generator."""
+    cs3_msgs = pytest.importorskip("cs3_msgs")
+    share = next(
+        parent / "share" / "cs3_msgs" for parent in Path(cs3_msgs.__file__).parents if (parent / "share").is_dir()
+    )
+    description = json.loads((share / "msg" / f"{name}.json").read_text())
+    hashes = {entry["type_name"]: entry["hash_string"] for entry in description["type_hashes"]}
+
+    assert typestore_with_cs3_msgs().hash_rihs01(f"cs3_msgs/msg/{name}") == hashes[f"cs3_msgs/msg/{name}"]
+
+
+def test_definitions_are_found_in_the_source_tree_without_ros(monkeypatch):
+    monkeypatch.delenv("AMENT_PREFIX_PATH", raising=False)
+
+    assert "cs3_msgs/msg/AudioChunk" in typestore_with_cs3_msgs().types
+
+
+def test_missing_definitions_are_explained(monkeypatch, tmp_path):
+    monkeypatch.delenv("AMENT_PREFIX_PATH", raising=False)
+    monkeypatch.setattr(message_types, "_SOURCE_MSG_DIR", tmp_path)
+
+    with pytest.raises(FileNotFoundError, match="cs3_msgs is not installed: build it with colcon"):
+        typestore_with_cs3_msgs()
