@@ -14,7 +14,7 @@ from cs3_ros.conversions.audio import block_reader
 from cs3_ros.conversions.times import stamp_to_ns
 from cs3_ros.microphone_node import MicrophoneNode
 from cs3_ros.microphone_stream import MicrophoneStream
-from cs3_ros.qos import sensor_subscription
+from cs3_ros.qos import publication
 
 pytestmark = pytest.mark.ros
 
@@ -137,8 +137,8 @@ def microphone(portaudio, graph):
     rclpy.init()
     node = MicrophoneNode()
     chunks, diagnostics = [], []
-    graph.node.create_subscription(AudioChunk, "audio", chunks.append, sensor_subscription(100))
-    graph.node.create_subscription(DiagnosticArray, "/diagnostics", diagnostics.append, 10)
+    graph.node.create_subscription(AudioChunk, "audio", chunks.append, publication(100))
+    graph.node.create_subscription(DiagnosticArray, "/diagnostics", diagnostics.append, publication())
     graph.wait_for(lambda: node._publisher.get_subscription_count() == 1, "the subscription")
     yield SimpleNamespace(node=node, card=portaudio, chunks=chunks, diagnostics=diagnostics)
     node.close()
