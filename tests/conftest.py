@@ -27,3 +27,12 @@ def shared_data() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skips the tests that need a CUDA device where there is none."""
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("PyTorch sees no CUDA device")
