@@ -137,5 +137,5 @@ def test_a_chunk_that_is_too_short_for_a_model_is_refused():
         bytes(200), audio_format=AudioFormat(sample_rate_hz=16000, channels=1, encoding="S16LE"), stamp_ns=1
     )
 
-    with pytest.raises(ValueError, match="at least 2640 samples.*got 100"):
+    with pytest.raises(ValueError, match="at least 2800 samples.*got 100"):
         audio_chunk_to_window(chunk)
