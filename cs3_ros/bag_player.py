@@ -156,7 +156,9 @@ class BagPlayer:
                 name = remap.get(connection.topic, connection.topic)
                 try:
                     kind = message_class(connection.msgtype)
-                    publishers[connection.id] = self._node.create_publisher(kind, name, recorded_offer(connection.ext.offered_qos_profiles))
+                    publishers[connection.id] = self._node.create_publisher(
+                        kind, name, recorded_offer(connection.ext.offered_qos_profiles)
+                    )
                 except ValueError as error:
                     problems.append(f"topic {connection.topic} is skipped: {error}")
                     self._node.get_logger().warning(problems[-1])
@@ -174,7 +176,7 @@ class BagPlayer:
             if time.monotonic() > deadline:
                 raise ValueError(
                     f"fewer than {self._playback.min_subscribers} subscriber(s) on {', '.join(lonely)} after "
-                    f"{self._playback.wait_timeout_s:g} s: is the node up, with these topic names and this ROS_DOMAIN_ID?"
+                    f"{self._playback.wait_timeout_s:g} s: is the node up, with these topics and this ROS_DOMAIN_ID?"
                 )
             time.sleep(0.02)
 

@@ -104,6 +104,4 @@ class BagWriter:
     def _connect(self, topic: str, type_name: str) -> Connection:
         if type_name not in self.typestore.types:
             raise ValueError(f"cannot record {topic}: the definition of {type_name} is neither common nor in cs3_msgs")
-        return self._writer.add_connection(
-            topic, type_name, typestore=self.typestore, offered_qos_profiles=[_RELIABLE]
-        )
+        return self._writer.add_connection(topic, type_name, typestore=self.typestore, offered_qos_profiles=[_RELIABLE])

@@ -64,8 +64,8 @@ class MicrophoneStream:
             self._stream.start()
         except self._sounddevice.PortAudioError as error:
             raise ValueError(
-                f"microphone {self.name!r} cannot record {channels} channel(s) at {self.sample_rate_hz} Hz: {error}; it "
-                f"has {info['max_input_channels']} channel(s), default rate {info['default_samplerate']:.0f} Hz"
+                f"microphone {self.name!r} cannot record {channels} channel(s) at {self.sample_rate_hz} Hz: {error}; "
+                f"it has {info['max_input_channels']} channel(s), default rate {info['default_samplerate']:.0f} Hz"
             ) from error
 
     def close(self) -> None:

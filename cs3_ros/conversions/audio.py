@@ -167,9 +167,7 @@ _MP3_HINT = "; if audio_capture sends mp3, its default, run it with format:=wave
 _CONVENTIONS = {
     "cs3_msgs/msg/AudioChunk": _Convention(_read_audio_chunk, "start"),
     # ros-drivers/audio_common; without a stamp the arrival counts, which is the end of the block
-    "audio_common_msgs/msg/AudioData": _Convention(
-        _read_audio_data, "end", describes_itself=False, hint=_MP3_HINT
-    ),
+    "audio_common_msgs/msg/AudioData": _Convention(_read_audio_data, "end", describes_itself=False, hint=_MP3_HINT),
     "audio_common_msgs/msg/AudioDataStamped": _Convention(
         _read_audio_data_stamped, "start", describes_itself=False, hint=_MP3_HINT
     ),

@@ -83,7 +83,8 @@ def collision_from_msg(msg: Collision) -> CollisionResult:
     """Returns the result that a message carries; heat maps do not travel.
 
     Raises:
-        ValueError: if verdict or roles are none of the message's constants, or a mask cannot be decoded.
+        ValueError: if verdict or roles are none of the message's constants, stage names and
+            times do not pair up, or a mask cannot be decoded.
     """
     return CollisionResult(
         verdict=Verdict(msg.verdict),
@@ -91,7 +92,7 @@ def collision_from_msg(msg: Collision) -> CollisionResult:
         detail=msg.detail,
         masks=tuple(map(_candidate_from_msg, msg.masks)),
         rejected=tuple(map(_candidate_from_msg, msg.rejected)),
-        stage_s={name: 1e-3 * ms for name, ms in zip(msg.stage_names, msg.stage_ms)},
+        stage_s={name: 1e-3 * ms for name, ms in zip(msg.stage_names, msg.stage_ms, strict=True)},
     )
 
 

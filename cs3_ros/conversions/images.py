@@ -77,7 +77,9 @@ def _raw_decoder(msg: Any) -> Callable[[], UInt8Image]:
     layout = _LAYOUTS.get(msg.encoding)
     if layout is None:
         hint = " (this is a depth image: connect the colour camera)" if _is_depth(msg.encoding) else ""
-        raise ValueError(f"Image.encoding {msg.encoding!r} is not supported{hint}; accepted: {', '.join(RAW_ENCODINGS)}")
+        raise ValueError(
+            f"Image.encoding {msg.encoding!r} is not supported{hint}; accepted: {', '.join(RAW_ENCODINGS)}"
+        )
     if msg.height == 0 or msg.width == 0:
         raise ValueError(f"Image of encoding {msg.encoding} is empty: height {msg.height}, width {msg.width}")
     if layout.bytes_per_pixel == 2 and msg.width % 2:

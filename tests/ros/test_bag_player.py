@@ -26,9 +26,7 @@ pytestmark = pytest.mark.ros
 MS = 10**6
 START_NS = 50 * 10**9
 RELIABLE = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
-LATCHED = QoSProfile(
-    depth=100, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
-)
+LATCHED = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 @pytest.fixture
@@ -211,7 +209,9 @@ def test_a_topic_without_installed_messages_is_skipped_with_one_line(graph, tmp_
     with Writer(tmp_path / "bag", version=9, storage_plugin=StoragePlugin.MCAP) as bag:
         known = bag.add_connection("/known", "std_msgs/msg/String", typestore=store)
         foreign = bag.add_connection("/foreign", "no_such_msgs/msg/Thing", msgdef="uint8 x\n", rihs01="RIHS01_0")
-        bag.write(known, 1, store.serialize_cdr(store.types["std_msgs/msg/String"](data="hello"), "std_msgs/msg/String"))
+        bag.write(
+            known, 1, store.serialize_cdr(store.types["std_msgs/msg/String"](data="hello"), "std_msgs/msg/String")
+        )
         bag.write(foreign, 2, b"\0\1\0\0\7")
     listener = Listener(graph, {"/known": String})
 

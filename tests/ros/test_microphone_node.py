@@ -91,7 +91,9 @@ def test_devices_are_found_by_number_or_name(portaudio, device, found):
 def test_a_device_that_cannot_do_it_says_what_it_can(portaudio):
     portaudio.can_open = False
 
-    with pytest.raises(ValueError, match="'USB headset' cannot record 1 .* at 12345 Hz: Invalid.* 2 channel.* 48000 Hz"):
+    with pytest.raises(
+        ValueError, match="'USB headset' cannot record 1 .* at 12345 Hz: Invalid.* 2 channel.* 48000 Hz"
+    ):
         open_stream(sample_rate_hz=12345)
 
 

@@ -25,9 +25,7 @@ def test_pictures_keep_the_times_of_a_variable_frame_rate(make_video):
     pictures = list(VideoFile(path).pictures())
 
     assert [picture.time_ns // NS_PER_MS for picture in pictures] == [0, 40, 100, 350]
-    assert [abs(int(picture.image.mean()) - grey) <= 3 for picture, grey in zip(pictures, (10, 90, 170, 250))] == [
-        True
-    ] * 4
+    assert [int(picture.image.mean()) for picture in pictures] == pytest.approx([10, 90, 170, 250], abs=3)
     assert pictures[0].image.shape == (48, 64, 3)
 
 
@@ -137,7 +135,7 @@ def test_pictures_filmed_with_a_turned_camera_are_upright(make_video):
 @pytest.mark.parametrize(
     ("name", "pictures", "sound", "complaint"),
     [
-        ("silent.mkv", {0: 0, 40: 0}, None, "silent.mkv has no sound that can be decoded: collisions are found by their sound"),
+        ("silent.mkv", {0: 0, 40: 0}, None, "silent.mkv has no sound that can be decoded: coll"),
         ("sound.wav", None, {0: np.zeros((800, 1))}, "sound.wav has no pictures that can be decoded"),
     ],
 )

@@ -39,7 +39,10 @@ def test_images_and_chunks_carry_the_times_of_the_video(small_video, tmp_path):
     messages = read(tmp_path / "bag")
 
     assert counts == {"/image/compressed": 3, "/audio": 5}
-    assert [(topic, (time_ns - ZERO_NS) / MS, (stamp_ns - ZERO_NS) / MS) for topic, time_ns, stamp_ns, _ in messages] == [
+    times_ms = [
+        (topic, (time_ns - ZERO_NS) / MS, (stamp_ns - ZERO_NS) / MS) for topic, time_ns, stamp_ns, _ in messages
+    ]
+    assert times_ms == [
         ("/image/compressed", 0, 0),
         ("/audio", 20, 0),
         ("/image/compressed", 33, 33),
@@ -118,9 +121,7 @@ def test_a_span_keeps_the_stamps_that_it_has_in_the_whole(small_video, tmp_path)
         (["--time-zero", "0"], "time_zero_s must be above 0"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_one_line_and_leaves_no_bag(
-    small_video, tmp_path, capsys, arguments, complaint
-):
+def test_what_cannot_be_done_is_said_in_one_line_and_leaves_no_bag(small_video, tmp_path, capsys, arguments, complaint):
     assert main([str(small_video), str(tmp_path / "bag"), *arguments]) == 1
 
     message = capsys.readouterr().err

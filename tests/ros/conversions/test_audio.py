@@ -116,7 +116,11 @@ def test_format_names_of_audio_utils_are_understood(audio_message, name, data):
         (DATA_STAMPED, {"header.stamp.sec": 0}, "AudioDataStamped: the stamp is zero"),
         (STAMPED, {"audio.info.rate": 0}, "AudioStamped: sample rate .* got 0"),
         (STAMPED, {"audio.info.channels": -1}, "AudioStamped: channels .* got -1"),
-        (STAMPED, {"audio.info.format": 4}, "AudioStamped: info.format 4 is no PortAudio format; accepted: .1, 2, 8, 16, 32"),
+        (
+            STAMPED,
+            {"audio.info.format": 4},
+            "AudioStamped: info.format 4 is no PortAudio format; accepted: .1, 2, 8, 16, 32",
+        ),
         (STAMPED, {"audio.info.format": 1}, "AudioStamped: info.format 1 needs float32_data .* got .'int16_data'"),
         (STAMPED, {"audio.audio_data.int8_data": [1]}, "needs int16_data filled and no other, got .*int8_data"),
         (STAMPED, {"audio.audio_data.int16_data": []}, "AudioStamped: info.format 8 needs int16_data .* got no data"),
