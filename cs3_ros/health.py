@@ -32,12 +32,14 @@ class Health:
     Args:
         node: Whose logger and /diagnostics topic are used.
         hardware_id: Names the device in the diagnostics.
+        component: What of the node the status is about.
     """
 
-    def __init__(self, node: Node, hardware_id: str) -> None:
+    def __init__(self, node: Node, hardware_id: str, component: str = "perception") -> None:
         self.counters: Counter[str] = Counter()
         self._node = node
         self._hardware_id = hardware_id
+        self._name = f"{node.get_fully_qualified_name()}: {component}"
         self._lock = threading.Lock()
         self._problems: dict[str, _Problem] = {}
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
@@ -69,7 +71,7 @@ class Health:
         pairs.update({name: str(value) for name, value in {**values, **counters}.items()})
         status = DiagnosticStatus(
             level=worst.level if worst else DiagnosticStatus.OK,
-            name=f"{self._node.get_fully_qualified_name()}: perception",
+            name=self._name,
             message=worst.message if worst else "ok",
             hardware_id=self._hardware_id,
             values=[KeyValue(key=key, value=value) for key, value in pairs.items()],
