@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import rclpy
 from cs3_msgs.msg import AudioChunk
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rcl_interfaces.msg import IntegerRange, ParameterDescriptor
 from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException
@@ -20,12 +19,14 @@ from rclpy.node import Node
 
 from cs3_ros.conversions.audio import AudioFormat, audio_chunk_msg
 from cs3_ros.conversions.times import NS_PER_S
+from cs3_ros.health import Health
 from cs3_ros.microphone_stream import MicrophoneStream, RecordedBlock
 from cs3_ros.qos import overridable, publication
 from cs3_ros.sample_clock import SampleClock
 
 _QUEUE_S = 2.0
 _DIAGNOSTICS_PERIOD_S = 1.0
+_SILENT_DEVICE_S = 2.0
 
 
 class MicrophoneNode(Node):
@@ -47,7 +48,6 @@ class MicrophoneNode(Node):
         self._publisher = self.create_publisher(
             AudioChunk, "audio", publication(round(1.0 / block_s)), qos_overriding_options=overridable()
         )
-        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", publication())
         self._num_blocks = self._num_overruns = self._num_dropped = 0
         self._peak = 0
         self._last_block_s = time.monotonic()
@@ -56,6 +56,7 @@ class MicrophoneNode(Node):
             device=device, sample_rate_hz=rate_hz, channels=channels, block_s=block_s, on_block=self._keep
         )
         self._format = AudioFormat(sample_rate_hz=self._stream.sample_rate_hz, channels=channels, encoding="S16LE")
+        self._health = Health(self, self._stream.name, component="audio")
         self._sample_clock = SampleClock(self._stream.sample_rate_hz)
         self._thread = threading.Thread(target=self._publish_waiting, name="microphone-publisher")
         self._thread.start()
@@ -89,6 +90,7 @@ class MicrophoneNode(Node):
             block, measured_ns = item
             if block.lost_before:
                 self._num_overruns += 1
+                self._health.warn("overrun", "the sound card lost samples: this machine is overloaded")
                 self._sample_clock.restart()
             stamp_ns = self._sample_clock.stamp(block.num_samples, measured_ns)
             self._publisher.publish(
@@ -99,34 +101,25 @@ class MicrophoneNode(Node):
             self._last_block_s = time.monotonic()
 
     def _publish_diagnostics(self) -> None:
-        silent_s = time.monotonic() - self._last_block_s
         peak, self._peak = self._peak, 0
-        if silent_s > 2 * _DIAGNOSTICS_PERIOD_S:
-            level, message = DiagnosticStatus.ERROR, f"no audio from the device for {silent_s:.1f} s"
+        if time.monotonic() - self._last_block_s > _SILENT_DEVICE_S:
+            self._health.error("no audio", "the microphone delivers nothing: is it still connected?")
         elif peak == 0:
-            level, message = DiagnosticStatus.WARN, "only digital silence: is the microphone muted?"
+            self._health.warn("silence", "the microphone delivers digital silence: is it muted?")
         else:
-            level, message = DiagnosticStatus.OK, "recording"
-        values = {
-            "device": self._stream.name,
-            "sample rate (Hz)": self._stream.sample_rate_hz,
-            "channels": self._stream.channels,
-            "blocks published": self._num_blocks,
-            "overruns": self._num_overruns,
-            "blocks dropped": self._num_dropped,
-            "clock restarts": self._sample_clock.num_restarts,
-            "peak level (dBFS)": f"{20 * np.log10(max(peak, 1) / 32768):.1f}",
-        }
-        status = DiagnosticStatus(
-            level=level,
-            name=f"{self.get_fully_qualified_name()}: audio",
-            message=message,
-            hardware_id=self._stream.name,
-            values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
+            self._health.resolve("no audio")
+            self._health.resolve("silence")
+        self._health.publish(
+            {
+                "sample rate (Hz)": self._stream.sample_rate_hz,
+                "channels": self._stream.channels,
+                "blocks published": self._num_blocks,
+                "overruns": self._num_overruns,
+                "blocks dropped": self._num_dropped,
+                "clock restarts": self._sample_clock.num_restarts,
+                "peak level (dBFS)": f"{20 * np.log10(max(peak, 1) / 32768):.1f}",
+            }
         )
-        array = DiagnosticArray(status=[status])
-        array.header.stamp = self.get_clock().now().to_msg()
-        self._diagnostics.publish(array)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

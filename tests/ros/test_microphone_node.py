@@ -10,6 +10,7 @@ import rclpy
 from cs3_msgs.msg import AudioChunk
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 
+from cs3_ros import microphone_node
 from cs3_ros.conversions.audio import block_reader
 from cs3_ros.conversions.times import stamp_to_ns
 from cs3_ros.microphone_node import MicrophoneNode
@@ -182,8 +183,24 @@ def test_an_overrun_is_counted_and_starts_the_stamps_afresh(microphone, graph):
     graph.wait_for(lambda: microphone.diagnostics, "diagnostics")
     status = microphone.diagnostics[-1].status[0]
     values = {pair.key: pair.value for pair in status.values}
-    assert status.level == DiagnosticStatus.OK
-    assert (values["overruns"], values["blocks published"], values["device"]) == ("1", "2", "USB headset")
+    assert (status.level, status.name, status.hardware_id) == (
+        DiagnosticStatus.WARN,
+        "/microphone: audio",
+        "USB headset",
+    )
+    assert status.message == "the sound card lost samples: this machine is overloaded"
+    assert (values["overruns"], values["blocks published"]) == ("1", "2")
+
+
+def test_all_is_well_while_sound_arrives(microphone, graph):
+    microphone.card.record(np.full(960, 16384))
+    graph.wait_for(lambda: microphone.chunks, "a chunk")
+    microphone.node._publish_diagnostics()
+    graph.wait_for(lambda: microphone.diagnostics, "diagnostics")
+
+    status = microphone.diagnostics[-1].status[0]
+    assert (status.level, status.message) == (DiagnosticStatus.OK, "ok")
+    assert {pair.key: pair.value for pair in status.values}["peak level (dBFS)"] == "-6.0"
 
 
 def test_digital_silence_is_reported_as_a_muted_microphone(microphone, graph):
@@ -193,7 +210,20 @@ def test_digital_silence_is_reported_as_a_muted_microphone(microphone, graph):
     graph.wait_for(lambda: microphone.diagnostics, "diagnostics")
 
     status = microphone.diagnostics[-1].status[0]
-    assert (status.level, status.message) == (DiagnosticStatus.WARN, "only digital silence: is the microphone muted?")
+    assert (status.level, status.message) == (
+        DiagnosticStatus.WARN,
+        "the microphone delivers digital silence: is it muted?",
+    )
+
+
+def test_a_device_that_stops_delivering_is_an_error(microphone, graph, monkeypatch):
+    monkeypatch.setattr(microphone_node, "_SILENT_DEVICE_S", 0.0)
+    microphone.node._publish_diagnostics()
+    graph.wait_for(lambda: microphone.diagnostics, "diagnostics")
+
+    status = microphone.diagnostics[-1].status[0]
+    assert status.level == DiagnosticStatus.ERROR
+    assert status.message == "the microphone delivers nothing: is it still connected?"
 
 
 def test_closing_ends_the_recording(portaudio):
