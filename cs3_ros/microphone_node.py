@@ -93,12 +93,12 @@ class MicrophoneNode(Node):
                 self._health.warn("overrun", "the sound card lost samples: this machine is overloaded")
                 self._sample_clock.restart()
             stamp_ns = self._sample_clock.stamp(block.num_samples, measured_ns)
+            self._last_block_s = time.monotonic()
+            self._peak = max(self._peak, int(np.abs(np.frombuffer(block.data, "<i2").astype(np.int32)).max()))
+            self._num_blocks += 1
             self._publisher.publish(
                 audio_chunk_msg(block.data, audio_format=self._format, stamp_ns=stamp_ns, frame_id=self._frame_id)
             )
-            self._num_blocks += 1
-            self._peak = max(self._peak, int(np.abs(np.frombuffer(block.data, "<i2").astype(np.int32)).max()))
-            self._last_block_s = time.monotonic()
 
     def _publish_diagnostics(self) -> None:
         peak, self._peak = self._peak, 0

@@ -5,7 +5,7 @@ import pytest
 from cs3_msgs.msg import Collision, CollisionMask
 from std_msgs.msg import Header
 
-from cs3_model.types import Candidate, CollisionResult, Role, Verdict
+from cs3_model.types import MIN_WINDOW_SAMPLES, Candidate, CollisionResult, Role, Verdict
 from cs3_ros.conversions.audio import AudioFormat, audio_chunk_msg
 from cs3_ros.conversions.collisions import audio_chunk_to_window, collision_from_msg, collision_to_msg
 
@@ -137,5 +137,5 @@ def test_a_chunk_that_is_too_short_for_a_model_is_refused():
         bytes(200), audio_format=AudioFormat(sample_rate_hz=16000, channels=1, encoding="S16LE"), stamp_ns=1
     )
 
-    with pytest.raises(ValueError, match="at least 2800 samples.*got 100"):
+    with pytest.raises(ValueError, match=f"at least {MIN_WINDOW_SAMPLES} samples.*got 100"):
         audio_chunk_to_window(chunk)
