@@ -112,8 +112,8 @@ Step = Union[Prepare, Finish, Fail, Withdraw]
 @dataclass(slots=True)
 class _Waiting:
     event: Event
-    since_s: float
     confirmed: bool = False
+    since_s: float = 0.0  # monotonic time of the confirmation
     frame: StoredFrame | None = None
 
 
@@ -150,15 +150,20 @@ class CollisionStream:
         """Takes one block of audio, float [T] or [T, C] in [-1, 1], stamped with the time of its first sample.
 
         Raises:
-            ValueError: if the block's shape or rate make no sense.
+            ValueError: if the block's shape makes no sense, or the detector cannot hear its rate.
         """
+        detector = self._detector
+        if detector is None or detector.sample_rate_hz != sample_rate_hz:
+            # Refuses bad rates before anything changes.
+            detector = OnsetDetector(sample_rate_hz=sample_rate_hz, config=self.config.onset, gate=self._gate)
         accepted = self._audio.push(samples, sample_rate_hz, stamp_ns)
         self.counters["audio_blocks"] += 1
         self.counters["samples_repaired"] += accepted.num_repaired
         steps = self._on_discontinuity(accepted)
+        if detector is not self._detector:
+            self._detector, self._first_event_id = detector, self._num_detected
         if accepted.samples.size:
-            assert self._detector is not None
-            steps += self._on_onsets(self._detector.push(accepted.samples))
+            steps += self._on_onsets(detector.push(accepted.samples))
         return steps + self._completed()
 
     def push_frame(
@@ -171,11 +176,11 @@ class CollisionStream:
         return self._choose_frames() + self._completed()
 
     def expire(self) -> list[Step]:
-        """Ends events that have waited too long, with what there is. Call it a few times per second."""
+        """Ends confirmed events that have waited too long, with what there is. Call it a few times per second."""
         limit_s = self.config.audio_post_s + self.config.patience_s
         now_s = self._monotonic()
-        late = [waiting for waiting in self._waiting.values() if now_s - waiting.since_s > limit_s]
-        return [self._end(waiting) for waiting in late]
+        waiting = list(self._waiting.values())
+        return [self._end(event) for event in waiting if event.confirmed and now_s - event.since_s > limit_s]
 
     def close(self) -> list[Step]:
         """Ends all events with what there is, at the end of a recording."""
@@ -202,11 +207,6 @@ class CollisionStream:
             steps += self._abandon(Reason.TIME_JUMP, "the audio's stamps jumped")
         if kind is Discontinuity.RATE_CHANGE:
             steps += self._abandon(Reason.AUDIO_GAP, "the audio's sample rate changed")
-        if self._detector is None or kind is Discontinuity.RATE_CHANGE:
-            self._detector = OnsetDetector(
-                sample_rate_hz=self._audio.sample_rate_hz, config=self.config.onset, gate=self._gate
-            )
-            self._first_event_id = self._num_detected
         return steps
 
     def _on_onsets(self, onsets: list[OnsetEvent]) -> list[Step]:
@@ -221,9 +221,10 @@ class CollisionStream:
                     onset_ns=self._audio.time_of_run_sample(onset.onset_sample),
                     strength_db=onset.strength_db,
                 )
-                self._waiting[event_id] = _Waiting(event=event, since_s=self._monotonic())
+                self._waiting[event_id] = _Waiting(event=event)
             elif event_id in self._waiting and onset.state is OnsetState.CONFIRMED:
                 self._waiting[event_id].confirmed = True
+                self._waiting[event_id].since_s = self._monotonic()
             elif event_id in self._waiting:
                 steps.append(Withdraw(event=self._waiting.pop(event_id).event))
         return steps + self._choose_frames()
