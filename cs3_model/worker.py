@@ -46,7 +46,7 @@ def segment_event(pipeline: CollisionPipeline, step: Finish, prepared: PreparedF
     frame = prepared.frame if prepared else None
     try:
         frame = frame or step.frame.decode()
-    except ValueError as error:
+    except Exception as error:  # decoders have exceptions of their own besides ValueError
         return Outcome(result=no_collision(Reason.BAD_FRAME, str(error)), complete_s=step.complete_s)
     try:
         result = pipeline.finish(prepared or pipeline.prepare(frame), step.window)
@@ -82,6 +82,7 @@ class PerceptionWorker:
         self._finish: dict[int, Finish] = {}
         self._prepare: dict[int, Prepare] = {}
         self._prepared: dict[int, PreparedFrame] = {}
+        self._in_progress: Finish | None = None
         self._thread = threading.Thread(target=self._run, name="cs3_perception", daemon=True)
         self._thread.start()
 
@@ -126,7 +127,8 @@ class PerceptionWorker:
         """Ends the thread after the event in progress; waiting events end as `Reason.STOPPED`.
 
         Returns:
-            False if the event in progress took longer than `timeout_s`; the daemon thread is then left behind.
+            False if the work in progress took longer than `timeout_s`: its event ends as stopped too, and the daemon
+            thread is left behind.
         """
         with self._wake:
             self._stopping = True
@@ -138,6 +140,8 @@ class PerceptionWorker:
         for _, _, future in requests:
             future.set_exception(ValueError("perception was shut down"))
         self._thread.join(timeout_s)
+        if overdue := self._take_in_progress():
+            self._on_result(overdue.event, _unsegmented(Reason.STOPPED, "perception was shut down meanwhile"))
         return not self._thread.is_alive()
 
     def _run(self) -> None:
@@ -161,7 +165,8 @@ class PerceptionWorker:
             _, finish = self._finish.popitem()
             self._prepare.pop(finish.event.event_id, None)
             prepared = self._prepared.pop(finish.event.event_id, None)
-            return lambda: self._on_result(finish.event, segment_event(self.pipeline, finish, prepared))
+            self._in_progress = finish
+            return lambda: self._run_finish(finish, prepared)
         _, prepare = self._prepare.popitem()
         return lambda: self._run_prepare(prepare)
 
@@ -174,6 +179,16 @@ class PerceptionWorker:
         with self._wake:
             self._prepared[step.event.event_id] = prepared
             _drop_oldest(self._prepared, self._max_waiting)
+
+    def _run_finish(self, step: Finish, prepared: PreparedFrame | None) -> None:
+        outcome = segment_event(self.pipeline, step, prepared)
+        if self._take_in_progress():  # otherwise `stop` has ended it already
+            self._on_result(step.event, outcome)
+
+    def _take_in_progress(self) -> Finish | None:
+        with self._wake:
+            step, self._in_progress = self._in_progress, None
+            return step
 
     def _answer(self, frame: Frame, window: AudioWindow, future: Future[CollisionResult]) -> None:
         try:
