@@ -12,6 +12,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
 
 _REPEAT_LOG_S = 10.0
+_CHANGED_LOG_S = 1.0
 _FORGET_S = 10.0
 
 
@@ -27,22 +28,28 @@ class _Problem:
 class Health:
     """Collects problems by key, logs each at most every ten seconds, and publishes diagnostics.
 
-    A problem that has not been reported again for ten seconds is over. Thread-safe.
+    A problem whose message changes is logged again after a second at the earliest. One that has not been reported for
+    ten seconds is over. Thread-safe.
 
     Args:
         node: Whose logger and /diagnostics topic are used.
-        hardware_id: Names the device in the diagnostics.
         component: What of the node the status is about.
     """
 
-    def __init__(self, node: Node, hardware_id: str, component: str = "perception") -> None:
-        self.counters: Counter[str] = Counter()
+    def __init__(self, node: Node, component: str = "perception") -> None:
+        self.hardware_id = ""
+        """Names the device in the diagnostics."""
         self._node = node
-        self._hardware_id = hardware_id
         self._name = f"{node.get_fully_qualified_name()}: {component}"
+        self._counters: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._problems: dict[str, _Problem] = {}
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
+
+    def count(self, name: str) -> None:
+        """Adds one to a counter of the diagnostics."""
+        with self._lock:
+            self._counters[name] += 1
 
     def warn(self, key: str, message: str) -> None:
         """Reports that something is not as it should be, but work goes on."""
@@ -65,7 +72,7 @@ class Health:
                 key: problem for key, problem in self._problems.items() if now_s - problem.last_s < _FORGET_S
             }
             problems = dict(self._problems)
-            counters = dict(self.counters)
+            counters = dict(self._counters)
         worst = max(problems.values(), key=lambda problem: problem.level, default=None)
         pairs = {f"problem: {key}": f"{problem.message} ({problem.count}x)" for key, problem in problems.items()}
         pairs.update({name: str(value) for name, value in {**values, **counters}.items()})
@@ -73,22 +80,19 @@ class Health:
             level=worst.level if worst else DiagnosticStatus.OK,
             name=self._name,
             message=worst.message if worst else "ok",
-            hardware_id=self._hardware_id,
+            hardware_id=self.hardware_id,
             values=[KeyValue(key=key, value=value) for key, value in pairs.items()],
         )
         message = DiagnosticArray(status=[status])
         message.header.stamp = self._node.get_clock().now().to_msg()
         self._publisher.publish(message)
 
-    def close(self) -> None:
-        """Destroys the publisher."""
-        self._node.destroy_publisher(self._publisher)
-
     def _report(self, key: str, message: str, level: bytes, log: Callable[[str], bool]) -> None:
         now_s = time.monotonic()
         with self._lock:
             problem = self._problems.setdefault(key, _Problem(level, message))
-            is_news = problem.message != message or now_s - problem.last_log_s >= _REPEAT_LOG_S
+            wait_s = _REPEAT_LOG_S if problem.message == message else _CHANGED_LOG_S
+            is_news = now_s - problem.last_log_s >= wait_s
             problem.level, problem.message, problem.last_s = level, message, now_s
             problem.count += 1
             if is_news:

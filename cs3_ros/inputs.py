@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from rclpy.node import Node
 
 from cs3_ros.health import Health
 from cs3_ros.qos import overridable, sensor_subscription
+
+logger = logging.getLogger(__name__)
 
 Handler = Callable[[Any], None]
 Connect = Callable[[str], "tuple[type, Handler]"]
@@ -83,9 +86,8 @@ class TopicInput:
         name, resolved = self._topics[0], self._resolve(topic)
         self._health.resolve(f"{name}: no publisher")
         if len(set(types)) > 1:
-            self._health.error(
-                f"{name}: types", f"{resolved} has publishers of different types ({', '.join(sorted(set(types)))}): keep one"
-            )
+            kinds = ", ".join(sorted(set(types)))
+            self._health.error(f"{name}: types", f"{resolved} has publishers of different types ({kinds}): keep one")
             return
         if len(types) > 1:
             self._health.warn(
@@ -95,13 +97,16 @@ class TopicInput:
             return
         self.close()
         try:
-            message_type, handler = self._connect(types[0])
-        except ValueError as error:
+            self._subscription = self._subscribe(topic, *self._connect(types[0]))
+        except Exception as error:  # an unknown type, or a quality of service that the middleware refuses
             self._health.error(f"{name}: type", f"{resolved}: {error}")
             return
         self._health.resolve(f"{name}: type")
         self._source = (topic, types[0])
-        self._subscription = self._node.create_subscription(
+        self._node.get_logger().info(f"listening to {resolved} ({types[0]})")
+
+    def _subscribe(self, topic: str, message_type: type, handler: Handler) -> Any:
+        return self._node.create_subscription(
             message_type,
             topic,
             self._guarded(handler),
@@ -112,19 +117,20 @@ class TopicInput:
             ),
             qos_overriding_options=overridable(),
         )
-        self._node.get_logger().info(f"listening to {resolved} ({types[0]})")
 
     def _guarded(self, handler: Handler) -> Handler:
         """One bad message is reported and skipped."""
         name = self._topics[0]
 
         def handle(message: Any) -> None:
-            self._health.counters[f"{name}_messages"] += 1
+            self._health.count(f"{name}_messages")
             try:
                 handler(message)
-            except ValueError as error:
-                self._health.counters[f"{name}_refused"] += 1
-                self._health.error(f"{name}: message", f"{name}: {error}")
+            except Exception as error:  # ValueError says what is wrong; nothing else may end the node either
+                self._health.count(f"{name}_refused")
+                kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+                self._health.error(f"{name}: message", f"{name}: {kind}{error}")
+                logger.debug("a message of %s was refused", name, exc_info=True)
 
         return handle
 

@@ -56,7 +56,8 @@ class MicrophoneNode(Node):
             device=device, sample_rate_hz=rate_hz, channels=channels, block_s=block_s, on_block=self._keep
         )
         self._format = AudioFormat(sample_rate_hz=self._stream.sample_rate_hz, channels=channels, encoding="S16LE")
-        self._health = Health(self, self._stream.name, component="audio")
+        self._health = Health(self, component="audio")
+        self._health.hardware_id = self._stream.name
         self._sample_clock = SampleClock(self._stream.sample_rate_hz)
         self._thread = threading.Thread(target=self._publish_waiting, name="microphone-publisher")
         self._thread.start()

@@ -49,12 +49,12 @@ class CollisionOutputs:
             if publisher is not None:
                 self._node.destroy_lifecycle_publisher(publisher)
 
-    def publish(self, event: Event, outcome: Outcome) -> Collision:
-        """Publishes one outcome and returns its message."""
+    def publish(self, event: Event, outcome: Outcome) -> None:
+        """Publishes one outcome."""
         message = self.to_msg(event, outcome)
         self._collision.publish(message)
         if outcome.frame is None:
-            return message
+            return
         result, header = outcome.result, message.header
         if self._mask.get_subscription_count() > 0:
             union = np.zeros(outcome.frame.size_hw, bool)
@@ -73,7 +73,6 @@ class CollisionOutputs:
             self._overlay.publish(image_to_msg(overlay, header))
         if self._detections is not None and self._detections.get_subscription_count() > 0:
             self._detections.publish(detections_to_msg(result, header))
-        return message
 
     def to_msg(self, event: Event, outcome: Outcome) -> Collision:
         """The Collision message of an outcome."""

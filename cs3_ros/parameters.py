@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import enum
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,17 @@ from cs3_model.verification import VerificationConfig
 from cs3_ros.conversions.pcm import PCM_ENCODINGS
 
 
+class Changes(enum.Enum):
+    """When a parameter may change."""
+
+    ALWAYS = "at any time"
+    """At once, for the next event."""
+    INACTIVE = "while not active"
+    """With the next activation."""
+    UNCONFIGURED = "before configuring"
+    """With the next configuration."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Spec:
     """One parameter."""
@@ -35,14 +48,18 @@ class Spec:
     """Largest value of a number."""
     choices: tuple[str, ...] = ()
     """Accepted strings; empty accepts any."""
-    live: bool = False
-    """True if it takes effect while the node is active."""
+    changes: Changes = Changes.INACTIVE
+    """When it may change."""
 
 
 SPECS: dict[str, Spec] = {
-    "preset": Spec(about="which networks and weights: a preset's name or the path of a .yaml file"),
-    "device": Spec(about="auto, cpu, cuda or cuda:N"),
-    "autostart": Spec(about="configure and activate at start; otherwise wait for lifecycle transitions"),
+    "preset": Spec(
+        about="which networks and weights: a preset's name or the path of a .yaml file", changes=Changes.UNCONFIGURED
+    ),
+    "device": Spec(about="auto, cpu, cuda or cuda:N", changes=Changes.UNCONFIGURED),
+    "autostart": Spec(
+        about="configure and activate at start; otherwise wait for lifecycle transitions", changes=Changes.UNCONFIGURED
+    ),
     "image_transport": Spec(
         about="auto takes the topic image, or image/compressed if only that has a publisher",
         choices=("auto", "raw", "compressed"),
@@ -61,24 +78,24 @@ SPECS: dict[str, Spec] = {
     "audio_post_s": Spec(
         about="audio after the onset that the model hears, s: masks cannot come earlier", low=0.0, high=10.0
     ),
-    "max_frame_offset_s": Spec(about="the image may lie this far from the onset, s", low=0.0, high=10.0, live=True),
-    "max_missing_s": Spec(about="audio that may be missing inside the window, s", low=0.0, high=10.0, live=True),
+    "max_frame_offset_s": Spec(about="the image may lie this far from the onset, s", low=0.0, high=10.0, changes=Changes.ALWAYS),
+    "max_missing_s": Spec(about="audio that may be missing inside the window, s", low=0.0, high=10.0, changes=Changes.ALWAYS),
     "patience_s": Spec(about="how long an event waits for a late image or late audio, s", low=0.0, high=10.0),
     "max_waiting": Spec(about="events that may wait for the device; beyond it the oldest is given up", low=1, high=100),
     "frame_buffer_mb": Spec(about="memory for images that wait for an onset, MiB", low=1, high=4096),
     "merge_iou": Spec(
-        about="alpha: masks of a greater IoU are one object; negative takes the preset's", low=-1.0, high=1.0, live=True
+        about="alpha: masks of a greater IoU are one object; negative takes the preset's", low=-1.0, high=1.0, changes=Changes.ALWAYS
     ),
     "contact_distance_px": Spec(
         about="beta: objects collide if nearer than this, pixels; negative takes the preset's",
         low=-1.0,
         high=10_000.0,
-        live=True,
+        changes=Changes.ALWAYS,
     ),
     "mask_format": Spec(
-        about="form of the masks in the messages: raw or compressed without loss", choices=("mono8", "png"), live=True
+        about="form of the masks in the messages: raw or compressed without loss", choices=("mono8", "png"), changes=Changes.ALWAYS
     ),
-    "publish_rejected": Spec(about="send the masks of rejected candidates too", live=True),
+    "publish_rejected": Spec(about="send the masks of rejected candidates too", changes=Changes.ALWAYS),
 }
 
 
@@ -106,38 +123,58 @@ def declare_parameters(node: Node) -> None:
         node.declare_parameter(name, defaults[name], _descriptor(spec, defaults[name]))
 
 
-def check_change(changes: Sequence[Parameter], *, active: bool) -> SetParametersResult:
+def check_change(
+    node: Node, changes: Sequence[Parameter], *, configured: bool, active: bool
+) -> SetParametersResult:
     """Accepts or refuses a change of parameters as a whole, with one line that says why."""
-    for change in changes:
-        spec = SPECS.get(change.name)
-        if spec is None:
-            continue
-        if spec.choices and change.value not in spec.choices:
-            reason = f"{change.name} must be one of {', '.join(spec.choices)}, got '{change.value}'"
-            return SetParametersResult(successful=False, reason=reason)
-        if active and not spec.live:
-            reason = f"{change.name} cannot change while the node is active: deactivate and clean it up first"
-            return SetParametersResult(successful=False, reason=reason)
+    try:
+        for change in changes:
+            if change.name in SPECS:
+                _check_value(change.name, change.value, SPECS[change.name])
+                _check_state(change.name, SPECS[change.name], configured=configured, active=active)
+        if all(node.has_parameter(name) for name in SPECS):
+            stream_config({**parameter_values(node), **{change.name: change.value for change in changes}})
+    except ValueError as error:
+        return SetParametersResult(successful=False, reason=str(error))
     return SetParametersResult(successful=True)
 
 
-def stream_config(node: Node) -> StreamConfig:
-    """The stream's configuration from the node's parameters."""
+def _check_value(name: str, value: Any, spec: Spec) -> None:
+    if spec.choices and value not in spec.choices:
+        raise ValueError(f"{name} must be one of {', '.join(spec.choices)}, got '{value}'")
+    if spec.low is not None and isinstance(value, (int, float)):
+        if math.isnan(value) or not spec.low <= value <= spec.high:
+            raise ValueError(f"{name} must be in [{spec.low}, {spec.high}], got {value}")
+
+
+def _check_state(name: str, spec: Spec, *, configured: bool, active: bool) -> None:
+    if spec.changes is Changes.UNCONFIGURED and configured:
+        raise ValueError(f"{name} cannot change once the node is configured: deactivate and clean it up first")
+    if spec.changes is Changes.INACTIVE and active:
+        raise ValueError(f"{name} cannot change while the node is active: deactivate it first")
+
+
+def parameter_values(node: Node) -> dict[str, Any]:
+    """The values of all parameters by name."""
+    return {name: node.get_parameter(name).value for name in SPECS}
+
+
+def stream_config(values: Mapping[str, Any]) -> StreamConfig:
+    """The stream's configuration from the values of the parameters.
+
+    Raises:
+        ValueError: if they do not fit together.
+    """
     names = ("audio_pre_s", "audio_post_s", "max_frame_offset_s", "max_missing_s", "patience_s")
     return StreamConfig(
-        **{name: node.get_parameter(name).value for name in names},
-        max_frame_bytes=node.get_parameter("frame_buffer_mb").value * 2**20,
+        **{name: values[name] for name in names}, max_frame_bytes=values["frame_buffer_mb"] * 2**20
     )
 
 
-def verification_config(node: Node, preset: VerificationConfig) -> VerificationConfig:
-    """The preset's thresholds, with those that the node's parameters override."""
-    values = {name: node.get_parameter(name).value for name in ("merge_iou", "contact_distance_px")}
-    overrides = {name: value for name, value in values.items() if value >= 0.0}
-    return VerificationConfig(
-        **{"merge_iou": preset.merge_iou, "contact_distance_px": preset.contact_distance_px, **overrides},
-        reference_width_px=preset.reference_width_px,
-    )
+def verification_config(values: Mapping[str, Any], preset: VerificationConfig) -> VerificationConfig:
+    """The preset's thresholds, with those that the parameters override."""
+    names = ("merge_iou", "contact_distance_px")
+    return replace(preset, **{name: values[name] for name in names if values[name] >= 0.0})
 
 
 def _descriptor(spec: Spec, default: Any) -> ParameterDescriptor:

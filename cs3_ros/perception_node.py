@@ -5,9 +5,11 @@ Callbacks only store what arrives; a worker thread owns the networks. Everything
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,32 +17,39 @@ from typing import Any
 import rclpy
 from cs3_msgs.srv import SegmentCollision
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
-from rclpy.clock import JumpThreshold, TimeJump
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
+from rclpy.clock import Clock, JumpThreshold, TimeJump
+from rclpy.clock_type import ClockType
 from rclpy.duration import Duration
 from rclpy.exceptions import ParameterException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
-from rclpy.task import Future
 from sensor_msgs.msg import CameraInfo
 from std_srvs.srv import SetBool
 
 from cs3_model.build import build_pipeline, load_preset, release_memory, select_device
 from cs3_model.pipeline import CollisionPipeline
 from cs3_model.stream import CollisionStream, Event, Step
-from cs3_model.types import Frame, Reason, Verdict
+from cs3_model.types import Reason, Verdict
 from cs3_model.worker import Outcome, PerceptionWorker
 from cs3_ros.conversions.audio import AudioAdapter, AudioFormat, audio_adapter
-from cs3_ros.conversions.collisions import audio_chunk_to_window
 from cs3_ros.conversions.images import image_decoder
 from cs3_ros.conversions.times import stamp_to_ns
 from cs3_ros.health import Health
 from cs3_ros.inputs import Handler, TopicInput
+from cs3_ros.log_forwarding import LogForwarder
 from cs3_ros.message_types import message_class
 from cs3_ros.outputs import CollisionOutputs
-from cs3_ros.parameters import check_change, declare_parameters, stream_config, verification_config
+from cs3_ros.parameters import (
+    check_change,
+    declare_parameters,
+    parameter_values,
+    stream_config,
+    verification_config,
+)
+from cs3_ros.segment_service import answer_segment
 
 _IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 _IMAGE_TOPICS = {
@@ -52,6 +61,7 @@ _IMAGE_DEPTH = 5
 _AUDIO_DEPTH = 200
 _POLL_PERIOD_S = 0.1
 _DIAGNOSTICS_PERIOD_S = 1.0
+_STOP_S = 1.0
 
 
 class PerceptionNode(LifecycleNode):
@@ -59,27 +69,45 @@ class PerceptionNode(LifecycleNode):
 
     def __init__(self, **node_options: Any) -> None:
         super().__init__("perception", **node_options)
-        declare_parameters(self)
-        self.add_on_set_parameters_callback(self._on_set_parameters)
-        self.add_post_set_parameters_callback(self._on_parameters_set)
+        self._log_forwarder = LogForwarder(self.get_logger())
         self._pipeline: CollisionPipeline | None = None
         self._stream: CollisionStream | None = None
         self._worker: PerceptionWorker | None = None
-        self._health: Health | None = None
         self._outputs: CollisionOutputs | None = None
         self._inputs: dict[str, TopicInput] = {}
-        self._timers: list[Any] = []
+        self._poll_timer: Any = None
         self._jump_handle: Any = None
         self._enabled = True
         self._image_size_wh = (0, 0)
+        self._static_values: dict[str, object] = {}
+        self._earlier_counters: Counter[str] = Counter()
         self._stage_ms: dict[str, float] = {}
+        self.left_thread_behind = False
+        """Whether an event did not end in time when the node was stopped."""
+        self.add_on_set_parameters_callback(self._on_set_parameters)
+        declare_parameters(self)
+        self.add_post_set_parameters_callback(self._on_parameters_set)
+        self._health = Health(self)
+        # Not on ROS time: that stands still while a simulation or a bag is paused.
+        self._steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(_DIAGNOSTICS_PERIOD_S, self._on_diagnostics, clock=self._steady_clock)
         self.create_service(SetBool, "~/enable", self._on_enable)
-        self.create_service(SegmentCollision, "~/segment", self._on_segment)
+        # Reentrant, so that nothing else waits while a request waits for the device.
+        self.create_service(
+            SegmentCollision, "~/segment", self._on_segment, callback_group=ReentrantCallbackGroup()
+        )
 
     def start(self) -> bool:
         """Configures and activates the node; returns False, having logged why, if that fails."""
         success = TransitionCallbackReturn.SUCCESS
         return self.trigger_configure() is success and self.trigger_activate() is success
+
+    def destroy_node(self) -> None:
+        """Stops, frees and destroys the node, whatever its state."""
+        self._stop()
+        self._free()
+        self._log_forwarder.close()
+        super().destroy_node()
 
     # --- lifecycle ---
 
@@ -89,41 +117,45 @@ class PerceptionNode(LifecycleNode):
             preset_name = self.get_parameter("preset").value
             preset = load_preset(preset_name)
             device = select_device(self.get_parameter("device").value)
-            self.get_logger().info(f"preset {preset_name} on {device}: {preset.description}")
-            pipeline = build_pipeline(preset, device=device)
-            self._preset_verification = preset.pipeline.verification
-            self._stream_config = stream_config(self)
-        except ValueError as error:
-            self.get_logger().error(str(error))
-            return TransitionCallbackReturn.FAILURE
-        if not pipeline.trained:
-            self.get_logger().warning("a part of this preset has RANDOM WEIGHTS: the masks mean nothing")
-        self._pipeline = pipeline
-        self._health = Health(self, hardware_id=str(device))
-        self._outputs = CollisionOutputs(self, preset=preset_name, pipeline=pipeline)
-        self._static_values = {"preset": preset_name, "device": str(device), "models": ", ".join(pipeline.models)}
-        self._apply_live_parameters()
+            self.get_logger().info(f"loading preset {preset_name} on {device}: {preset.description}")
+            self._pipeline = build_pipeline(preset, device=device)
+        except Exception as error:  # weights and devices fail in many ways, and the user may try another preset
+            return self._refuse("configure", error)
+        self._preset_verification = preset.pipeline.verification
+        self._outputs = CollisionOutputs(self, preset=preset_name, pipeline=self._pipeline)
+        self._health.hardware_id = str(device)
+        self._health.resolve("configure")
+        self._static_values = {
+            "preset": preset_name,
+            "device": str(device),
+            "models": ", ".join(self._pipeline.models),
+            "trained": self._pipeline.trained,
+        }
+        self.get_logger().info("loaded")
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Starts to listen."""
-        assert self._pipeline is not None and self._health is not None
-        result = super().on_activate(state)
-        self._stream = CollisionStream(self._stream_config)
-        self._worker = PerceptionWorker(
-            self._pipeline, self._on_outcome, max_waiting=self.get_parameter("max_waiting").value
-        )
+        assert self._pipeline is not None
+        try:
+            self._stream = CollisionStream(stream_config(parameter_values(self)))
+        except ValueError as error:
+            return self._refuse("activate", error)
+        self._health.resolve("activate")
+        max_waiting = self.get_parameter("max_waiting").value
+        self._worker = PerceptionWorker(self._pipeline, self._on_outcome, max_waiting=max_waiting)
         self._apply_live_parameters()
-        self._inputs = self._make_inputs(self._health)
-        self._timers = [
-            self.create_timer(_POLL_PERIOD_S, self._on_poll),
-            self.create_timer(_DIAGNOSTICS_PERIOD_S, self._on_diagnostics),
-        ]
-        threshold = JumpThreshold(
-            min_forward=None, min_backward=Duration(nanoseconds=-1), on_clock_change=True
-        )
+        self._inputs = self._make_inputs()
+        self._poll_timer = self.create_timer(_POLL_PERIOD_S, self._on_poll, clock=self._steady_clock)
+        threshold = JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1), on_clock_change=True)
         self._jump_handle = self.get_clock().create_jump_callback(threshold, post_callback=self._on_time_jump)
-        return result
+        return super().on_activate(state)
+
+    def _refuse(self, transition: str, error: Exception) -> TransitionCallbackReturn:
+        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+        self._health.error(transition, f"cannot {transition}: {kind}{error}")
+        self._on_diagnostics()
+        return TransitionCallbackReturn.FAILURE
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stops listening; waiting events end as `stopped`."""
@@ -142,32 +174,31 @@ class PerceptionNode(LifecycleNode):
         return super().on_shutdown(state)
 
     def _stop(self) -> None:
-        for timer in self._timers:
-            self.destroy_timer(timer)
+        if self._poll_timer is not None:
+            self.destroy_timer(self._poll_timer)
         for topic_input in self._inputs.values():
             topic_input.close()
         if self._jump_handle is not None:
             self._jump_handle.unregister()
         if self._stream is not None and self._worker is not None:
             self._submit(self._stream.clear(Reason.STOPPED, "perception was stopped"))
-            if not self._worker.stop():
+            self._earlier_counters.update(self._stream.counters)
+            if not self._worker.stop(_STOP_S):
+                self.left_thread_behind = True
                 self.get_logger().error("the event in progress does not end: its thread is left behind")
-        self._timers, self._inputs, self._jump_handle, self._stream, self._worker = [], {}, None, None, None
+        self._poll_timer, self._inputs, self._jump_handle, self._stream, self._worker = None, {}, None, None, None
 
     def _free(self) -> None:
         if self._outputs is not None:
             self._outputs.close()
-        if self._health is not None:
-            self._health.close()
-        self._pipeline, self._outputs, self._health = None, None, None
+        self._pipeline, self._outputs, self._static_values = None, None, {}
         release_memory()
 
     # --- inputs ---
 
-    def _make_inputs(self, health: Health) -> dict[str, TopicInput]:
-        group = MutuallyExclusiveCallbackGroup()
+    def _make_inputs(self) -> dict[str, TopicInput]:
         image_topics = _IMAGE_TOPICS[self.get_parameter("image_transport").value]
-        common = {"health": health, "group": group}
+        common = {"health": self._health, "group": MutuallyExclusiveCallbackGroup()}
         return {
             "image": TopicInput(self, image_topics, self._connect_image, depth=_IMAGE_DEPTH, **common),
             "audio": TopicInput(self, ("audio",), self._connect_audio, depth=_AUDIO_DEPTH, **common),
@@ -208,7 +239,6 @@ class PerceptionNode(LifecycleNode):
         stamp_ns = stamp_to_ns(message.header.stamp)
         if stamp_ns == 0:
             raise ValueError("the stamp is zero; its driver must stamp its messages")
-        self._image_size_wh = (getattr(message, "width", 0), getattr(message, "height", 0))
         self._submit(
             self._stream.push_frame(
                 stamp_ns=stamp_ns, frame_id=message.header.frame_id, num_bytes=len(message.data), decode=decode
@@ -238,13 +268,16 @@ class PerceptionNode(LifecycleNode):
 
     def _on_outcome(self, event: Event, outcome: Outcome) -> None:
         """Publishes how an event ended; called from the worker's thread or from a callback."""
-        assert self._outputs is not None and self._health is not None
+        assert self._outputs is not None
         result = outcome.result
-        self._outputs.publish(event, outcome)
-        self._health.counters[f"events_{result.reason}"] += 1
+        self._health.count(f"events_{result.reason}")
         self._stage_ms = {f"{stage}_ms": round(1e3 * seconds, 1) for stage, seconds in result.stage_s.items()}
+        if outcome.frame is not None:
+            height, width = outcome.frame.size_hw
+            self._image_size_wh = (width, height)
         if result.verdict is Verdict.NONE and result.reason is not Reason.NO_CANDIDATE:
             self._health.warn(f"events: {result.reason}", f"a collision ended without masks: {result.detail}")
+        self._outputs.publish(event, outcome)
 
     def _on_poll(self) -> None:
         for topic_input in self._inputs.values():
@@ -257,14 +290,14 @@ class PerceptionNode(LifecycleNode):
             self._submit(self._stream.clear(Reason.TIME_JUMP, "the clock jumped"))
 
     def _on_diagnostics(self) -> None:
-        assert self._health is not None and self._stream is not None and self._worker is not None
-        values: dict[str, object] = dict(self._static_values)
-        values["enabled"] = self._enabled
+        state = "active" if self._worker else "inactive" if self._pipeline else "unconfigured"
+        values: dict[str, object] = {"state": state, "enabled": self._enabled}
+        values.update(self._static_values)
         for name, topic_input in self._inputs.items():
             values[f"{name}_source"] = topic_input.source
             values[f"{name}_lost"] = topic_input.num_lost
-        values.update(self._stream.counters)
-        values["events_waiting"] = self._worker.num_waiting
+        values.update(self._earlier_counters + self._stream.counters if self._stream else self._earlier_counters)
+        values["events_waiting"] = self._worker.num_waiting if self._worker else 0
         values.update(self._stage_ms)
         self._health.publish(values)
 
@@ -281,73 +314,58 @@ class PerceptionNode(LifecycleNode):
     async def _on_segment(
         self, request: SegmentCollision.Request, response: SegmentCollision.Response
     ) -> SegmentCollision.Response:
-        """Answers out of turn; never fails without a message."""
-        try:
-            if self._worker is None or self._outputs is None:
-                raise ValueError("the node is not active: activate it first")
-            image = request.image if len(request.image.data) else request.compressed_image
-            stamp_ns = stamp_to_ns(image.header.stamp)
-            frame = Frame(image=image_decoder(image)(), stamp_ns=stamp_ns, frame_id=image.header.frame_id)
-            window = audio_chunk_to_window(request.audio)
-            result = await _awaitable(self._worker.request(frame, window), self)
-            middle_ns = window.start_ns + window.samples.size * 10**9 // (2 * window.sample_rate_hz)
-            event = Event(event_id=-1, onset_ns=middle_ns, strength_db=0.0)
-            outcome = Outcome(result=result, frame=frame, window=window)
-            response.collision = self._outputs.to_msg(event, outcome)
-            response.success = True
-        except Exception as error:  # the caller gets the reason, the node goes on
-            response.success = False
-            response.message = str(error) or type(error).__name__
-        return response
+        return await answer_segment(
+            request, response, worker=self._worker, outputs=self._outputs, executor=self.executor
+        )
 
     def _on_set_parameters(self, changes: list[Parameter]) -> SetParametersResult:
-        return check_change(changes, active=self._worker is not None)
+        return check_change(
+            self, changes, configured=self._pipeline is not None, active=self._worker is not None
+        )
 
     def _on_parameters_set(self, changes: list[Parameter]) -> None:
         self._apply_live_parameters()
 
     def _apply_live_parameters(self) -> None:
-        if self._pipeline is not None:
-            verification = verification_config(self, self._preset_verification)
-            self._pipeline.config = replace(self._pipeline.config, verification=verification)
-        if self._stream is not None:
-            self._stream.config = stream_config(self)
-
-
-def _awaitable(worker_future: Any, node: LifecycleNode) -> Future:
-    """A future of the node's executor that follows one of the worker's thread."""
-    future: Future = Future(executor=node.executor)
-
-    def follow(done: Any) -> None:
-        if done.exception() is not None:
-            future.set_exception(done.exception())
-        else:
-            future.set_result(done.result())
-
-    worker_future.add_done_callback(follow)
-    return future
+        if self._worker is None or self._stream is None or self._pipeline is None:
+            return
+        values = parameter_values(self)
+        self._stream.config = stream_config(values)
+        verification = verification_config(values, self._preset_verification)
+        self._pipeline.config = replace(self._pipeline.config, verification=verification)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the node until Ctrl-C or SIGTERM; returns its exit status."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
     # rclpy's own handlers would end the context before the last events are published.
     with rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO):
+        _on_signals(signal.default_int_handler)  # loading can take minutes
         try:
             node = PerceptionNode()
+            started = not node.get_parameter("autostart").value or node.start()
         except (ValueError, ParameterException) as error:
             print(f"perception: {error}", file=sys.stderr)
             return 1
-        started = not node.get_parameter("autostart").value or node.start()
+        except KeyboardInterrupt:
+            return 0
+        stop = threading.Event()
+        _on_signals(lambda *_: stop.set())
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         while started and not stop.is_set():
             executor.spin_once(timeout_sec=0.1)
-        node.trigger_shutdown()
         node.destroy_node()
-    return 0 if started else 1
+    status = 0 if started else 1
+    if node.left_thread_behind:  # the interpreter must not be torn down under a computing thread
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    return status
+
+
+def _on_signals(handler: Any) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handler)
 
 
 if __name__ == "__main__":
