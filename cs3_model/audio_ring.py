@@ -131,9 +131,7 @@ class AudioRing:
             self._start_run(discontinuity, sample_rate_hz, stamp_ns)
         self._append(mono)
         missing_s = deviation_s if discontinuity is Discontinuity.GAP else 0.0
-        return AcceptedAudio(
-            samples=mono, discontinuity=discontinuity, missing_s=missing_s, num_repaired=num_repaired
-        )
+        return AcceptedAudio(samples=mono, discontinuity=discontinuity, missing_s=missing_s, num_repaired=num_repaired)
 
     def window(self, start_ns: int, end_ns: int) -> tuple[AudioWindow, float]:
         """Cuts ``[start_ns, end_ns)`` and resamples it to 16 kHz.

@@ -129,7 +129,9 @@ def _waveform_strip(width: int, window: AudioWindow, onset_ns: int | None, scale
     return strip
 
 
-def _draw_text(canvas: UInt8Image, text: str, origin: tuple[int, int], size: float, colour: tuple[int, int, int]) -> None:
+def _draw_text(
+    canvas: UInt8Image, text: str, origin: tuple[int, int], size: float, colour: tuple[int, int, int]
+) -> None:
     shadow = (origin[0] + 1, origin[1] + 1)
     cv2.putText(canvas, text, shadow, _FONT, size, (0, 0, 0), 1, cv2.LINE_AA)
     cv2.putText(canvas, text, origin, _FONT, size, colour, 1, cv2.LINE_AA)

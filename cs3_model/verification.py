@@ -37,7 +37,9 @@ class VerificationConfig:
         if not self.contact_distance_px >= 0.0:
             raise ValueError(f"contact_distance_px must not be negative, got {self.contact_distance_px}")
         if self.reference_width_px < 0:
-            raise ValueError(f"reference_width_px must be 0 (the frame's own) or positive, got {self.reference_width_px}")
+            raise ValueError(
+                f"reference_width_px must be 0 (the frame's own) or positive, got {self.reference_width_px}"
+            )
 
 
 def verify_collision(candidates: Sequence[Candidate], config: VerificationConfig) -> CollisionResult:
@@ -114,9 +116,7 @@ def _pair(
     )
 
 
-def _single(
-    objects: Sequence[Candidate], reason: Reason, detail: str, empty: tuple[Candidate, ...]
-) -> CollisionResult:
+def _single(objects: Sequence[Candidate], reason: Reason, detail: str, empty: tuple[Candidate, ...]) -> CollisionResult:
     others = tuple(replace(c, reason="too far from the others, and of lower priority") for c in objects[1:])
     masks = (replace(objects[0], reason=detail),)
     return CollisionResult(

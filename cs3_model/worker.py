@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from cs3_model.pipeline import CollisionPipeline, PreparedFrame
-from cs3_model.stream import Event, Fail, Finish, Prepare, Step, Withdraw
+from cs3_model.stream import Event, Fail, Finish, Prepare, Step
 from cs3_model.types import AudioWindow, CollisionResult, Frame, Reason, no_collision
 
 logger = logging.getLogger(__name__)

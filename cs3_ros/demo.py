@@ -58,7 +58,9 @@ class CollisionListener(Node):
         boxes = "  ".join("[" + " ".join(f"{edge:.0f}" for edge in mask.box) + "]" for mask in message.masks)
         onset_s = (stamp_to_ns(message.onset) - self._time_zero_ns) / NS_PER_S
         verdict = Verdict(message.verdict).name.lower().replace("_", " ")
-        print(f"{onset_s:7.3f} s   {verdict:<12} {message.reason:<13} {message.latency_ms:4.0f} ms   {boxes}", flush=True)
+        print(
+            f"{onset_s:7.3f} s   {verdict:<12} {message.reason:<13} {message.latency_ms:4.0f} ms   {boxes}", flush=True
+        )
 
     def _on_overlay(self, message: Image) -> None:
         self._bag.write("/perception/overlay", message, stamp_to_ns(message.header.stamp))

@@ -156,7 +156,9 @@ def _draw_spoon(image: UInt8Image, tip_xy: np.ndarray) -> None:
     cv2.ellipse(image, _sub_pixel(hand), (44 * _BEND, 52 * _BEND), 20, 0, 360, (214, 164, 132), -1, cv2.LINE_AA, shift)
     for finger in range(3):
         centre = hand + np.array([-22.0 + 20 * finger, -40.0 + 5 * finger])
-        cv2.ellipse(image, _sub_pixel(centre), (13 * _BEND, 20 * _BEND), 25, 0, 360, (222, 176, 146), -1, cv2.LINE_AA, shift)
+        cv2.ellipse(
+            image, _sub_pixel(centre), (13 * _BEND, 20 * _BEND), 25, 0, 360, (222, 176, 146), -1, cv2.LINE_AA, shift
+        )
 
 
 def _sub_pixel(point: np.ndarray) -> tuple[int, int]:

@@ -78,13 +78,20 @@ SPECS: dict[str, Spec] = {
     "audio_post_s": Spec(
         about="audio after the onset that the model hears, s: masks cannot come earlier", low=0.0, high=10.0
     ),
-    "max_frame_offset_s": Spec(about="the image may lie this far from the onset, s", low=0.0, high=10.0, changes=Changes.ALWAYS),
-    "max_missing_s": Spec(about="audio that may be missing inside the window, s", low=0.0, high=10.0, changes=Changes.ALWAYS),
+    "max_frame_offset_s": Spec(
+        about="the image may lie this far from the onset, s", low=0.0, high=10.0, changes=Changes.ALWAYS
+    ),
+    "max_missing_s": Spec(
+        about="audio that may be missing inside the window, s", low=0.0, high=10.0, changes=Changes.ALWAYS
+    ),
     "patience_s": Spec(about="how long an event waits for a late image or late audio, s", low=0.0, high=10.0),
     "max_waiting": Spec(about="events that may wait for the device; beyond it the oldest is given up", low=1, high=100),
     "frame_buffer_mb": Spec(about="memory for images that wait for an onset, MiB", low=1, high=4096),
     "merge_iou": Spec(
-        about="alpha: masks of a greater IoU are one object; negative takes the preset's", low=-1.0, high=1.0, changes=Changes.ALWAYS
+        about="alpha: masks of a greater IoU are one object; negative takes the preset's",
+        low=-1.0,
+        high=1.0,
+        changes=Changes.ALWAYS,
     ),
     "contact_distance_px": Spec(
         about="beta: objects collide if nearer than this, pixels; negative takes the preset's",
@@ -93,7 +100,9 @@ SPECS: dict[str, Spec] = {
         changes=Changes.ALWAYS,
     ),
     "mask_format": Spec(
-        about="form of the masks in the messages: raw or compressed without loss", choices=("mono8", "png"), changes=Changes.ALWAYS
+        about="form of the masks in the messages: raw or compressed without loss",
+        choices=("mono8", "png"),
+        changes=Changes.ALWAYS,
     ),
     "publish_rejected": Spec(about="send the masks of rejected candidates too", changes=Changes.ALWAYS),
 }
@@ -123,9 +132,7 @@ def declare_parameters(node: Node) -> None:
         node.declare_parameter(name, defaults[name], _descriptor(spec, defaults[name]))
 
 
-def check_change(
-    node: Node, changes: Sequence[Parameter], *, configured: bool, active: bool
-) -> SetParametersResult:
+def check_change(node: Node, changes: Sequence[Parameter], *, configured: bool, active: bool) -> SetParametersResult:
     """Accepts or refuses a change of parameters as a whole, with one line that says why."""
     try:
         for change in changes:
@@ -166,9 +173,7 @@ def stream_config(values: Mapping[str, Any]) -> StreamConfig:
         ValueError: if they do not fit together.
     """
     names = ("audio_pre_s", "audio_post_s", "max_frame_offset_s", "max_missing_s", "patience_s")
-    return StreamConfig(
-        **{name: values[name] for name in names}, max_frame_bytes=values["frame_buffer_mb"] * 2**20
-    )
+    return StreamConfig(**{name: values[name] for name in names}, max_frame_bytes=values["frame_buffer_mb"] * 2**20)
 
 
 def verification_config(values: Mapping[str, Any], preset: VerificationConfig) -> VerificationConfig:

@@ -93,9 +93,7 @@ class PerceptionNode(LifecycleNode):
         self.create_timer(_DIAGNOSTICS_PERIOD_S, self._on_diagnostics, clock=self._steady_clock)
         self.create_service(SetBool, "~/enable", self._on_enable)
         # Reentrant, so that nothing else waits while a request waits for the device.
-        self.create_service(
-            SegmentCollision, "~/segment", self._on_segment, callback_group=ReentrantCallbackGroup()
-        )
+        self.create_service(SegmentCollision, "~/segment", self._on_segment, callback_group=ReentrantCallbackGroup())
 
     def start(self) -> bool:
         """Configures and activates the node; returns False, having logged why, if that fails."""
@@ -214,11 +212,15 @@ class PerceptionNode(LifecycleNode):
 
     def _connect_audio(self, topic_type: str) -> tuple[type, Handler]:
         rate = self.get_parameter("assumed_sample_rate").value
-        assumed = AudioFormat(
-            sample_rate_hz=rate,
-            channels=self.get_parameter("assumed_channels").value,
-            encoding=self.get_parameter("assumed_encoding").value,
-        ) if rate else None
+        assumed = (
+            AudioFormat(
+                sample_rate_hz=rate,
+                channels=self.get_parameter("assumed_channels").value,
+                encoding=self.get_parameter("assumed_encoding").value,
+            )
+            if rate
+            else None
+        )
         message_type, adapter = audio_adapter(
             topic_type,
             stamp_reference=self.get_parameter("audio_stamp_reference").value,
@@ -319,9 +321,7 @@ class PerceptionNode(LifecycleNode):
         )
 
     def _on_set_parameters(self, changes: list[Parameter]) -> SetParametersResult:
-        return check_change(
-            self, changes, configured=self._pipeline is not None, active=self._worker is not None
-        )
+        return check_change(self, changes, configured=self._pipeline is not None, active=self._worker is not None)
 
     def _on_parameters_set(self, changes: list[Parameter]) -> None:
         self._apply_live_parameters()

@@ -14,8 +14,12 @@ def generate_launch_description() -> LaunchDescription:
     perception = PathJoinSubstitution([FindPackageShare("cs3_ros"), "launch", "perception.launch.py"])
     return LaunchDescription(
         [
-            DeclareLaunchArgument("bag", description="bag with an image and an audio topic, for instance from video_to_bag"),
-            DeclareLaunchArgument("preset", default_value="", description="networks and weights: a preset or a .yaml file"),
+            DeclareLaunchArgument(
+                "bag", description="bag with an image and an audio topic, for instance from video_to_bag"
+            ),
+            DeclareLaunchArgument(
+                "preset", default_value="", description="networks and weights: a preset or a .yaml file"
+            ),
             DeclareLaunchArgument(
                 "rviz", default_value="true", choices=["true", "false"], description="show image and overlay in RViz"
             ),

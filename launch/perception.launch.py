@@ -48,8 +48,12 @@ ARGUMENTS = [
         choices=["debug", "info", "warn", "error", "fatal"],
         description="least severe messages that are logged",
     ),
-    DeclareLaunchArgument("respawn", default_value="false", choices=BOOLEANS, description="restart the node if it dies"),
-    DeclareLaunchArgument("rviz", default_value="false", choices=BOOLEANS, description="show image and overlay in RViz"),
+    DeclareLaunchArgument(
+        "respawn", default_value="false", choices=BOOLEANS, description="restart the node if it dies"
+    ),
+    DeclareLaunchArgument(
+        "rviz", default_value="false", choices=BOOLEANS, description="show image and overlay in RViz"
+    ),
 ]
 
 

@@ -61,11 +61,15 @@ def localize(
     peak = search + int(np.argmax(level[search:]))
     peak_db = float(level[peak])
     before = level[: max(0, search - window)]
-    background_db = float(np.percentile(before, config.background_percentile)) if len(before) > 4 * window else SILENCE_DB
+    background_db = (
+        float(np.percentile(before, config.background_percentile)) if len(before) > 4 * window else SILENCE_DB
+    )
     threshold_db = min(max(background_db + config.margin_db, peak_db - config.range_db), peak_db - config.attack_db)
 
     earliest = max(0, peak - math.ceil(config.max_attack_s * sample_rate_hz) + 1)
-    onset = peak - _first_quiet_run(level[earliest : peak + 1][::-1] < threshold_db, round(config.quiet_s * sample_rate_hz))
+    onset = peak - _first_quiet_run(
+        level[earliest : peak + 1][::-1] < threshold_db, round(config.quiet_s * sample_rate_hz)
+    )
     attacked = onset + int(np.argmax(level[onset : peak + 1] >= peak_db - config.attack_db))
     return Attack(
         onset_sample=start + onset + window // 2,

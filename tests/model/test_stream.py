@@ -206,7 +206,9 @@ def test_every_confirmed_onset_ends_once_whatever_happens() -> None:
     assert len(end_ids) + len(withdrawn) == stream.counters["onsets_provisional"]
 
 
-@pytest.mark.parametrize("field", [{"audio_pre_s": -1.0}, {"patience_s": 61.0}, {"audio_pre_s": 0.0, "audio_post_s": 0.1}])
+@pytest.mark.parametrize(
+    "field", [{"audio_pre_s": -1.0}, {"patience_s": 61.0}, {"audio_pre_s": 0.0, "audio_post_s": 0.1}]
+)
 def test_bad_configurations_are_refused_by_name(field: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(field))):
         StreamConfig(**field)
