@@ -49,9 +49,12 @@ class MicrophoneNode(Node):
             AudioChunk, "audio", publication(round(1.0 / block_s)), qos_overriding_options=overridable()
         )
         self._num_blocks = self._num_overruns = self._num_dropped = 0
+        self._dropped_last = False
         self._peak = 0
         self._last_block_s = time.monotonic()
-        self._waiting: queue.Queue[tuple[RecordedBlock, int] | None] = queue.Queue(maxsize=round(_QUEUE_S / block_s))
+        self._waiting: queue.Queue[tuple[RecordedBlock, int, bool] | None] = queue.Queue(
+            maxsize=round(_QUEUE_S / block_s)
+        )
         self._stream = MicrophoneStream(
             device=device, sample_rate_hz=rate_hz, channels=channels, block_s=block_s, on_block=self._keep
         )
@@ -82,16 +85,18 @@ class MicrophoneNode(Node):
         """Runs in the sound card's thread, which must not wait for the middleware."""
         measured_ns = self.get_clock().now().nanoseconds - round(block.age_s * NS_PER_S)
         try:
-            self._waiting.put_nowait((block, measured_ns))
+            self._waiting.put_nowait((block, measured_ns, block.lost_before or self._dropped_last))
+            self._dropped_last = False
         except queue.Full:
-            self._num_dropped += 1  # the sample clock sees the missing time and starts afresh
+            self._num_dropped += 1
+            self._dropped_last = True
 
     def _publish_waiting(self) -> None:
         while (item := self._waiting.get()) is not None:
-            block, measured_ns = item
-            if block.lost_before:
-                self._num_overruns += 1
-                self._health.warn("overrun", "the sound card lost samples: this machine is overloaded")
+            block, measured_ns, after_gap = item
+            if after_gap:
+                self._num_overruns += block.lost_before
+                self._health.warn("overrun", "samples were lost: this machine is overloaded")
                 self._sample_clock.restart()
             stamp_ns = self._sample_clock.stamp(block.num_samples, measured_ns)
             self._last_block_s = time.monotonic()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from types import SimpleNamespace
 
 import numpy as np
@@ -188,8 +189,36 @@ def test_an_overrun_is_counted_and_starts_the_stamps_afresh(microphone, graph):
         "/microphone: audio",
         "USB headset",
     )
-    assert status.message == "the sound card lost samples: this machine is overloaded"
+    assert status.message == "samples were lost: this machine is overloaded"
     assert (values["overruns"], values["blocks published"]) == ("1", "2")
+
+
+def test_blocks_that_nobody_could_publish_are_counted_and_leave_a_gap_in_the_stamps(microphone, graph):
+    """The middleware hangs, 2 s of blocks wait, three more are dropped; the next is stamped 60 ms later."""
+    hanging, publisher = threading.Event(), microphone.node._publisher
+
+    def publish(chunk):
+        assert hanging.wait(20)
+        publisher.publish(chunk)
+
+    microphone.node._publisher = SimpleNamespace(publish=publish)
+
+    def record(number: int) -> None:
+        microphone.card.record(np.full(960, 16384), adc_s=1.0 + 0.02 * number, now_s=11.0)
+
+    record(0)
+    graph.wait_for(lambda: microphone.node._waiting.empty(), "the first block to be taken")
+    for number in range(1, 104):
+        record(number)
+    hanging.set()
+    graph.wait_for(lambda: len(microphone.chunks) == 101, "what waited")
+    record(104)
+    graph.wait_for(lambda: len(microphone.chunks) == 102, "the block after the gap")
+
+    stamps_ns = [stamp_to_ns(chunk.header.stamp) for chunk in microphone.chunks]
+    assert microphone.node._num_dropped == 3
+    assert stamps_ns[100] - stamps_ns[99] == pytest.approx(20e6, abs=1e6)
+    assert stamps_ns[101] - stamps_ns[100] > 75e6
 
 
 def test_all_is_well_while_sound_arrives(microphone, graph):
