@@ -45,8 +45,9 @@ class MicrophoneNode(Node):
         rate_hz = self._declare("sample_rate", 0, "Samples per second; 0 takes the device's default.", (0, 384_000))
         channels = self._declare("channels", 1, "Channels to record.", (1, 64))
 
+        max_waiting = round(_QUEUE_S / block_s)
         self._publisher = self.create_publisher(
-            AudioChunk, "audio", publication(round(1.0 / block_s)), qos_overriding_options=overridable()
+            AudioChunk, "audio", publication(max_waiting + 1), qos_overriding_options=overridable()
         )
         self._num_blocks = self._num_overruns = self._num_dropped = 0
         self._dropped_last = False

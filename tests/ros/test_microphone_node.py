@@ -141,7 +141,7 @@ def microphone(portaudio, graph):
     rclpy.init()
     node = MicrophoneNode()
     chunks, diagnostics = [], []
-    graph.node.create_subscription(AudioChunk, "audio", chunks.append, publication(100))
+    graph.node.create_subscription(AudioChunk, "audio", chunks.append, publication(1000))
     graph.node.create_subscription(DiagnosticArray, "/diagnostics", diagnostics.append, publication())
     graph.wait_for(lambda: node._publisher.get_subscription_count() == 1, "the subscription")
     yield SimpleNamespace(node=node, card=portaudio, chunks=chunks, diagnostics=diagnostics)
