@@ -158,9 +158,12 @@ class AudioRing:
             if low < high:
                 native[low - first : high - first] = self._read(low, high)
                 held[low - first : high - first] = True
-        inside = np.flatnonzero(held)
-        missing = (inside[-1] - inside[0] + 1 - inside.size) if inside.size else native.size
         samples = _resample(native, rate, round((end_ns - start_ns) / _NS * MODEL_SAMPLE_RATE_HZ))
+        num_held = int(np.count_nonzero(held))
+        if num_held == 0:
+            return AudioWindow(samples=samples, start_ns=start_ns), native.size / rate
+        wanted_ns = min(end_ns, self.end_ns) - max(start_ns, self.start_ns)
+        missing = max(0, round(wanted_ns / _NS * rate) - num_held)
         return AudioWindow(samples=samples, start_ns=start_ns), missing / rate
 
     def _classify(self, num_samples: int, rate: int, stamp_ns: int) -> tuple[Discontinuity | None, float]:

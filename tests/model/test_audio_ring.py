@@ -121,6 +121,15 @@ def test_a_gap_is_zero_in_the_window_and_counted() -> None:
     assert (window.samples[:8_000] == 0.5).all() and (window.samples[12_000:] == 0.5).all()
 
 
+def test_a_gap_that_reaches_past_the_end_of_the_window_is_missing_from_it() -> None:
+    ring = AudioRing(span_s=10.0)
+    ring.push(np.full(8_000, 0.5, np.float32), 16_000, 0)  # 0 .. 0.5 s
+    ring.push(np.full(8_000, 0.5, np.float32), 16_000, NS)  # 1 .. 1.5 s
+    assert ring.window(0, 3 * NS // 4)[1] == pytest.approx(0.25)
+    assert ring.window(3 * NS // 4, 3 * NS // 2)[1] == pytest.approx(0.25)
+    assert ring.window(6 * NS // 10, 9 * NS // 10)[1] == pytest.approx(0.3)
+
+
 def test_what_lies_before_the_first_and_after_the_last_sample_is_zero_but_not_missing() -> None:
     ring = AudioRing()
     ring.push(np.full(16_000, 0.5), 16_000, NS)
