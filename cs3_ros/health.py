@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -53,11 +53,13 @@ class Health:
 
     def warn(self, key: str, message: str) -> None:
         """Reports that something is not as it should be, but work goes on."""
-        self._report(key, message, DiagnosticStatus.WARN, self._node.get_logger().warning)
+        if self._note(key, message, DiagnosticStatus.WARN):
+            self._node.get_logger().warning(message)
 
     def error(self, key: str, message: str) -> None:
         """Reports that something is lost or does not work."""
-        self._report(key, message, DiagnosticStatus.ERROR, self._node.get_logger().error)
+        if self._note(key, message, DiagnosticStatus.ERROR):
+            self._node.get_logger().error(message)
 
     def resolve(self, key: str) -> None:
         """Says that a problem is over."""
@@ -87,7 +89,8 @@ class Health:
         message.header.stamp = self._node.get_clock().now().to_msg()
         self._publisher.publish(message)
 
-    def _report(self, key: str, message: str, level: bytes, log: Callable[[str], bool]) -> None:
+    def _note(self, key: str, message: str, level: bytes) -> bool:
+        """Stores a problem; returns whether it should be logged."""
         now_s = time.monotonic()
         with self._lock:
             problem = self._problems.setdefault(key, _Problem(level, message))
@@ -97,5 +100,4 @@ class Health:
             problem.count += 1
             if is_news:
                 problem.last_log_s = now_s
-        if is_news:
-            log(message)
+        return is_news
