@@ -246,6 +246,36 @@ def graph() -> Iterator[Graph]:
     graph.close()
 
 
+@pytest.fixture
+def make_perception(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
+    """Returns a function that puts a perception node on a real graph; keyword arguments are its parameters.
+
+    Its preset `debug` has parts whose answers are known by hand. Diagnostics come ten times per second.
+    """
+    pytest.importorskip("rclpy", reason="needs ROS 2")
+    from cs3_model.build import PART_BUILDERS
+    from cs3_ros import perception_node
+    from tests.model.conftest import BrightestSpot, FilledBoxes, FixedHands
+    from tests.ros.perception_graph import HELD_XYXY, PerceptionGraph
+
+    monkeypatch.setattr(perception_node, "_DIAGNOSTICS_PERIOD_S", 0.1)
+    parts = {"audio_visual": BrightestSpot(), "hands": FixedHands(None, HELD_XYXY), "boxes": FilledBoxes()}
+    for part, instance in parts.items():
+        monkeypatch.setitem(PART_BUILDERS[part], "debug", lambda instance=instance, **_: instance)
+    graphs: list[PerceptionGraph] = []
+
+    def make(*, start: bool = True, **parameters: Any) -> PerceptionGraph:
+        graph = PerceptionGraph(parameters)
+        graph.parts = parts
+        graphs.append(graph)
+        assert not start or graph.perception.start()
+        return graph
+
+    yield make
+    for graph in graphs:
+        graph.close()
+
+
 class Graph:
     """One node on a real graph; `wait_for` spins it until something is true."""
 
