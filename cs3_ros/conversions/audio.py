@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-import numpy as np
 from cs3_msgs.msg import AudioChunk
 
 from cs3_model.types import Float32Array
@@ -247,15 +246,15 @@ def block_reader(
 
 
 def audio_chunk_msg(
-    data: bytes | np.ndarray, *, audio_format: AudioFormat, stamp_ns: int, frame_id: str = "microphone"
+    data: bytes, *, audio_format: AudioFormat, stamp_ns: int, frame_id: str = "microphone"
 ) -> AudioChunk:
-    """Returns a cs3_msgs/AudioChunk of interleaved PCM bytes (or an array of them) that start at `stamp_ns`."""
+    """Returns a cs3_msgs/AudioChunk of interleaved PCM bytes that start at `stamp_ns`."""
     chunk = AudioChunk(
         sample_rate=audio_format.sample_rate_hz,
         channels=audio_format.channels,
         encoding=audio_format.encoding,
-        data=array("B", bytes(data)),
     )
+    chunk.data = array("B", data)
     chunk.header.stamp = ns_to_stamp(stamp_ns)
     chunk.header.frame_id = frame_id
     return chunk

@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -25,6 +25,8 @@ try:  # the compiled half is what fails beside a NumPy that cv_bridge was not bu
     _CV_BRIDGE = CvBridge()
 except (ImportError, AttributeError):
     _CV_BRIDGE = None
+
+_Message = TypeVar("_Message", Image, CompressedImage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,14 +152,14 @@ def image_to_jpeg(image: UInt8Image, header: Header, quality: int = 90) -> Compr
     """Returns a JPEG message of an RGB image, uint8 [H, W, 3]; quality is 1 to 100."""
     bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     encoded = cv2.imencode(".jpg", bgr, (cv2.IMWRITE_JPEG_QUALITY, quality))[1]
-    return CompressedImage(header=header, format="rgb8; jpeg compressed bgr8", data=_ros_bytes(encoded))
+    return _with_data(CompressedImage(header=header, format="rgb8; jpeg compressed bgr8"), encoded)
 
 
 def mask_to_png(mask: BoolMask, header: Header) -> CompressedImage:
     """Returns a PNG message of a mask, bool [H, W]: 255 inside, 0 outside."""
     # Level 1: masks are flat areas, where higher levels take longer and save next to nothing.
     encoded = cv2.imencode(".png", _mask_pixels(mask), (cv2.IMWRITE_PNG_COMPRESSION, 1))[1]
-    return CompressedImage(header=header, format="mono8; png compressed mono8", data=_ros_bytes(encoded))
+    return _with_data(CompressedImage(header=header, format="mono8; png compressed mono8"), encoded)
 
 
 def mask_from_msg(msg: Any) -> BoolMask:
@@ -176,11 +178,12 @@ def _mask_pixels(mask: BoolMask) -> UInt8Image:
 def _raw_msg(pixels: UInt8Image, encoding: str, header: Header) -> Image:
     height, width = pixels.shape[:2]
     step = pixels.nbytes // height
-    return Image(header=header, height=height, width=width, encoding=encoding, step=step, data=_ros_bytes(pixels))
+    return _with_data(Image(header=header, height=height, width=width, encoding=encoding, step=step), pixels)
 
 
-def _ros_bytes(pixels: UInt8Image) -> array[int]:
-    # The one type that rclpy's uint8[] takes as it is: anything else is copied element by element.
+def _with_data(msg: _Message, pixels: UInt8Image) -> _Message:
+    # Only assigning an array("B") takes it as it is; other types, and the constructor, copy element by element.
     data = array("B")
     data.frombytes(memoryview(np.ascontiguousarray(pixels)).cast("B"))
-    return data
+    msg.data = data
+    return msg
