@@ -245,6 +245,13 @@ def test_masks_survive_the_way_into_a_message_and_back(to_msg):
     assert (mask_from_msg(to_msg(mask, Header())) == mask).all()
 
 
+def test_png_masks_are_0_and_255_for_every_reader():
+    mask = np.eye(20, 33, dtype=bool)
+    png = np.frombuffer(mask_to_png(mask, Header()).data, np.uint8)
+
+    assert (cv2.imdecode(png, cv2.IMREAD_UNCHANGED) == np.where(mask, 255, 0)).all()
+
+
 @pytest.mark.skipif(images._CV_BRIDGE is None, reason="cv_bridge is not importable here")
 @pytest.mark.parametrize("encoding", RAW_ENCODINGS)
 def test_cv_bridge_and_the_numpy_view_give_the_same_pixels(encoding):
