@@ -12,7 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 import rclpy
 from cs3_msgs.srv import SegmentCollision
@@ -29,7 +29,6 @@ from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CameraInfo
 from std_srvs.srv import SetBool
 
-from cs3_model.build import build_pipeline, load_preset, release_memory, select_device
 from cs3_model.pipeline import CollisionPipeline
 from cs3_model.stream import CollisionStream, Event, Step
 from cs3_model.types import Reason, Verdict
@@ -82,8 +81,6 @@ class PerceptionNode(LifecycleNode):
         self._static_values: dict[str, object] = {}
         self._earlier_counters: Counter[str] = Counter()
         self._stage_ms: dict[str, float] = {}
-        self.left_thread_behind = False
-        """Whether an event did not end in time when the node was stopped."""
         self.add_on_set_parameters_callback(self._on_set_parameters)
         declare_parameters(self)
         self.add_post_set_parameters_callback(self._on_parameters_set)
@@ -111,11 +108,14 @@ class PerceptionNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Loads the networks."""
+        preset_name = self.get_parameter("preset").value
+        self.get_logger().info(f"loading preset {preset_name}")
+        # PyTorch takes seconds to import: until here the node is on the graph already.
+        from cs3_model.build import build_pipeline, load_preset, select_device
+
         try:
-            preset_name = self.get_parameter("preset").value
             preset = load_preset(preset_name)
             device = select_device(self.get_parameter("device").value)
-            self.get_logger().info(f"loading preset {preset_name} on {device}: {preset.description}")
             self._pipeline = build_pipeline(preset, device=device)
         except Exception as error:  # weights and devices fail in many ways, and the user may try another preset
             return self._refuse("configure", error)
@@ -129,7 +129,7 @@ class PerceptionNode(LifecycleNode):
             "models": ", ".join(self._pipeline.models),
             "trained": self._pipeline.trained,
         }
-        self.get_logger().info("loaded")
+        self.get_logger().info(f"preset {preset_name} runs on {device}: {preset.description}")
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -182,15 +182,17 @@ class PerceptionNode(LifecycleNode):
             self._submit(self._stream.clear(Reason.STOPPED, "perception was stopped"))
             self._earlier_counters.update(self._stream.counters)
             if not self._worker.stop(_STOP_S):
-                self.left_thread_behind = True
                 self.get_logger().error("the event in progress does not end: its thread is left behind")
         self._poll_timer, self._inputs, self._jump_handle, self._stream, self._worker = None, {}, None, None, None
 
     def _free(self) -> None:
         if self._outputs is not None:
             self._outputs.close()
-        self._pipeline, self._outputs, self._static_values = None, None, {}
-        release_memory()
+        if self._pipeline is not None:
+            from cs3_model.build import release_memory
+
+            self._pipeline, self._outputs, self._static_values = None, None, {}
+            release_memory()
 
     # --- inputs ---
 
@@ -335,8 +337,16 @@ class PerceptionNode(LifecycleNode):
         self._pipeline.config = replace(self._pipeline.config, verification=verification)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the node until Ctrl-C or SIGTERM; returns its exit status."""
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Runs the node until Ctrl-C or SIGTERM, and ends the process."""
+    status = _run(argv)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # To tear PyTorch down takes a second, and may crash under a thread that still computes.
+    os._exit(status)
+
+
+def _run(argv: Sequence[str] | None) -> int:
     # rclpy's own handlers would end the context before the last events are published.
     with rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO):
         _on_signals(signal.default_int_handler)  # loading can take minutes
@@ -355,12 +365,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         while started and not stop.is_set():
             executor.spin_once(timeout_sec=0.1)
         node.destroy_node()
-    status = 0 if started else 1
-    if node.left_thread_behind:  # the interpreter must not be torn down under a computing thread
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
-    return status
+    return 0 if started else 1
 
 
 def _on_signals(handler: Any) -> None:
@@ -369,4 +374,4 @@ def _on_signals(handler: Any) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -265,8 +265,7 @@ def make_perception(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., A
     graphs: list[PerceptionGraph] = []
 
     def make(*, start: bool = True, **parameters: Any) -> PerceptionGraph:
-        graph = PerceptionGraph(parameters)
-        graph.parts = parts
+        graph = PerceptionGraph(parameters, parts)
         graphs.append(graph)
         assert not start or graph.perception.start()
         return graph

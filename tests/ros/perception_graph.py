@@ -57,34 +57,17 @@ def sound_chunk(samples: np.ndarray, stamp_ns: int) -> Any:
     return audio_chunk_msg((samples * 32767).astype("<i2").tobytes(), audio_format=audio_format, stamp_ns=stamp_ns)
 
 
-class PerceptionGraph(Graph):
-    """One perception node and one node of the test on a graph of their own, spun by the test."""
+class MediaGraph(Graph):
+    """A camera, a microphone and a listener on a graph with a perception node, wherever that runs."""
 
-    def __init__(self, parameters: dict[str, Any]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        defaults = {
-            "audio_pre_s": WINDOW_S,
-            "audio_post_s": WINDOW_S,
-            "patience_s": 0.5,
-            # Tests send as fast as they can, real drivers do not.
-            "qos_overrides./image.subscription.depth": 100,
-            "qos_overrides./audio.subscription.depth": 1000,
-        }
-        overrides = [Parameter(name, value=value) for name, value in {**defaults, **parameters}.items()]
-        self.perception = PerceptionNode(context=self.context, parameter_overrides=overrides)
-        self._executor.add_node(self.perception)
         self.now_ns = 1000 * NS_PER_S
         """Time at which the next `play` begins, on the clock of the stamps."""
-        self.parts: dict[str, Any] = {}
-        """The parts of the node's pipeline."""
-        self.collisions = self.listen(Collision, "/perception/collision", depth=100)
-        self._diagnostics = self.listen(DiagnosticArray, "/diagnostics")
         self._clients: dict[str, Any] = {}
         self._publishers: dict[str, Any] = {}
-
-    def close(self) -> None:
-        self.perception.destroy_node()
-        super().close()
+        self.collisions = self.listen(Collision, "/perception/collision", depth=100)
+        self._diagnostics = self.listen(DiagnosticArray, "/diagnostics")
 
     # --- what the node says ---
 
@@ -183,3 +166,27 @@ class PerceptionGraph(Graph):
         future = self.call_async(kind, name, request)
         self.wait_for(future.done, f"an answer of {name}")
         return future.result()
+
+
+class PerceptionGraph(MediaGraph):
+    """The same with a perception node beside it, in this process and spun by the test."""
+
+    def __init__(self, parameters: dict[str, Any], parts: dict[str, Any]) -> None:
+        super().__init__()
+        defaults = {
+            "audio_pre_s": WINDOW_S,
+            "audio_post_s": WINDOW_S,
+            "patience_s": 0.5,
+            # Tests send as fast as they can, real drivers do not.
+            "qos_overrides./image.subscription.depth": 100,
+            "qos_overrides./audio.subscription.depth": 1000,
+        }
+        overrides = [Parameter(name, value=value) for name, value in {**defaults, **parameters}.items()]
+        self.perception = PerceptionNode(context=self.context, parameter_overrides=overrides)
+        self.parts = parts
+        """The hand-made parts of its pipeline."""
+        self._executor.add_node(self.perception)
+
+    def close(self) -> None:
+        self.perception.destroy_node()
+        super().close()
