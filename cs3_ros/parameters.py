@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -137,8 +136,7 @@ def check_change(node: Node, changes: Sequence[Parameter], *, configured: bool, 
     try:
         for change in changes:
             if change.name in SPECS:
-                _check_value(change.name, change.value, SPECS[change.name])
-                _check_state(change.name, SPECS[change.name], configured=configured, active=active)
+                _check(change, SPECS[change.name], configured=configured, active=active)
         if all(node.has_parameter(name) for name in SPECS):
             stream_config({**parameter_values(node), **{change.name: change.value for change in changes}})
     except ValueError as error:
@@ -146,15 +144,11 @@ def check_change(node: Node, changes: Sequence[Parameter], *, configured: bool, 
     return SetParametersResult(successful=True)
 
 
-def _check_value(name: str, value: Any, spec: Spec) -> None:
-    if spec.choices and value not in spec.choices:
-        raise ValueError(f"{name} must be one of {', '.join(spec.choices)}, got '{value}'")
-    if spec.low is not None and isinstance(value, (int, float)):
-        if math.isnan(value) or not spec.low <= value <= spec.high:
-            raise ValueError(f"{name} must be in [{spec.low}, {spec.high}], got {value}")
-
-
-def _check_state(name: str, spec: Spec, *, configured: bool, active: bool) -> None:
+def _check(change: Parameter, spec: Spec, *, configured: bool, active: bool) -> None:
+    """Types and ranges are checked by rclpy."""
+    name = change.name
+    if spec.choices and change.value not in spec.choices:
+        raise ValueError(f"{name} must be one of {', '.join(spec.choices)}, got '{change.value}'")
     if spec.changes is Changes.UNCONFIGURED and configured:
         raise ValueError(f"{name} cannot change once the node is configured: deactivate and clean it up first")
     if spec.changes is Changes.INACTIVE and active:
