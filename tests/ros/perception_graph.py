@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,7 +23,7 @@ from cs3_ros.conversions.images import image_to_jpeg, image_to_msg
 from cs3_ros.conversions.times import NS_PER_S, ns_to_stamp
 from cs3_ros.perception_node import PerceptionNode
 from cs3_ros.qos import publication
-from tests.ros.conftest import Graph
+from tests.ros.conftest import ROOT, Graph
 
 RATE_HZ = 16_000
 BLOCK_S = 0.02
@@ -29,6 +33,8 @@ SPOT_XYXY = (40, 16, 56, 32)
 """Where the picture is bright, and therefore where the hand-made audio-visual part points."""
 HELD_XYXY = (50.0, 20.0, 70.0, 40.0)
 """What the hand-made right hand holds; it touches the bright spot."""
+START_S = 60.0
+"""How long a process may need to import PyTorch on a busy machine."""
 WINDOW_S = 0.3
 """Audio that the tests' nodes want before and after an onset: short, so that tests are."""
 
@@ -166,6 +172,35 @@ class MediaGraph(Graph):
         future = self.call_async(kind, name, request)
         self.wait_for(future.done, f"an answer of {name}")
         return future.result()
+
+
+class NodeProcess:
+    """Python code in a process of its own, on the same graph, and the lines that it writes; killed at the end."""
+
+    def __init__(self, code: str, *arguments: str) -> None:
+        environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{os.environ.get('PYTHONPATH', '')}"}
+        command = [sys.executable, "-c", code, *arguments]
+        self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
+        self._lines: list[str] = []
+        self._reader = threading.Thread(target=lambda: self._lines.extend(iter(self.process.stderr.readline, "")))
+        self._reader.start()
+
+    def __enter__(self) -> NodeProcess:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._reader.join()
+
+    def has_said(self, words: str) -> bool:
+        """Whether a line with these words has come."""
+        return any(words in line for line in self._lines)
+
+    def output(self) -> str:
+        """Everything that an ended process has said."""
+        self._reader.join()
+        return "".join(self._lines)
 
 
 class PerceptionGraph(MediaGraph):
