@@ -5,16 +5,19 @@ from __future__ import annotations
 import gc
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import yaml
 
 from cs3_model.config import from_mapping
 from cs3_model.pipeline import CollisionPipeline, PipelineConfig
+from cs3_model.placement import Compilation, Placement, Precision
+from cs3_model.types import MODEL_SAMPLE_RATE_HZ, AudioWindow, Float32Array, Frame
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +50,13 @@ class Preset:
     """Implementation per part."""
     pipeline: PipelineConfig = field(default_factory=PipelineConfig)
     """Options of the method."""
+    audio_weights: str = ""
+    """Trained BEATs and audio token for the `clipseg` part: path of a file that `training` wrote, relative to the
+    preset's own file. Empty: sound conditions CLIPSeg through AudioSet tags instead, without training."""
+    precision: Precision = Precision.AUTO
+    """Of the networks with published weights; random ones are float32."""
+    compilation: Compilation = Compilation.NEVER
+    """Of the networks with published weights; random ones are never compiled."""
 
 
 def preset_names() -> list[str]:
@@ -61,15 +71,18 @@ def load_preset(name: str) -> Preset:
         ValueError: if there is no such preset, or it holds unknown fields or bad values.
     """
     if name in preset_names():
-        text = (_preset_folder() / f"{name}.yaml").read_text(encoding="utf-8")
+        text, folder = (_preset_folder() / f"{name}.yaml").read_text(encoding="utf-8"), Path()
     elif name.endswith(".yaml") and Path(name).is_file():
-        text = Path(name).read_text(encoding="utf-8")
+        text, folder = Path(name).read_text(encoding="utf-8"), Path(name).resolve().parent
     else:
         raise ValueError(f"unknown preset '{name}'; choose one of {', '.join(preset_names())}, or give a .yaml file")
     try:
-        return from_mapping(Preset, yaml.safe_load(text) or {})
+        preset = from_mapping(Preset, yaml.safe_load(text) or {})
     except (ValueError, yaml.YAMLError) as error:
         raise ValueError(f"preset '{name}': {error}") from None
+    if not preset.audio_weights:
+        return preset
+    return replace(preset, audio_weights=str(folder / Path(preset.audio_weights).expanduser()))
 
 
 def select_device(device: str) -> torch.device:
@@ -95,21 +108,36 @@ def select_device(device: str) -> torch.device:
 
 
 def build_pipeline(preset: Preset, *, device: torch.device, seed: int = 0) -> CollisionPipeline:
-    """Builds all parts of a preset on a device, in evaluation mode.
+    """Builds all parts of a preset on a device, in evaluation mode. Downloads weights that are not on this machine.
 
     Args:
         preset: What to build.
         device: Where the networks run.
         seed: Fixes random weights, for parts that have no others.
+
+    Raises:
+        ValueError: if weights cannot be had or do not fit: one line with file, reason and remedy.
     """
-    parts = {
-        part: builders[getattr(preset.parts, part)](device=device, seed=seed)
-        for part, builders in PART_BUILDERS.items()
-    }
+    builders = {part: choices[getattr(preset.parts, part)] for part, choices in PART_BUILDERS.items()}
+    parts = {part: builder(preset, device, seed) for part, builder in builders.items()}
     pipeline = CollisionPipeline(**parts, config=preset.pipeline)
     if not pipeline.trained:
         logger.warning("a part of this preset has RANDOM WEIGHTS: the masks mean nothing")
     return pipeline
+
+
+def warm_up(pipeline: CollisionPipeline, *, size_hw: tuple[int, int] = (720, 1280), window_s: float = 2.0) -> None:
+    """Runs every shape once, so that no later event waits for compilation or for the device's first use.
+
+    Call it from the thread that will use the pipeline, with the camera's image size and the window's length.
+    """
+    noise = np.random.default_rng(0)
+    frame = Frame(image=noise.integers(0, 256, (*size_hw, 3), np.uint8))
+    samples = noise.uniform(-0.1, 0.1, round(window_s * MODEL_SAMPLE_RATE_HZ)).astype(np.float32)
+    prepared = pipeline.prepare(frame)
+    pipeline.finish(prepared, AudioWindow(samples=samples))
+    for num_boxes in (1, 2, 3):
+        pipeline.boxes.segment(prepared.box_embedding, _boxes_inside(size_hw, num_boxes))
 
 
 def release_memory() -> None:
@@ -119,31 +147,60 @@ def release_memory() -> None:
         torch.cuda.empty_cache()
 
 
+def _boxes_inside(size_hw: tuple[int, int], num_boxes: int) -> Float32Array:
+    height, width = size_hw
+    return np.tile(np.array([width / 4, height / 4, width / 2, height / 2], np.float32), (num_boxes, 1))
+
+
 def _preset_folder() -> Any:
     return resources.files("cs3_model") / "presets"
 
 
-def _debug_audio_visual(*, device: torch.device, seed: int) -> Any:
+def _debug_audio_visual(preset: Preset, device: torch.device, seed: int) -> Any:
     from cs3_model.networks.audio_visual import build_debug_audio_visual_segmenter
 
     return build_debug_audio_visual_segmenter(seed=seed, device=device)
 
 
-def _debug_hands(*, device: torch.device, seed: int) -> Any:
+def _debug_hands(preset: Preset, device: torch.device, seed: int) -> Any:
     from cs3_model.networks.hands23.detector import build_debug_hand_detector
 
     return build_debug_hand_detector(seed=seed, device=device)
 
 
-def _debug_boxes(*, device: torch.device, seed: int) -> Any:
+def _debug_boxes(preset: Preset, device: torch.device, seed: int) -> Any:
     from cs3_model.networks.sam import build_debug_box_segmenter
 
     return build_debug_box_segmenter(seed=seed, device=device)
 
 
-PART_BUILDERS: dict[str, dict[str, Callable[..., Any]]] = {
-    "audio_visual": {"debug": _debug_audio_visual},
-    "hands": {"debug": _debug_hands},
-    "boxes": {"debug": _debug_boxes},
+def _clipseg(preset: Preset, device: torch.device, seed: int) -> Any:
+    from cs3_model.foundation import build_audio_visual
+
+    return build_audio_visual(preset.audio_weights, _placement(preset, device))
+
+
+def _hands23(preset: Preset, device: torch.device, seed: int) -> Any:
+    from cs3_model.foundation import build_hands
+
+    return build_hands(_placement(preset, device))
+
+
+def _sam2(preset: Preset, device: torch.device, seed: int) -> Any:
+    from cs3_model.foundation import build_boxes
+
+    return build_boxes(preset.parts.boxes.removeprefix("sam2.1-"), _placement(preset, device))
+
+
+def _placement(preset: Preset, device: torch.device) -> Placement:
+    return Placement.choose(device, preset.precision, preset.compilation)
+
+
+SAM2_NAMES = ("sam2.1-tiny", "sam2.1-small", "sam2.1-base-plus", "sam2.1-large")
+
+PART_BUILDERS: dict[str, dict[str, Callable[[Preset, torch.device, int], Any]]] = {
+    "audio_visual": {"debug": _debug_audio_visual, "clipseg": _clipseg},
+    "hands": {"debug": _debug_hands, "hands23": _hands23},
+    "boxes": {"debug": _debug_boxes} | dict.fromkeys(SAM2_NAMES, _sam2),
 }
 """Implementations of each part by name."""

@@ -1,0 +1,141 @@
+"""The parts of the `foundation` preset: the published networks with their published weights.
+
+Each network is compiled alone, where asked for. Left out, because their shapes depend on what is in the image: the
+proposals, non-maximum suppression and heads of Hands23.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from transformers import CLIPSegForImageSegmentation, CLIPTokenizer
+
+from cs3_model.networks.audio_token import AudioToken
+from cs3_model.networks.audio_visual import AudioVisualNetwork, ConditionedSegmenter, audio_visual_segmenter
+from cs3_model.networks.beats import BEATs
+from cs3_model.networks.clipseg import ConditionedCLIPSeg, rd64_refined_config
+from cs3_model.networks.hands23 import Hands23Detector, hands23_from_checkpoint
+from cs3_model.networks.sam import Sam2Segmenter, Sam2Size, build_sam2
+from cs3_model.networks.tagged_prompts import build_tagged_prompts, tagged_prompt_segmenter
+from cs3_model.networks.text_prompt import END_ID, PROMPT_IDS, AudioPrompt
+from cs3_model.placement import Placement
+from cs3_model.weights import WEIGHTS, fetch
+from cs3_model.weights.checkpoint import Checkpoint, load_strictly, load_weights, read_checkpoint
+
+TRAINED_PARTS = ("beats.", "audio_token.")
+"""Beginnings of the names in a file of trained audio weights: the part of `AudioVisualNetwork` that is trained."""
+
+
+def build_audio_visual(audio_weights: str, placement: Placement) -> ConditionedSegmenter:
+    """Builds BEATs and CLIPSeg.
+
+    Args:
+        audio_weights: Path of trained audio weights; empty: CLIPSeg is conditioned on AudioSet tags of BEATs.
+        placement: Where it runs.
+
+    Raises:
+        ValueError: if weights cannot be had or do not fit.
+    """
+    clipseg = _load_clipseg()
+    if audio_weights:
+        return _trained_segmenter(clipseg, Path(audio_weights), placement)
+    return _tag_segmenter(clipseg, placement)
+
+
+def build_hands(placement: Placement) -> Hands23Detector:
+    """Builds Hands23.
+
+    Raises:
+        ValueError: if its weights cannot be had or do not fit.
+    """
+    checkpoint = load_weights(WEIGHTS["hands23"])
+    with checkpoint.blamed():
+        network = placement.place(hands23_from_checkpoint(checkpoint.tensors))
+    network.backbone.forward = placement.compile(network.backbone.forward)
+    rpn_head = network.proposal_generator.rpn_head
+    rpn_head.forward = placement.compile(rpn_head.forward)
+    return Hands23Detector(network, name="hands23", trained=True)
+
+
+def build_boxes(size: Sam2Size, placement: Placement) -> Sam2Segmenter:
+    """Builds SAM 2.1.
+
+    Raises:
+        ValueError: if its weights cannot be had or do not fit.
+    """
+    name = f"sam2.1-{size}"
+    checkpoint = load_weights(WEIGHTS[name])
+    network = build_sam2(size)
+    with checkpoint.blamed():
+        load_strictly(network, checkpoint.tensors, f"SAM 2.1 {size}")
+    placement.place(network)
+    network.image_encoder.forward = placement.compile(network.image_encoder.forward)
+    network.sam_mask_decoder.forward = placement.compile(network.sam_mask_decoder.forward)
+    return Sam2Segmenter(network, name=name, trained=True)
+
+
+def _load_clipseg() -> ConditionedCLIPSeg:
+    checkpoint = load_weights(WEIGHTS["clipseg"])
+    # Earlier versions of transformers saved the constant table of position numbers.
+    tensors = {name: value for name, value in checkpoint.tensors.items() if not name.endswith(".position_ids")}
+    network = CLIPSegForImageSegmentation(rd64_refined_config())
+    with checkpoint.blamed():
+        load_strictly(network, tensors, "CLIPSeg rd64-refined")
+    return ConditionedCLIPSeg(network)
+
+
+def _load_beats() -> tuple[BEATs, Checkpoint]:
+    checkpoint = load_weights(WEIGHTS["beats"])
+    with checkpoint.blamed():
+        return BEATs.from_checkpoint({"model": checkpoint.tensors, **checkpoint.extras}), checkpoint
+
+
+def _trained_segmenter(clipseg: ConditionedCLIPSeg, path: Path, placement: Placement) -> ConditionedSegmenter:
+    checkpoint = read_checkpoint(path, remedy="name another file in audio_weights of the preset, or leave it out")
+    network = AudioVisualNetwork(
+        beats=BEATs(num_classes=None), audio_token=AudioToken(), prompt=AudioPrompt(), clipseg=clipseg
+    )
+    trained = torch.nn.ModuleDict({"beats": network.beats, "audio_token": network.audio_token})
+    tensors = {name: value for name, value in checkpoint.tensors.items() if name.startswith(TRAINED_PARTS)}
+    # The tagging head of BEATs takes no part in the audio token.
+    tensors = {name: value for name, value in tensors.items() if not name.startswith("beats.predictor.")}
+    with checkpoint.blamed():
+        load_strictly(trained, tensors, "BEATs and the audio token")
+    placement.place(network)
+    _compile_clipseg(clipseg, placement)
+    network.condition = placement.compile(network.condition)
+    return audio_visual_segmenter(network, name=f"beats + clipseg-rd64-refined, trained: {path.stem}", trained=True)
+
+
+def _tag_segmenter(clipseg: ConditionedCLIPSeg, placement: Placement) -> ConditionedSegmenter:
+    beats, checkpoint = _load_beats()
+    with checkpoint.blamed():
+        prompts = build_tagged_prompts(
+            beats, checkpoint.extras.get("label_dict", {}), clipseg.model.clip, _load_tokenizer()
+        )
+    placement.place(clipseg)
+    _compile_clipseg(clipseg, placement)
+    condition = placement.compile(placement.place(prompts))
+    name = "clipseg-rd64-refined + AudioSet tags of beats (zero-training)"
+    return tagged_prompt_segmenter(clipseg, condition, name=name, trained=True)
+
+
+def _load_tokenizer() -> CLIPTokenizer:
+    vocabulary, merges = fetch(WEIGHTS["clip-vocabulary"]), fetch(WEIGHTS["clip-merges"])
+    try:
+        tokenizer = CLIPTokenizer(vocab=str(vocabulary), merges=str(merges))
+        tokens = tuple(tokenizer("a photo of a").input_ids)
+    except Exception as error:  # the tokenizers library raises its own
+        tokens = (type(error).__name__,)
+    if tokens != (*PROMPT_IDS, END_ID):
+        raise ValueError(
+            f"{vocabulary} and {merges} are not CLIP's vocabulary (they read 'a photo of a' as {tokens}); "
+            "run: cs3 weights fetch clip-vocabulary clip-merges --again"
+        )
+    return tokenizer
+
+
+def _compile_clipseg(clipseg: ConditionedCLIPSeg, placement: Placement) -> None:
+    clipseg.image_features = placement.compile(clipseg.image_features)
+    clipseg.decode_pairs = placement.compile(clipseg.decode_pairs)

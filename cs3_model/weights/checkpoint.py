@@ -1,0 +1,163 @@
+"""Reading weight files: tensors only, never code; converted once to safetensors, which load at once.
+
+A pickle is parsed at most once, with ``weights_only=True`` and after its hash was checked. What it holds is written to
+`cs3_model.weights.cache_folder` as safetensors, whose tensors later processes map into memory instead of reading them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from cs3_model.weights.registry import WeightFile
+from cs3_model.weights.store import converted_path, fetch, fetch_again, verify
+
+logger = logging.getLogger(__name__)
+
+_EXTRAS_KEY = "cs3_extras"
+_MAX_REASON_LENGTH = 300
+_REFUSED_GLOBAL = re.compile(r"GLOBAL (\S+)")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Checkpoint:
+    """The content of one weight file."""
+
+    path: Path
+    """The file that its user knows, for messages."""
+    remedy: str
+    """What to do if it turns out to be the wrong one."""
+    tensors: dict[str, torch.Tensor]
+    """By name, on the CPU."""
+    extras: Mapping[str, Any]
+    """Further entries that were asked for; what JSON keeps of them."""
+
+    @contextmanager
+    def blamed(self) -> Iterator[None]:
+        """Adds file and remedy to a ValueError that is raised while a network is built from this."""
+        try:
+            yield
+        except ValueError as error:
+            raise ValueError(f"{self.path}: {_one_line(error)}; {self.remedy}") from None
+
+
+def load_weights(weights: WeightFile) -> Checkpoint:
+    """Reads registered weights; downloads them if they are not on this machine.
+
+    Raises:
+        ValueError: if they cannot be had, or are not what they should be: one line with file, reason and remedy.
+    """
+    path, remedy = fetch(weights), f"run: {fetch_again(weights)}"
+    if path.suffix == ".safetensors":
+        verify(weights)
+        return read_checkpoint(path, remedy=remedy)
+    converted = converted_path(weights)
+    if converted.is_file() and converted.stat().st_mtime_ns >= path.stat().st_mtime_ns:
+        try:
+            return _read_safetensors(converted, path, remedy)
+        except SafetensorError as error:
+            logger.warning("%s is damaged (%s): converting %s again", converted, error, path)
+    verify(weights)
+    checkpoint = read_checkpoint(path, remedy=remedy, extras=weights.extras)
+    try:
+        _write_safetensors(checkpoint, converted)
+    except (OSError, SafetensorError) as error:
+        logger.warning("%s could not be written (%s): the next start converts again", converted, _one_line(error))
+    return checkpoint
+
+
+def read_checkpoint(path: Path, *, remedy: str, extras: tuple[str, ...] = ()) -> Checkpoint:
+    """Reads a safetensors file, or a PyTorch file that holds a state dict, bare or under the key `model`.
+
+    Args:
+        path: The file.
+        remedy: What its user should do if it cannot be read.
+        extras: Further entries of a PyTorch file to keep.
+
+    Raises:
+        ValueError: if it is missing, damaged, holds code, or holds no tensors: one line with file, reason and remedy.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path} does not exist; {remedy}")
+    try:
+        if path.suffix == ".safetensors":
+            return _read_safetensors(path, path, remedy)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file can make the readers fail in any way
+        if found := _REFUSED_GLOBAL.search(str(error)):
+            raise ValueError(f"{path} is refused: it would run code when loaded ({found[1]}); {remedy}") from None
+        raise ValueError(f"{path} is damaged or no checkpoint ({type(error).__name__}); {remedy}") from None
+    if not isinstance(content, Mapping):
+        raise ValueError(f"{path} holds {type(content).__name__} instead of named tensors; {remedy}")
+    tensors = content.get("model", content)
+    tensors = {name: value for name, value in tensors.items() if isinstance(value, torch.Tensor)}
+    if not tensors:
+        raise ValueError(f"{path} holds no tensors; {remedy}")
+    kept = {name: content[name] for name in extras if name in content}
+    return Checkpoint(path=path, remedy=remedy, tensors=tensors, extras=json.loads(json.dumps(kept)))
+
+
+def load_strictly(network: torch.nn.Module, tensors: Mapping[str, torch.Tensor], what: str) -> None:
+    """Puts tensors into a network without copying them; every name and shape must agree.
+
+    Args:
+        network: Of the right size; its parameters are replaced.
+        tensors: By parameter name.
+        what: The network's name, for the message.
+
+    Raises:
+        ValueError: if a tensor is missing, unknown or of another shape: one line with the first of each kind.
+    """
+    wanted = network.state_dict()
+    missing = [name for name in wanted if name not in tensors]
+    unknown = [name for name in tensors if name not in wanted]
+    reshaped = [
+        f"{name} {list(tensors[name].shape)} instead of {list(wanted[name].shape)}"
+        for name in wanted
+        if name in tensors and tensors[name].shape != wanted[name].shape
+    ]
+    problems = [
+        f"{len(names)} {kind} (first: {names[0]})"
+        for kind, names in (("tensors missing", missing), ("unknown", unknown), ("of another shape", reshaped))
+        if names
+    ]
+    if problems:
+        raise ValueError(f"these are not the weights of {what}: {', '.join(problems)}")
+    network.load_state_dict(tensors, strict=True, assign=True)
+
+
+def _read_safetensors(path: Path, original: Path, remedy: str) -> Checkpoint:
+    with safe_open(path, framework="pt") as file:
+        extras = json.loads((file.metadata() or {}).get(_EXTRAS_KEY, "{}"))
+        tensors = {name: file.get_tensor(name) for name in file.keys()}
+    return Checkpoint(path=original, remedy=remedy, tensors=tensors, extras=extras)
+
+
+def _write_safetensors(checkpoint: Checkpoint, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Checkpoints share storage between tensors, which safetensors refuses.
+    tensors = {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in checkpoint.tensors.items()}
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".incomplete")
+    os.close(handle)
+    try:
+        save_file(tensors, temporary, metadata={_EXTRAS_KEY: json.dumps(checkpoint.extras)})
+        os.replace(temporary, path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text if len(text) <= _MAX_REASON_LENGTH else f"{text[:_MAX_REASON_LENGTH]}..."
