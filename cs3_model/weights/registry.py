@@ -101,6 +101,9 @@ WEIGHTS: dict[str, WeightFile] = {
 }
 """All of them by name."""
 
+FOUNDATION = ("beats", "clipseg", "clip-vocabulary", "clip-merges", "hands23", "sam2.1-base-plus")
+"""What the preset `foundation` loads."""
+
 
 def find_weights(names: Sequence[str]) -> list[WeightFile]:
     """Looks weights up by name.

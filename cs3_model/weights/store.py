@@ -14,7 +14,7 @@ import os
 from pathlib import Path
 
 import httpx
-from huggingface_hub import hf_hub_download, try_to_load_from_cache
+from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 from huggingface_hub.file_download import http_get
 from huggingface_hub.utils import WeakFileLock
@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 _CHUNK_BYTES = 1 << 20
 _RANGE_NOT_SATISFIABLE = 416
+_GONE = (401, 403, 404, 410)
 
 
 def cache_folder() -> Path:
@@ -166,28 +167,36 @@ def _record_path(weights: WeightFile) -> Path:
     return cache_folder() / f"{weights.name}.sha256"
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
+    if _is_offline(error):
+        return "offline mode is on (HF_HUB_OFFLINE)"
     if isinstance(error, HfHubHTTPError):
         return f"the server answered {error.response.status_code} {error.response.reason_phrase}"
-    if isinstance(error, OfflineModeIsEnabled):
-        return "offline mode is on (HF_HUB_OFFLINE)"
-    if isinstance(error, LocalEntryNotFoundError):
-        return "the server cannot be reached"
     if isinstance(error, httpx.HTTPError):
         return f"the connection failed ({str(error) or type(error).__name__})"
-    if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+    if isinstance(error, LocalEntryNotFoundError):
+        return _reason(error.__cause__) if error.__cause__ else "the server cannot be reached"
+    if _is_full_disk(error):
         return f"the disk is full ({error.strerror})"
     return " ".join(str(error).split())
 
 
 def _remedy(weights: WeightFile, error: Exception) -> str:
     again = f"run: cs3 weights fetch {weights.name}"
-    if isinstance(error, HfHubHTTPError) and error.response.status_code in (401, 403, 404, 410):
-        if weights.url:
-            return f"get the file elsewhere, save it as {cache_folder() / weights.filename}, then {again}"
-        return f"get the file elsewhere and add it to the Hugging Face cache, then {again}"
-    if isinstance(error, OfflineModeIsEnabled):
+    if _is_offline(error):
         return f"unset it, then {again}"
-    if isinstance(error, OSError) and getattr(error, "errno", None) in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
-        return f"free some space or set CS3_CACHE and HF_HOME to another disk, then {again}"
+    if _is_full_disk(error):
+        return f"free some space, or set CS3_CACHE and HF_HOME to folders on another disk, then {again}"
+    if weights.url and isinstance(error, HfHubHTTPError) and error.response.status_code in _GONE:
+        return f"get the file elsewhere and save it as {cache_folder() / weights.filename}"
     return again
+
+
+def _is_offline(error: BaseException) -> bool:
+    return isinstance(error, OfflineModeIsEnabled) or (
+        isinstance(error, LocalEntryNotFoundError) and constants.is_offline_mode()
+    )
+
+
+def _is_full_disk(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)

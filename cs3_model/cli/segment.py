@@ -1,0 +1,117 @@
+"""``cs3 segment``: the whole method on one image and one sound file, without ROS."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import cv2
+import numpy as np
+import typer
+
+from cs3_model.cli.sound import Onset, read_window
+from cs3_model.strategies import Strategy
+from cs3_model.types import AudioWindow, Candidate, CollisionResult, Frame, Role
+
+
+def segment(
+    image: Annotated[Path, typer.Argument(help="The picture, any format that OpenCV reads.")],
+    audio: Annotated[Path, typer.Argument(help="The sound: any audio or video file.")],
+    out: Annotated[Path, typer.Option(help="Folder for masks, overlay and verdict; made if needed.")],
+    preset: Annotated[str, typer.Option(help="Name of a preset, or a YAML file.")] = "foundation",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    onset: Annotated[
+        float | None, typer.Option(help="Time of the collision in AUDIO, seconds; the strongest one if left out.")
+    ] = None,
+    strategy: Annotated[Strategy, typer.Option(help="How masks are chosen (Table 3).")] = Strategy.OURS,
+    no_crop: Annotated[bool, typer.Option("--no-crop", help="Look at the whole image only (Table 2).")] = False,
+    no_hands: Annotated[bool, typer.Option("--no-hands", help="Do not look for hands (Table 2).")] = False,
+    no_boxes_for_sound: Annotated[
+        bool, typer.Option("--no-boxes-for-sound", help="Threshold the map of the sound instead (Table 2).")
+    ] = False,
+) -> None:
+    """Segment what collided in IMAGE with the sound of AUDIO.
+
+    Writes mask_1.png and mask_2.png (as many as there are), overlay.png and verdict.json. Exit code 1: bad input, or
+    weights that cannot be had.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    from cs3_model.build import build_pipeline, load_preset, select_device  # slow: loads PyTorch
+
+    try:
+        frame = Frame(image=_read_image(image))
+        window, heard = read_window(audio, onset)
+        chosen = load_preset(preset)
+        options = replace(
+            chosen.pipeline,
+            strategy=strategy,
+            use_crop=chosen.pipeline.use_crop and not no_crop,
+            use_hands=chosen.pipeline.use_hands and not no_hands,
+            use_boxes_for_sound=chosen.pipeline.use_boxes_for_sound and not no_boxes_for_sound,
+        )
+        pipeline = build_pipeline(replace(chosen, pipeline=options), device=select_device(device))
+        result = pipeline.process(frame, window)
+        out.mkdir(parents=True, exist_ok=True)
+        _write(out, frame, window, heard, result, {"preset": preset, "models": pipeline.models}, pipeline.trained)
+    except (ValueError, OSError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"{len(result.masks)} masks ({result.reason}: {result.detail}) in {out}")
+
+
+def _read_image(path: Path) -> np.ndarray:
+    bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if bgr is None:
+        raise ValueError(f"{path} is not an image that OpenCV can read")
+    return np.ascontiguousarray(bgr[..., ::-1])
+
+
+def _write(
+    out: Path,
+    frame: Frame,
+    window: AudioWindow,
+    heard: Onset,
+    result: CollisionResult,
+    identity: dict[str, Any],
+    trained: bool,
+) -> None:
+    from cs3_model.overlay import draw_overlay
+
+    for stale in out.glob("mask_[12].png"):
+        stale.unlink()
+    masks = []
+    for number, candidate in enumerate(result.masks, start=1):
+        name = f"mask_{number}.png"
+        cv2.imwrite(str(out / name), candidate.mask.astype(np.uint8) * 255)
+        masks.append({"file": name, **_describe(candidate)})
+    caption = f"{identity['preset']}: {', '.join(identity['models'])}"
+    overlay = draw_overlay(
+        frame.image, result, window=window, onset_ns=heard.time_ns, trained=trained, caption=caption
+    )
+    cv2.imwrite(str(out / "overlay.png"), overlay[..., ::-1])
+    verdict = {
+        "verdict": result.verdict.name.lower(),
+        "reason": result.reason.value,
+        "detail": result.detail,
+        "masks": masks,
+        "rejected": [_describe(candidate) for candidate in result.rejected],
+        "onset_s": heard.time_ns / 1e9,
+        "onset_strength_db": heard.strength_db,
+        **identity,
+        "trained": trained,
+        "stage_s": {stage: round(seconds, 4) for stage, seconds in result.stage_s.items()},
+    }
+    (out / "verdict.json").write_text(json.dumps(verdict, indent=2) + "\n", encoding="utf-8")
+
+
+def _describe(candidate: Candidate) -> dict[str, Any]:
+    return {
+        "roles": [role.name.lower() for role in Role if role in candidate.role],
+        "score": round(candidate.score, 4),
+        "box_xyxy": candidate.box_xyxy,
+        "contact_xy": candidate.contact_xy,
+        "reason": candidate.reason,
+    }

@@ -1,0 +1,74 @@
+"""``cs3 weights``: what presets need to download, getting it, and checking it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+import typer
+from huggingface_hub.utils import logging as hub_logging
+
+from cs3_model.weights import WEIGHTS, WeightFile, fetch, find_weights, stored_path, verify
+from cs3_model.weights.registry import FOUNDATION
+from cs3_model.weights.store import remove
+
+app = typer.Typer(help="Weight files: list, fetch, verify.", no_args_is_help=True)
+
+_Names = Annotated[list[str] | None, typer.Argument(help="Weights by name.", metavar="[NAME]...", show_default=False)]
+
+
+@app.command("list")
+def list_weights() -> None:
+    """List all weights: name, size, licence, where they are or where they come from."""
+    rows = [("name", "MB", "licence", "hash", "stored at, or source")]
+    for weights in WEIGHTS.values():
+        where = stored_path(weights) or weights.source
+        hash_kind = "published" if weights.sha256 else "of first download"
+        rows.append((weights.name, str(weights.megabytes), weights.licence, hash_kind, str(where)))
+    widths = [max(map(len, column)) for column in list(zip(*rows))[:-1]]
+    for row in rows:
+        typer.echo("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[-1]]))
+
+
+@app.command("fetch")
+def fetch_weights(
+    names: _Names = None,
+    again: Annotated[bool, typer.Option("--again", help="Replace what is stored, and forget its hash.")] = False,
+) -> None:
+    """Download weights; without a NAME, what the preset `foundation` needs. Interrupted downloads go on."""
+    hub_logging.set_verbosity_error()  # its warnings would repeat what is said below
+
+    def get(weights: WeightFile) -> str:
+        if again:
+            remove(weights)
+        return str(fetch(weights))
+
+    _for_each(names or FOUNDATION, get)
+
+
+@app.command("verify")
+def verify_weights(names: _Names = None) -> None:
+    """Check stored weights against their hashes; without a NAME, all that are stored."""
+    stored = [name for name, weights in WEIGHTS.items() if stored_path(weights)]
+    if not names and not stored:
+        typer.echo("no weights are stored; run: cs3 weights fetch", err=True)
+        raise typer.Exit(1)
+    _for_each(names or stored, lambda weights: f"sha256 {verify(weights)}")
+
+
+def _for_each(names: Sequence[str], act: Callable[[WeightFile], str]) -> None:
+    """Prints one line for each, goes on after a failure, and exits with 1 if there was one, 2 for an unknown name."""
+    try:
+        chosen = find_weights(names)
+    except ValueError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None
+    failed = False
+    for weights in chosen:
+        try:
+            typer.echo(f"{weights.name}: {act(weights)}")
+        except ValueError as error:
+            typer.echo(f"error: {error}", err=True)
+            failed = True
+    if failed:
+        raise typer.Exit(1)
