@@ -145,7 +145,7 @@ class CollisionPipeline:
             candidates = self._segment(prepared, proposals, scores)
         with _timed(stage_s, "verification"):
             result = choose_masks(candidates, self.config.strategy, self.config.verification)
-        return replace(result, heatmap=scores, stage_s=stage_s)
+        return replace(result, candidates=tuple(candidates), heatmap=scores, stage_s=stage_s)
 
     def _locate(self, prepared: PreparedFrame, audio_embedding: Any) -> Float32Array:
         """Decodes M_AV, and again inside a crop around its peak (section 3.2, test time)."""

@@ -187,6 +187,8 @@ class CollisionResult:
     masks: tuple[Candidate, ...] = ()
     """Accepted candidates, as many as the verdict says."""
     rejected: tuple[Candidate, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
+    """What was proposed, one per role, before anything was merged or chosen: what an oracle chooses among."""
     heatmap: Float32Array | None = None
     """Where the sound points, float32 [h, w] in [0, 1] and 1 at the peak, covering the frame; None if not computed."""
     stage_s: dict[str, float] = field(default_factory=dict)
