@@ -1,1 +1,1 @@
-"""Offline work around `cs3_model`: data sets, training and evaluation. Knows no ROS."""
+"""Offline work: data sets, the simulated world, training and evaluation. Nothing here imports ROS."""
