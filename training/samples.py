@@ -110,6 +110,9 @@ class Sample:
     """Reads the picture: RGB, uint8 [H, W, 3]."""
     sound: SoundSegment
     """Where the sound is."""
+    load_image_at: Callable[[float], UInt8Image] | None = None
+    """Reads the picture at a time inside the segment, seconds after its start, for training on random pictures; None
+    if there is only the one picture."""
     load_objects: Callable[[], tuple[SceneObject, ...]] | None = None
     """Reads the truth. A simulated scene gives all its objects, a real one those that collide, an empty scene none;
     None if the sample has no truth masks."""
@@ -121,3 +124,17 @@ class Sample:
     """True pixel of the contact; None if unknown or outside the picture."""
     conditions: Conditions = field(default_factory=Conditions)
     """What made it easy or hard."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class DataSet:
+    """The samples of one split."""
+
+    name: str
+    """Name of the data set."""
+    split: str
+    """Name of the split."""
+    samples: tuple[Sample, ...]
+    """All samples, also those whose files are missing: their loaders raise `SampleError`."""
+    missing: tuple[str, ...] = ()
+    """One line for each thing that is not on this disk: what it is for, and where it was looked for."""

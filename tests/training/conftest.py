@@ -1,0 +1,54 @@
+"""Small real videos, drawn scenes with exact answers, and CSV files in the official format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+RATE_HZ = 24_000
+
+
+def picture_of_number(number: int) -> np.ndarray:
+    """A grey picture [48, 64, 3] whose left half is bright in proportion to its number modulo 50."""
+    image = np.full((48, 64, 3), 30, np.uint8)
+    image[:, :32] = 40 + 4 * (number % 50)
+    return image
+
+
+def number_of_picture(image: np.ndarray) -> int:
+    """Reads the number back."""
+    return round((float(image[8:40, 8:24].mean()) - 40) / 4)
+
+
+@pytest.fixture
+def make_video() -> Callable[..., Path]:
+    """Returns a function that writes a video whose pictures can be told apart, with clicks in its sound."""
+
+    def make(path: Path, *, seconds: float = 1.0, fps: int = 25, click_s: Sequence[float] = (0.5,)) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sound = np.zeros(round(seconds * RATE_HZ), np.int16)
+        for time_s in click_s:
+            sound[round(time_s * RATE_HZ) :][:24] = 20_000
+        with av.open(str(path), "w") as container:
+            video = container.add_stream("mpeg4", rate=fps)
+            video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+            video.bit_rate = 4_000_000
+            audio = container.add_stream("flac", rate=RATE_HZ, layout="mono")
+            for number in range(round(seconds * fps)):
+                picture = av.VideoFrame.from_ndarray(picture_of_number(number), format="rgb24")
+                picture.pts, picture.time_base = number, Fraction(1, fps)
+                container.mux(video.encode(picture))
+            container.mux(video.encode())
+            for start in range(0, sound.size, 1024):
+                block = av.AudioFrame.from_ndarray(sound[None, start : start + 1024], format="s16", layout="mono")
+                block.sample_rate, block.pts, block.time_base = RATE_HZ, start, Fraction(1, RATE_HZ)
+                container.mux(audio.encode(block))
+            container.mux(audio.encode())
+        return path
+
+    return make
