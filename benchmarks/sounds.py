@@ -102,8 +102,8 @@ def hum(seconds: float, rate_hz: int) -> Sound:
 def speech_like(rng: np.random.Generator, seconds: float, rate_hz: int) -> Sound:
     """Syllables of a voice with formants, fricatives and plosive bursts, peak 1.
 
-    A pulse train with a gliding pitch passes three resonances per vowel; consonants are shaped noise. Vowels fade in
-    over tens of milliseconds as real ones do.
+    A pulse train with a gliding pitch passes three resonances per vowel and fades in within 15 ms. Fricatives are
+    shaped noise; plosives are a burst of some milliseconds and 10-60 ms of aspiration.
     """
     sound = silence(seconds, rate_hz)
     position = 0.2
@@ -113,8 +113,8 @@ def speech_like(rng: np.random.Generator, seconds: float, rate_hz: int) -> Sound
             burst = _shaped_noise(rng, rng.uniform(0.06, 0.14), 3000, 0.45 * rate_hz, rate_hz)
             burst *= 0.12 * np.hanning(len(burst))
         elif consonant == "plosive":
-            burst = _shaped_noise(rng, rng.uniform(0.02, 0.05), 500, min(6000, 0.45 * rate_hz), rate_hz)
-            burst *= 0.25 * np.exp(-np.arange(len(burst)) / (0.012 * rate_hz))
+            burst = _shaped_noise(rng, rng.uniform(0.01, 0.06), 500, min(6000, 0.45 * rate_hz), rate_hz)
+            burst *= 0.06 + 0.2 * np.exp(-np.arange(len(burst)) / (0.004 * rate_hz))
         else:
             burst = np.zeros(0)
         syllable = np.concatenate([burst, _vowel(rng, rng.uniform(0.1, 0.25), rate_hz)])
@@ -152,7 +152,7 @@ def _vowel(rng: np.random.Generator, seconds: float, rate_hz: int) -> Sound:
         voice = scipy.signal.lfilter(
             [1 - radius], [1.0, -2 * radius * np.cos(2 * np.pi * formant_hz / rate_hz), radius**2], voice
         )
-    envelope = np.minimum(1, np.minimum(np.arange(n) / (0.03 * rate_hz), np.arange(n)[::-1] / (0.04 * rate_hz)))
+    envelope = np.minimum(1, np.minimum(np.arange(n) / (0.015 * rate_hz), np.arange(n)[::-1] / (0.04 * rate_hz)))
     return voice / np.abs(voice).max() * envelope
 
 

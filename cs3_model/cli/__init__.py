@@ -1,10 +1,13 @@
-"""The command line ``cs3``: one module per command, collected here."""
+"""The command line ``cs3``: one module per command, collected here.
+
+Commands import PyTorch only when they run, so that help and `cs3 onsets` answer at once.
+"""
 
 from __future__ import annotations
 
 import typer
 
-from cs3_model.cli import segment, weights
+from cs3_model.cli import hands23, onsets, segment, weights
 
 app = typer.Typer(
     name="cs3",
@@ -13,10 +16,12 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command("onsets")(onsets.onsets)
 app.command("segment")(segment.segment)
+app.command("hands23-compare")(hands23.hands23_compare)
 app.add_typer(weights.app, name="weights")
 
 
 def main() -> None:
-    """The console script."""
+    """Entry point of the console script ``cs3``."""
     app(prog_name="cs3")

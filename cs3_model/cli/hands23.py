@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import cv2
 import numpy as np
 import typer
 
-from cs3_model.build import select_device
-from cs3_model.networks.hands23 import (
-    HandDetections,
-    Hands23Detector,
-    compare_detections,
-    draw_detections,
-    load_hands23,
-    read_demo_json,
-)
-from cs3_model.networks.hands23.comparison import DetectionAgreement
 from cs3_model.types import UInt8Image
+
+if TYPE_CHECKING:
+    from cs3_model.networks.hands23 import HandDetections
+    from cs3_model.networks.hands23.comparison import DetectionAgreement
 
 
 def hands23_compare(
@@ -30,6 +24,9 @@ def hands23_compare(
     drawing: Annotated[Path | None, typer.Option(help="Where to write a picture of our detections.")] = None,
 ) -> None:
     """Compare our detections in IMAGE with those of the reference demo. Exit code 1: they differ; 2: bad input."""
+    from cs3_model.build import select_device
+    from cs3_model.networks.hands23 import Hands23Detector, compare_detections, draw_detections, load_hands23
+
     try:
         pixels, reference = read_example(image, result_json)
         network = load_hands23(weights).to(select_device(device))
@@ -53,6 +50,8 @@ def read_example(image: Path, result_json: Path) -> tuple[UInt8Image, HandDetect
     Raises:
         ValueError: if the image cannot be decoded, or the file is no result of the demo or lacks the image.
     """
+    from cs3_model.networks.hands23 import read_demo_json
+
     bgr = cv2.imread(str(image), cv2.IMREAD_COLOR)
     if bgr is None:
         raise ValueError(f"{image} is not an image that OpenCV can read")

@@ -22,7 +22,7 @@ class NoveltyConfig:
     """Highest band centre; AAC and MP3 carry nothing above."""
     difference_frames: int = 2
     """A frame is compared with the one this many hops earlier, which it hardly overlaps."""
-    gain_over_floor: float = 0.03
+    gain_over_floor: float = 0.05
     """The logarithm's gain is at most this / noise floor (RMS): stationary noise stays in the linear part."""
     gain_over_peak: float = 0.7
     """The gain is at most this / remembered peak: ticks far below the recent impacts stay in the linear part."""
@@ -47,9 +47,9 @@ class PeakConfig:
 
     threshold: float = 5.5
     """Height above the recent mean, in units of the novelty (about 0.08 decades per band on average)."""
-    sharp_threshold: float = 3.0
+    sharp_threshold: float = 2.0
     """Lower threshold for sharp attacks: a single ringing mode or a soft tap raises few bands."""
-    sharp_rise_db: float = 18.0
+    sharp_rise_db: float = 16.0
     """A sharp attack exceeds the background by this much, decibel ..."""
     sharp_attack_s: float = 0.005
     """... within this time, seconds."""
@@ -104,7 +104,7 @@ class DecayTest:
     slope_db_per_ms: float
     """The fitted slope of the level must not exceed this, decibel per millisecond (negative falls)."""
     high_decay_db: float
-    """The same decay in the band above `ConfirmationConfig.high_band_hz`, decibel."""
+    """The mean level must fall this much in the band above `ConfirmationConfig.high_band_hz`, decibel."""
     max_voicing: float
     """Veto for a periodicity above this (normalised autocorrelation) with a low spectral centroid."""
 
@@ -141,16 +141,26 @@ class ConfirmationConfig:
     """A sound as periodic as this ..."""
     strong_voice_centroid_hz: float = 2500.0
     """... is speech up to this centroid, Hz."""
+    voice_decay_db: float = 12.0
+    """A periodic sound that has fallen this much is a ringing object: a syllable lasts longer, decibel."""
+    voice_high_decay_db: float = 2.5
+    """So is one that never grows and whose high band has fallen this much, decibel."""
     background_voicing: float = 0.7
     """If the sound before the onset is as periodic as this, somebody is speaking ..."""
     background_voice_rise_db: float = 12.0
     """... and a rise below this is one more pitch pulse or syllable, decibel."""
     wideband_fraction: float = 0.85
     """An attack that rises in this share of the octave-like bands at once is wide-band."""
-    wideband_rise_db: float = 15.0
-    """A wide-band attack this far above the background needs no decay test: speech has none such, decibel."""
+    wideband_rise_db: float = 20.0
+    """A wide-band attack this far above the background is strong: speech has few such, decibel."""
+    wideband_decay_db: float = 3.0
+    """After a strong wide-band attack this is decay enough, as in a clatter; noise switched on has less, decibel."""
     wideband_growth_db: float = 6.0
     """Growth allowed after a strong wide-band attack, decibel."""
+    digital_silence_db: float = -100.0
+    """No microphone is as quiet as this: the stream was muted, or samples were missing, dBFS."""
+    unmuted_high_decay_db: float = 2.0
+    """What follows digital silence must decay this much in the high band: noise switched on does not, decibel."""
     clip_level: float = 0.99
     """Samples at or beyond this are clipped. Clipping flattens the decay, so that it cannot be tested."""
     min_clipped_fraction: float = 0.002
@@ -168,7 +178,7 @@ class ConfirmationConfig:
     """How much sound before the onset the gate is given, seconds."""
 
     def __post_init__(self) -> None:
-        _require_positive(self)
+        _require_positive(self, allow_negative=("digital_silence_db",))
         if self.early_s > self.final_s:
             raise ValueError(
                 f"ConfirmationConfig.early_s must not exceed final_s, got {self.early_s} > {self.final_s} seconds"

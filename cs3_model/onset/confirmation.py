@@ -20,6 +20,8 @@ FloatArray = npt.NDArray[np.float64]
 
 _VOICE_LOW_PASS_HZ = 1200.0
 _VOICE_RATE_HZ = 8000.0
+_RINGING = 0.9
+"""A repetition at shorter lags than a voice has, this strong in relation to that at its lags, is a ringing mode."""
 _GUARD_S = 0.002
 """What is this close before the onset may belong to it, seconds."""
 
@@ -35,7 +37,7 @@ class Evidence:
     slope_db_per_ms: float
     """Fitted slope of the level after its maximum."""
     high_decay_db: float
-    """`decay_db` of the band above `ConfirmationConfig.high_band_hz`."""
+    """First fifth above the last fifth of the sound heard, in the band above `ConfirmationConfig.high_band_hz`."""
     voicing: float
     """Highest normalised autocorrelation at the lags of a voice, in [0, 1] about."""
     background_voicing: float
@@ -72,25 +74,32 @@ class Confirmation:
             and wideband_fraction >= config.clipped_bands_fraction
         ):
             return True
-        strong = wideband_fraction >= config.wideband_fraction and attack.rise_db >= config.wideband_rise_db
+        unmuted = attack.background_db < config.digital_silence_db
+        strong = (
+            wideband_fraction >= config.wideband_fraction and attack.rise_db >= config.wideband_rise_db and not unmuted
+        )
         if evidence.growth_db > (config.wideband_growth_db if strong else config.max_growth_db):
             return False
         if self._is_voice(attack, evidence, test):
             return False
-        return strong or (
+        if strong and evidence.decay_db >= config.wideband_decay_db:
+            return True
+        return (
             evidence.decay_db >= test.decay_db
             and evidence.slope_db_per_ms <= test.slope_db_per_ms
-            and evidence.high_decay_db >= test.high_decay_db
+            and evidence.high_decay_db >= max(test.high_decay_db, config.unmuted_high_decay_db if unmuted else -np.inf)
         )
 
     def _is_voice(self, attack: Attack, evidence: Evidence, test: DecayTest) -> bool:
         config = self._config
+        if evidence.background_voicing > config.background_voicing and attack.rise_db < config.background_voice_rise_db:
+            return True
+        fades = evidence.growth_db <= 0 and evidence.high_decay_db >= config.voice_high_decay_db
+        if fades or evidence.decay_db >= config.voice_decay_db:
+            return False
         voiced = evidence.voicing > test.max_voicing and evidence.centroid_hz < config.max_voice_centroid_hz
         strongly = evidence.voicing > config.strong_voicing and evidence.centroid_hz < config.strong_voice_centroid_hz
-        amid_speech = (
-            evidence.background_voicing > config.background_voicing and attack.rise_db < config.background_voice_rise_db
-        )
-        return voiced or strongly or amid_speech
+        return voiced or strongly
 
     def measure(self, attack: Attack, raw: FloatArray, filtered: FloatArray, lead: int) -> Evidence:
         """Measures the sound after an attack.
@@ -112,7 +121,7 @@ class Confirmation:
             growth_db=float(level[attack_end:].max(initial=SILENCE_DB)) - float(level[peak]),
             decay_db=float(level[peak]) - _mean_db(level[-tail:]),
             slope_db_per_ms=float(np.polyfit(np.arange(len(decline)), decline, 1)[0]) if len(decline) > 2 else 0.0,
-            high_decay_db=float(high_level.max()) - _mean_db(high_level[-tail:]),
+            high_decay_db=_mean_db(high_level[:tail]) - _mean_db(high_level[-tail:]),
             voicing=self._voicing(filtered[lead:]),
             background_voicing=self._voicing(filtered[: max(0, lead - round(_GUARD_S * self._rate))]),
             centroid_hz=self._centroid_hz(filtered[lead:]),
@@ -132,19 +141,26 @@ class Confirmation:
         return float(np.convolve(excess, np.ones(self._jump), "valid").max()) / total
 
     def _voicing(self, sound: FloatArray) -> float:
-        """Highest normalised autocorrelation at the lags of a voice."""
+        """Highest normalised autocorrelation at the lags of a voice.
+
+        A mode that rings at a higher pitch than a voice repeats at these lags too, but already before them; it has
+        no voicing.
+        """
         if len(sound) < 2 * self._rate / self._config.voice_hz[0]:
             return 0.0
         low = scipy.signal.sosfilt(self._low_pass, sound)[:: self._voice_step]
         low = low - low.mean()
         correlation = scipy.fft.irfft(np.abs(scipy.fft.rfft(low, 2 * len(low))) ** 2)[: len(low)]
         rate = self._rate / self._voice_step
-        lowest, highest = (round(rate / hz) for hz in reversed(self._config.voice_hz))
-        lags = np.arange(lowest, min(highest, len(low) // 2) + 1)
-        if len(lags) == 0 or correlation[0] <= 0.0:
+        shortest, longest = (round(rate / hz) for hz in reversed(self._config.voice_hz))
+        longest = min(longest, len(low) // 2)
+        correlation = correlation[: longest + 1] / (1 - np.arange(longest + 1) / len(low))
+        if correlation[0] <= 0.0 or longest <= shortest:
             return 0.0
-        overlap = 1 - lags / len(low)
-        return float((correlation[lags] / overlap).max() / correlation[0])
+        crossing = int(np.argmax(correlation < 0.0))
+        voiced = float(correlation[shortest:].max())
+        above_voice = float(correlation[crossing:shortest].max(initial=0.0))
+        return 0.0 if above_voice > _RINGING * voiced else voiced / float(correlation[0])
 
     def _centroid_hz(self, sound: FloatArray) -> float:
         power = np.abs(scipy.fft.rfft(sound * np.hanning(len(sound))))

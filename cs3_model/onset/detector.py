@@ -67,10 +67,12 @@ class OnsetDetector:
         self.sample_rate_hz = sample_rate_hz
         self.config = config
         self.gate = gate
-        self._high_pass = scipy.signal.butter(2, config.high_pass_hz, "highpass", fs=sample_rate_hz, output="sos")
+        self._high_pass = scipy.signal.butter(2, config.high_pass_hz, "highpass", fs=sample_rate_hz)
         self._novelty = SpectralNovelty(sample_rate_hz, config.novelty)
         self._confirmation = Confirmation(sample_rate_hz, config.confirmation)
         self._block = self._samples(_BLOCK_S)
+        max_frames = (self._block + self._novelty.frame) // self._novelty.hop + 1
+        self._frame_indices = self._novelty.hop * np.arange(max_frames)[:, None] + np.arange(self._novelty.frame)
         self._raw = SampleHistory(self._samples(_HISTORY_S))
         self._filtered = SampleHistory(self._samples(_HISTORY_S))
         self._maximum_frames = max(1, self._samples(config.peak.maximum_s) // self._novelty.hop)
@@ -150,9 +152,9 @@ class OnsetDetector:
         if num_new <= 0:
             return []
         self._filter_up_to((first + num_new - 1) * hop + frame)
-        span = self._filtered.segment(first * hop, self._filtered.end)
-        frames = np.lib.stride_tricks.sliding_window_view(span, frame)[::hop]
-        result = self._novelty.process(frames)
+        result = self._novelty.process(
+            self._filtered.segment(first * hop, self._filtered.end)[self._frame_indices[:num_new]]
+        )
         self._num_frames += num_new
 
         events: list[OnsetEvent] = []
@@ -169,8 +171,8 @@ class OnsetDetector:
     def _filter_up_to(self, stop: int) -> None:
         samples = self._raw.segment(self._filtered.end, stop)
         if self._filter_state is None:
-            self._filter_state = scipy.signal.sosfilt_zi(self._high_pass) * samples[0]
-        filtered, self._filter_state = scipy.signal.sosfilt(self._high_pass, samples, zi=self._filter_state)
+            self._filter_state = scipy.signal.lfilter_zi(*self._high_pass) * samples[0]
+        filtered, self._filter_state = scipy.signal.lfilter(*self._high_pass, samples, zi=self._filter_state)
         self._filtered.append(filtered)
 
     def _peak_excess(self, novelty: float) -> float:

@@ -61,15 +61,14 @@ def localize(
     peak = search + int(np.argmax(level[search:]))
     peak_db = float(level[peak])
     before = level[: max(0, search - window)]
-    background_db = (
-        float(np.percentile(before, config.background_percentile)) if len(before) > 4 * window else SILENCE_DB
-    )
+    background_db = SILENCE_DB
+    if len(before) > 4 * window:
+        background_db = float(np.percentile(before, config.background_percentile))
     threshold_db = min(max(background_db + config.margin_db, peak_db - config.range_db), peak_db - config.attack_db)
 
     earliest = max(0, peak - math.ceil(config.max_attack_s * sample_rate_hz) + 1)
-    onset = peak - _first_quiet_run(
-        level[earliest : peak + 1][::-1] < threshold_db, round(config.quiet_s * sample_rate_hz)
-    )
+    quiet_before_peak = level[earliest : peak + 1][::-1] < threshold_db
+    onset = peak - _last_loud(quiet_before_peak, round(config.quiet_s * sample_rate_hz))
     attacked = onset + int(np.argmax(level[onset : peak + 1] >= peak_db - config.attack_db))
     return Attack(
         onset_sample=start + onset + window // 2,
@@ -79,7 +78,7 @@ def localize(
     )
 
 
-def _first_quiet_run(quiet: npt.NDArray[np.bool_], run: int) -> int:
+def _last_loud(quiet: npt.NDArray[np.bool_], run: int) -> int:
     """Returns the index of the last loud entry before the first run of `run` quiet ones."""
     count = np.convolve(quiet, np.ones(run, dtype=int))[run - 1 : len(quiet)]
     ended = np.flatnonzero(count == run)

@@ -9,6 +9,7 @@ Shapes: K frames, W samples per frame, F bins, B bands.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import deque
 from typing import NamedTuple
@@ -37,8 +38,6 @@ class FrameNovelty(NamedTuple):
     novelty_K: FloatArray
     rise_KB: FloatArray
     """Rise per band, decades."""
-    floor_rms_K: FloatArray
-    """Noise floor after each frame."""
 
 
 class SpectralNovelty:
@@ -56,7 +55,7 @@ class SpectralNovelty:
             np.fft.rfftfreq(self._fft_size, 1 / sample_rate_hz), config.bands_per_octave, config.min_band_hz, top_hz
         )
         edges_hz = np.geomspace(150.0, min(10_000.0, top_hz), 15)
-        members = [(centres_hz >= low) & (centres_hz < high) for low, high in zip(edges_hz, edges_hz[1:])]
+        members = [(centres_hz >= low) & (centres_hz < high) for low, high in itertools.pairwise(edges_hz)]
         self._profile = np.array([member / member.sum() for member in members if member.any()])
         hop_s = self.hop / sample_rate_hz
         self._floor_rise = 10 ** (config.floor_rise_db_per_s * hop_s / 20)
@@ -81,27 +80,27 @@ class SpectralNovelty:
         spectrum_KF = np.abs(scipy.fft.rfft(frames_KW * self._window_W, self._fft_size))
         spectra = np.concatenate([self._earlier_spectra_KB, spectrum_KF @ self._filters_FB])
         self._earlier_spectra_KB = spectra[-lag:]
-        gain_K, floor_rms_K = self._adapt(frames_KW)
+        gain_K = self._adapt(frames_KW)
 
         rise_KB = np.zeros((len(frames_KW), spectra.shape[1]))
         num_compared = len(spectra) - lag
         if num_compared > 0:
             gain = gain_K[-num_compared:, None]
-            before = np.log10(1 + gain * _maximum_of_three(spectra[:num_compared]))
-            rise_KB[-num_compared:] = np.maximum(np.log10(1 + gain * spectra[lag:]) - before, 0)
-        return FrameNovelty(_NOVELTY_SCALE * rise_KB.mean(1), rise_KB, floor_rms_K)
+            ratio = (1 + gain * spectra[lag:]) / (1 + gain * _maximum_of_three(spectra[:num_compared]))
+            rise_KB[-num_compared:] = np.log10(np.maximum(ratio, 1))
+        return FrameNovelty(_NOVELTY_SCALE * rise_KB.mean(1), rise_KB)
 
     def wideband_fraction(self, rise_B: FloatArray) -> float:
         """Share of 14 logarithmic bands between 150 Hz and 10 kHz that rise in one frame."""
         return float((self._profile @ rise_B > _PROFILE_BAND_RISE).mean())
 
-    def _adapt(self, frames_KW: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Follows noise floor and peak; returns the gain and the floor per frame."""
+    def _adapt(self, frames_KW: FloatArray) -> FloatArray:
+        """Follows noise floor and peak; returns the gain per frame."""
         config = self._config
         rms_K = np.sqrt(np.einsum("kw,kw->k", frames_KW, frames_KW) / self.frame)
         newest = frames_KW[:, -self.hop :]
         peak_K = np.maximum(newest.max(1), -newest.min(1))
-        gains, floors = [], []
+        gains = []
         floor, remembered = self._floor_rms, self._peak
         for rms, peak in zip(rms_K.tolist(), peak_K.tolist()):
             if floor < 0:
@@ -118,9 +117,8 @@ class SpectralNovelty:
             gains.append(
                 min(config.max_gain, config.gain_over_floor / floor, config.gain_over_peak / max(remembered, 1e-9))
             )
-            floors.append(floor)
         self._floor_rms, self._peak = floor, remembered
-        return np.array(gains), np.array(floors)
+        return np.array(gains)
 
 
 def triangular_filters(
