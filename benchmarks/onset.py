@@ -226,18 +226,18 @@ def main() -> None:
         _row(state.value, f"{median:.1f} ms", f"{high:.1f} ms", f"{top:.1f} ms")
 
     print("\n## False triggers per minute and CPU time per second of sound\n")
-    names = list(distractors())
-    _row("detector", *names, "real-time factor")
-    _row(*["---"] * (len(names) + 2))
-    runs = [detect(samples) for samples in distractors().values()]
+    others = distractors()
+    _row("detector", *others, "real-time factor")
+    _row(*["---"] * (len(others) + 2))
+    runs = [detect(samples) for samples in others.values()]
     factor = np.median([cpu_s for _, cpu_s in runs]) / 60
     for state in (OnsetState.PROVISIONAL, OnsetState.CONFIRMED):
         counts = [str(len(onsets_s(events, state))) for events, _ in runs]
         _row(f"**CS3, {state.value}**", *counts, f"{factor:.4f}")
     for peer in peers:
         started_s = time.process_time()
-        counts = [str(len(peer.detect(samples, RATE_HZ, None))) for samples in distractors().values()]
-        _row(f"{peer.name}, default", *counts, f"{(time.process_time() - started_s) / (60 * len(names)):.4f}")
+        counts = [str(len(peer.detect(samples, RATE_HZ, None))) for samples in others.values()]
+        _row(f"{peer.name}, default", *counts, f"{(time.process_time() - started_s) / (60 * len(others)):.4f}")
 
 
 if __name__ == "__main__":
