@@ -162,9 +162,9 @@ class ConfirmationConfig:
     unmuted_high_decay_db: float = 2.0
     """What follows digital silence must decay this much in the high band: noise switched on does not, decibel."""
     clip_level: float = 0.99
-    """Samples at or beyond this are clipped. Clipping flattens the decay, so that it cannot be tested."""
+    """Samples at or beyond this are clipped. Clipping flattens the decay."""
     min_clipped_fraction: float = 0.002
-    """A window with this share of clipped samples is excused from the decay tests ..."""
+    """A window with this share of clipped samples is excused from the slope test, and from every decay test ..."""
     clipped_bands_fraction: float = 0.4
     """... if the attack rises in this share of the bands."""
     max_discontinuity: float = 0.8

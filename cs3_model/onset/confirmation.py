@@ -69,10 +69,8 @@ class Confirmation:
             return False
         if evidence.discontinuity > config.max_discontinuity:
             return False
-        if (
-            evidence.clipped_fraction > config.min_clipped_fraction
-            and wideband_fraction >= config.clipped_bands_fraction
-        ):
+        clipped = evidence.clipped_fraction > config.min_clipped_fraction
+        if clipped and wideband_fraction >= config.clipped_bands_fraction:
             return True
         unmuted = attack.background_db < config.digital_silence_db
         strong = (
@@ -86,7 +84,7 @@ class Confirmation:
             return True
         return (
             evidence.decay_db >= test.decay_db
-            and evidence.slope_db_per_ms <= test.slope_db_per_ms
+            and (clipped or evidence.slope_db_per_ms <= test.slope_db_per_ms)
             and evidence.high_decay_db >= max(test.high_decay_db, config.unmuted_high_decay_db if unmuted else -np.inf)
         )
 
