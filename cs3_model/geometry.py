@@ -1,8 +1,10 @@
-"""Pixel geometry of boolean masks: boxes, overlap, and the exact distance between two masks."""
+"""Pixel geometry of boolean masks: boxes, overlap, and the exact distance between masks."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import cv2
 import numpy as np
@@ -41,31 +43,58 @@ def intersection_over_union(first: BoolMask, second: BoolMask) -> float:
     return intersection / union if union else 0.0
 
 
-def mask_distance(first: BoolMask, second: BoolMask) -> MaskDistance:
-    """The exact smallest distance between two non-empty masks [H, W], fast at any resolution.
+def closest_pair(masks: Sequence[BoolMask]) -> tuple[int, int, MaskDistance]:
+    """The two nearest of several non-empty masks [H, W], and their exact distance, fast at any resolution.
 
-    Both masks are reduced to a grid of s x s blocks (a block is set where any of its pixels is) of at most
-    160 blocks a side, and a distance transform gives the smallest distance d between set blocks. A pixel lies less
-    than s from the corner of its block along each axis, so the distance of two pixels differs from s times that of
-    their blocks by at most e = sqrt(2) (s - 1). The nearest pixels are therefore at most s d + e apart, and can only
-    lie in blocks at most d + 2 e / s apart. Only those blocks are searched pixel by pixel.
+    Each mask is reduced to a grid of s x s blocks (a block is set where any of its pixels is) of at most 160 blocks a
+    side, and distance transforms give the smallest distance d between set blocks. A pixel lies less than s from the
+    corner of its block along each axis, so the distance of two pixels differs from s times that of their blocks by at
+    most e = sqrt(2) (s - 1). Two masks are therefore between s d - e and s d + e apart, and only pairs that can be the
+    nearest are searched pixel by pixel, in blocks at most d + 2 e / s apart.
+
+    Returns:
+        The indices of the two, rising, and where they are nearest. Of pairs at equal distance the first in the order
+        of `itertools.combinations`.
 
     Raises:
-        ValueError: if the shapes differ or a mask is empty.
+        ValueError: if there are less than two masks, their shapes differ, or one is empty.
     """
-    if first.shape != second.shape:
-        raise ValueError(f"masks must have one shape, got {list(first.shape)} and {list(second.shape)}")
-    if (overlap := first & second).any():
+    if len(masks) < 2:
+        raise ValueError(f"a pair needs at least two masks, got {len(masks)}")
+    for mask in masks:
+        if mask.shape != masks[0].shape:
+            raise ValueError(f"masks must have one shape, got {list(masks[0].shape)} and {list(mask.shape)}")
+    block = -(-max(masks[0].shape) // _MAX_GRID_SIDE)
+    error = np.sqrt(2) * (block - 1)
+    grids = [_any_in_blocks(mask, block) for mask in masks]
+    if not all(grid.any() for grid in grids):
+        raise ValueError("masks must not be empty")
+    to_grid = [_distance_to(grid) for grid in grids]
+    pairs = list(combinations(range(len(masks)), 2))
+    grid_distances = [float(to_grid[second][grids[first]].min()) for first, second in pairs]
+    limit = block * min(grid_distances) + error + 1e-3
+    nearest: tuple[int, int, MaskDistance] | None = None
+    for (first, second), grid_distance in zip(pairs, grid_distances):
+        least = max(0.0, block * grid_distance - error)
+        if least > limit or (nearest is not None and least >= nearest[2].distance_px):
+            continue
+        reach = grid_distance + 2 * error / block + 1e-3
+        first_near = grids[first] & (to_grid[second] <= reach)
+        second_near = grids[second] & (to_grid[first] <= reach)
+        found = _search_pixels(masks[first], masks[second], first_near, second_near, block)
+        if nearest is None or found.distance_px < nearest[2].distance_px:
+            nearest = first, second, found
+    assert nearest is not None
+    return nearest
+
+
+def _search_pixels(
+    first: BoolMask, second: BoolMask, first_near: BoolMask, second_near: BoolMask, block: int
+) -> MaskDistance:
+    """The nearest pixels of two masks, which lie in the given blocks."""
+    if (first_near & second_near).any() and (overlap := first & second).any():
         middle = _middle_pixel(overlap)
         return MaskDistance(distance_px=0.0, first_xy=middle, second_xy=middle)
-    block = -(-max(first.shape) // _MAX_GRID_SIDE)
-    first_grid, second_grid = _any_in_blocks(first, block), _any_in_blocks(second, block)
-    if not first_grid.any() or not second_grid.any():
-        raise ValueError("masks must not be empty")
-    to_second = _distance_to(second_grid)
-    reach = to_second[first_grid].min() + 2 * np.sqrt(2) * (block - 1) / block + 1e-3
-    first_near = first_grid & (to_second <= reach)
-    second_near = second_grid & (_distance_to(first_near) <= reach)
     first_xy, second_xy = _edge_pixels(first, first_near, block), _edge_pixels(second, second_near, block)
     distances, indices = cKDTree(second_xy).query(first_xy)
     nearest = int(np.argmin(distances))

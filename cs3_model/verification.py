@@ -12,7 +12,7 @@ from itertools import combinations
 
 import numpy as np
 
-from cs3_model.geometry import MaskDistance, intersection_over_union, mask_distance, mask_to_box_xyxy
+from cs3_model.geometry import MaskDistance, closest_pair, intersection_over_union, mask_to_box_xyxy
 from cs3_model.types import Candidate, CollisionResult, Reason, Role, Verdict, no_collision
 
 PRIORITY = (Role.RIGHT_HAND, Role.LEFT_HAND, Role.AUDIO_VISUAL)
@@ -60,10 +60,9 @@ def verify_collision(candidates: Sequence[Candidate], config: VerificationConfig
         return no_collision(Reason.NO_CANDIDATE, "no part found an object", empty)
     if len(objects) == 1:
         return _single(objects, Reason.SINGLE_MASK, "only one object was found", empty)
-    (first, second), nearest = min(
-        ((pair, mask_distance(pair[0].mask, pair[1].mask)) for pair in combinations(objects, 2)),
-        key=lambda item: item[1].distance_px,  # min keeps the first of equals: right-left, right-av, left-av
-    )
+    # Of equal distances the first pair counts: right-left, right-av, left-av.
+    first_index, second_index, nearest = closest_pair([candidate.mask for candidate in objects])
+    first, second = objects[first_index], objects[second_index]
     limit_px = config.contact_distance_px * _scale(first, config)
     if nearest.distance_px < limit_px:
         return _pair(first, second, nearest, limit_px, objects, empty)
