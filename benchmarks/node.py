@@ -198,9 +198,7 @@ def run_devices() -> None:
     hit = 0.5 * impact(rng, RATE_HZ, "ceramic", 0.4)
     sound[4800 : 4800 + hit.size] += hit
     block = round(BLOCK_S * RATE_HZ)
-    chunks = [
-        (sound[start : start + block] * 32767).astype("<i2").tobytes() for start in range(0, sound.size, block)
-    ]
+    chunks = [(sound[start : start + block] * 32767).astype("<i2").tobytes() for start in range(0, sound.size, block)]
     audio_format = AudioFormat(sample_rate_hz=RATE_HZ, channels=1, encoding="S16LE")
     begin_ns, num_images, num_blocks = time.time_ns(), 0, 0
     while True:

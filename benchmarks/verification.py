@@ -32,7 +32,11 @@ def holes(spacing: int) -> BoolMask:
 
 
 SCENES = {
-    "three objects, apart": [ellipse((400, 600), (150, 90)), ellipse((900, 600), (200, 80)), ellipse((1500, 500), (160, 120))],
+    "three objects, apart": [
+        ellipse((400, 600), (150, 90)),
+        ellipse((900, 600), (200, 80)),
+        ellipse((1500, 500), (160, 120)),
+    ],
     "two touch": [ellipse((400, 600), (150, 90)), ellipse((640, 600), (200, 80)), ellipse((1500, 500), (160, 120))],
     "all overlap": [ellipse((600, 600), (250, 190)), ellipse((760, 600), (300, 180)), ellipse((700, 500), (260, 220))],
     "large": [ellipse((400, 540), (380, 500)), ellipse((1250, 540), (300, 500)), ellipse((1740, 540), (150, 500))],

@@ -88,9 +88,7 @@ def _write(
         cv2.imwrite(str(out / name), candidate.mask.astype(np.uint8) * 255)
         masks.append({"file": name, **_describe(candidate)})
     caption = f"{identity['preset']}: {', '.join(identity['models'])}"
-    overlay = draw_overlay(
-        frame.image, result, window=window, onset_ns=heard.time_ns, trained=trained, caption=caption
-    )
+    overlay = draw_overlay(frame.image, result, window=window, onset_ns=heard.time_ns, trained=trained, caption=caption)
     cv2.imwrite(str(out / "overlay.png"), overlay[..., ::-1])
     verdict = {
         "verdict": result.verdict.name.lower(),

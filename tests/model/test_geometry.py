@@ -59,7 +59,9 @@ def test_the_closest_of_three_is_found_and_the_first_of_equals() -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(4, 900), st.integers(4, 900), st.integers(2, 3))
-def test_the_closest_pair_is_that_of_brute_force_at_any_resolution(seed: int, height: int, width: int, count: int) -> None:
+def test_the_closest_pair_is_that_of_brute_force_at_any_resolution(
+    seed: int, height: int, width: int, count: int
+) -> None:
     rng = np.random.default_rng(seed)
     masks = []
     for _ in range(count):

@@ -29,7 +29,9 @@ CANDIDATES = [candidate(RIGHT, 0, 20), candidate(LEFT, 40, 60), candidate(HEARD,
 def test_each_true_mask_gets_its_best_candidate() -> None:
     result = choose_oracle(CANDIDATES, [columns(40, 58), columns(0, 20)])
     assert result.verdict is Verdict.TWO_OBJECTS and result.reason is Reason.SELECTED
-    assert [mask.role for mask in result.masks] == [LEFT, RIGHT] and [other.role for other in result.rejected] == [HEARD]
+    assert [mask.role for mask in result.masks] == [LEFT, RIGHT] and [other.role for other in result.rejected] == [
+        HEARD
+    ]
     assert result.masks[0].reason == "the oracle takes it, IoU 0.90"
 
 

@@ -10,14 +10,14 @@ import yaml
 
 rclpy = pytest.importorskip("rclpy", reason="needs ROS 2")
 
-from cs3_model.types import Reason  # noqa: E402
 from cs3_msgs.msg import Collision  # noqa: E402
-from cs3_ros.conversions.images import mask_from_msg  # noqa: E402
-from cs3_ros.parameters import SPECS, Changes  # noqa: E402
 from rcl_interfaces.srv import DescribeParameters, ListParameters, SetParameters  # noqa: E402
 from rclpy.exceptions import ParameterException  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 
+from cs3_model.types import Reason  # noqa: E402
+from cs3_ros.conversions.images import mask_from_msg  # noqa: E402
+from cs3_ros.parameters import SPECS, Changes  # noqa: E402
 from tests.ros.perception_graph import raw_picture  # noqa: E402
 
 pytestmark = pytest.mark.ros

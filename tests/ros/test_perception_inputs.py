@@ -9,12 +9,12 @@ import pytest
 rclpy = pytest.importorskip("rclpy", reason="needs ROS 2")
 
 from cs3_msgs.msg import Collision, CollisionMask  # noqa: E402
-from cs3_ros.conversions.images import RAW_ENCODINGS, image_decoder, mask_from_msg  # noqa: E402
-from cs3_ros.conversions.times import NS_PER_S, stamp_to_ns  # noqa: E402
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy  # noqa: E402
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image  # noqa: E402
 from std_msgs.msg import Header, String  # noqa: E402
 
+from cs3_ros.conversions.images import RAW_ENCODINGS, image_decoder, mask_from_msg  # noqa: E402
+from cs3_ros.conversions.times import NS_PER_S, stamp_to_ns  # noqa: E402
 from tests.ros.perception_graph import FPS, HEIGHT, HELD_XYXY, WIDTH, jpeg_picture, picture, raw_picture  # noqa: E402
 
 pytestmark = pytest.mark.ros

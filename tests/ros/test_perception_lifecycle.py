@@ -12,8 +12,6 @@ import pytest
 rclpy = pytest.importorskip("rclpy", reason="needs ROS 2")
 
 from cs3_msgs.msg import Collision  # noqa: E402
-from cs3_ros.conversions.images import mask_from_msg  # noqa: E402
-from cs3_ros.conversions.times import NS_PER_S, ns_to_stamp  # noqa: E402
 from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
 from lifecycle_msgs.msg import Transition  # noqa: E402
 from lifecycle_msgs.srv import ChangeState  # noqa: E402
@@ -22,6 +20,8 @@ from rclpy.parameter import Parameter  # noqa: E402
 from rosgraph_msgs.msg import Clock  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 
+from cs3_ros.conversions.images import mask_from_msg  # noqa: E402
+from cs3_ros.conversions.times import NS_PER_S, ns_to_stamp  # noqa: E402
 from tests.ros.perception_graph import START_S, MediaGraph, NodeProcess  # noqa: E402
 from tests.ros.test_perception_services import Hold  # noqa: E402
 

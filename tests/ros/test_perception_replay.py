@@ -11,11 +11,11 @@ import pytest
 
 rclpy = pytest.importorskip("rclpy", reason="needs ROS 2")
 
+from sensor_msgs.msg import Image  # noqa: E402
+
 from cs3_ros.bag_player import open_bag  # noqa: E402
 from cs3_ros.conversions.times import stamp_to_ns  # noqa: E402
 from cs3_ros.video_to_bag import IMAGE_FRAME_ID, VideoToBag, video_to_bag  # noqa: E402
-from sensor_msgs.msg import Image  # noqa: E402
-
 from tests.ros.perception_graph import START_S, MediaGraph, NodeProcess  # noqa: E402
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]

@@ -12,9 +12,9 @@ rclpy = pytest.importorskip("rclpy", reason="needs ROS 2")
 
 from cs3_msgs.msg import Collision  # noqa: E402
 from cs3_msgs.srv import SegmentCollision  # noqa: E402
-from cs3_ros.conversions.times import NS_PER_S, stamp_to_ns  # noqa: E402
 from std_srvs.srv import SetBool  # noqa: E402
 
+from cs3_ros.conversions.times import NS_PER_S, stamp_to_ns  # noqa: E402
 from tests.ros.perception_graph import RATE_HZ, jpeg_picture, raw_picture, sound_chunk  # noqa: E402
 
 pytestmark = pytest.mark.ros

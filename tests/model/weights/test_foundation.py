@@ -151,7 +151,9 @@ def test_trained_audio_weights_replace_the_tags(small_trained_parts, tmp_path: P
 def test_trained_audio_weights_that_do_not_fit_are_named(small_trained_parts, tmp_path: Path) -> None:
     del small_trained_parts["audio_token.pooling.mix.weight"]
     torch.save(small_trained_parts, tmp_path / "half.pt")
-    with pytest.raises(ValueError, match=r"half.pt: .*1 tensors missing \(first: audio_token.pooling.mix.weight\).*preset"):
+    with pytest.raises(
+        ValueError, match=r"half.pt: .*1 tensors missing \(first: audio_token.pooling.mix.weight\).*preset"
+    ):
         build_audio_visual(str(tmp_path / "half.pt"), ON_CPU)
 
 
