@@ -109,7 +109,7 @@ def run_node(duration_s: float) -> None:
     from cs3_ros.perception_node import PerceptionNode
 
     for part, null in {"audio_visual": NullAudioVisual, "hands": NullHands, "boxes": NullBoxes}.items():
-        PART_BUILDERS[part]["debug"] = lambda null=null, **_: null()
+        PART_BUILDERS[part]["debug"] = lambda *_, null=null: null()
     detector = Stopwatch(OnsetDetector, "push")
     overheads_ms = time_outputs(CollisionOutputs)
     rclpy.init()

@@ -261,7 +261,7 @@ def make_perception(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., A
     monkeypatch.setattr(perception_node, "_DIAGNOSTICS_PERIOD_S", 0.1)
     parts = {"audio_visual": BrightestSpot(), "hands": FixedHands(None, HELD_XYXY), "boxes": FilledBoxes()}
     for part, instance in parts.items():
-        monkeypatch.setitem(PART_BUILDERS[part], "debug", lambda instance=instance, **_: instance)
+        monkeypatch.setitem(PART_BUILDERS[part], "debug", lambda *_, instance=instance: instance)
     graphs: list[PerceptionGraph] = []
 
     def make(*, start: bool = True, **parameters: Any) -> PerceptionGraph:

@@ -104,7 +104,7 @@ def test_a_bad_value_at_start_is_refused_with_its_name(make_perception, name, va
 def test_values_that_do_not_fit_together_are_refused(make_perception) -> None:
     graph = make_perception(start=False)
     assert not set_parameter(graph, "audio_pre_s", 0.0)
-    assert "must be at least 0.165 s" in set_parameter(graph, "audio_post_s", 0.1)
+    assert "must be at least 0.175 s" in set_parameter(graph, "audio_post_s", 0.1)
     assert graph.perception.trigger_configure() and not set_parameter(graph, "audio_post_s", 0.2)
 
 

@@ -91,7 +91,7 @@ def test_a_failing_configuration_is_named_and_leaves_the_node_usable(make_percep
 def test_a_part_that_cannot_be_built_is_named(make_perception, monkeypatch) -> None:
     from cs3_model.build import PART_BUILDERS
 
-    def build(**_):
+    def build(*_):
         raise RuntimeError("out of memory")
 
     graph = make_perception(start=False)
@@ -199,7 +199,7 @@ import sys, time
 from cs3_model.build import PART_BUILDERS
 from tests.model.conftest import BrightestSpot, FilledBoxes, FixedHands
 for part, instance in {"audio_visual": BrightestSpot(), "hands": FixedHands(None, None), "boxes": FilledBoxes()}.items():
-    PART_BUILDERS[part]["debug"] = lambda instance=instance, **_: instance
+    PART_BUILDERS[part]["debug"] = lambda *_, instance=instance: instance
 def embed_audio(self, window):
     print("working", file=sys.stderr, flush=True)
     time.sleep(60)
