@@ -12,7 +12,7 @@ from cs3_model.weights import WEIGHTS, WeightFile, fetch, find_weights, stored_p
 from cs3_model.weights.registry import FOUNDATION
 from cs3_model.weights.store import remove
 
-app = typer.Typer(help="Weight files: list, fetch, verify.", no_args_is_help=True)
+app = typer.Typer(help="Weight files: list, fetch, verify.", no_args_is_help=True, add_completion=False)
 
 _Names = Annotated[list[str] | None, typer.Argument(help="Weights by name.", metavar="[NAME]...", show_default=False)]
 

@@ -68,7 +68,7 @@ def bad_requests() -> dict[str, tuple[dict, str]]:
         "depth image": ({"image": depth}, "depth image"),
         "text as jpeg": ({"image": nothing, "compressed_image": text}, "neither JPEG nor PNG"),
         "no audio": ({"audio": silent}, "got 0"),
-        "short audio": ({"audio": short}, "at least 2640 samples"),
+        "short audio": ({"audio": short}, "at least 2800 samples"),
     }
 
 
