@@ -9,6 +9,7 @@ from typing import Any
 from rclpy.callback_groups import CallbackGroup
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
+from rclpy.qos import ReliabilityPolicy
 
 from cs3_ros.health import Health
 from cs3_ros.qos import overridable, sensor_subscription
@@ -135,10 +136,13 @@ class TopicInput:
         return handle
 
     def _on_incompatible_qos(self, event: Any) -> None:
+        if self._subscription.qos_profile.reliability is ReliabilityPolicy.BEST_AVAILABLE:
+            self._source = None  # a publisher came that offers less: the next poll subscribes anew, to match it too
+            return
         name = self._topics[0]
         self._health.error(
             f"{name}: qos",
-            f"{name}: a publisher's quality of service does not match (policy {event.last_policy_kind}): "
+            f"{name}: a publisher's quality of service does not match ({event.last_policy_kind}): "
             "set qos_overrides of this subscription",
         )
 

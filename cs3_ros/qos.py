@@ -1,7 +1,8 @@
 """Quality of service of every topic in this package (REP-2003), overridable by parameters.
 
-Subscriptions are best effort, so that they match any publisher. Publications are reliable, so that any subscription
-matches them. Users change both with ``qos_overrides.<topic>.<subscription|publisher>.<policy>``.
+Subscriptions are reliable where all publishers are, otherwise best effort, so that they match any publisher and lose
+nothing that need not be lost: by default Fast DDS drops most raw 720p images of a best-effort subscription.
+Publications are reliable, so that any subscription matches them. Users change both with ``qos_overrides.<topic>.<subscription|publisher>.<policy>``.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from rosbags.interfaces import Qos, QosDurability, QosReliability
 
 
 def sensor_subscription(depth: int) -> QoSProfile:
-    """Returns the profile of a sensor's subscription: 1 for images, a second of blocks for audio."""
+    """Returns the profile of a sensor's subscription, to be made once its publishers are there."""
     return QoSProfile(
         history=HistoryPolicy.KEEP_LAST,
         depth=depth,
-        reliability=ReliabilityPolicy.BEST_EFFORT,
+        reliability=ReliabilityPolicy.BEST_AVAILABLE,
         durability=DurabilityPolicy.VOLATILE,
     )
 

@@ -111,6 +111,17 @@ def test_publishers_of_any_quality_of_service_are_heard(make_perception, reliabi
     assert_two_objects(graph.play_until_collision())
 
 
+def test_a_best_effort_publisher_that_joins_a_reliable_one_is_heard_too(make_perception, graph) -> None:
+    perception = make_perception()
+    perception.play_until_collision()
+    best_effort = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
+    late = graph.node.create_publisher(Image, "/image", best_effort)
+    perception.wait_for(late.get_subscription_count, "the late publisher to be matched")
+    before = int(perception.status()[1]["image_messages"])
+    late.publish(raw_picture(perception.now_ns))
+    perception.wait_for(lambda: int(perception.status()[1]["image_messages"]) > before, "its message")
+
+
 def test_an_override_that_cannot_match_is_named(make_perception) -> None:
     graph = make_perception(**{"qos_overrides./image.subscription.reliability": "reliable"})
     best_effort = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
