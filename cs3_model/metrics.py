@@ -67,6 +67,23 @@ class Estimate:
     """Upper end of the interval."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Summary:
+    """The scores of a set of samples, as shares in [0, 1]."""
+
+    num_samples: int
+    iou: Estimate
+    """mIoU, by `MaskScore.iou`."""
+    auc: Estimate
+    """Area under the success curve of `MaskScore.iou`."""
+    iou_extra_free: Estimate
+    """mIoU, by `MaskScore.iou_extra_free`."""
+    auc_extra_free: Estimate
+    """Area under the success curve of `MaskScore.iou_extra_free`."""
+    exact: Estimate
+    """Share of samples whose colliding objects were found exactly, by `MaskScore.is_exact`."""
+
+
 def score_masks(predicted: Sequence[BoolMask], true: Sequence[BoolMask]) -> MaskScore:
     """Matches predicted and true masks of one picture, each [H, W], one to one, for the largest sum of IoUs.
 
@@ -129,7 +146,31 @@ def bootstrap(
     values = np.asarray(values, np.float64)
     labels = np.arange(values.size) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
     sums, counts = np.bincount(labels, values), np.bincount(labels)
-    drawn = rng.multinomial(sums.size, np.full(sums.size, 1 / sums.size), size=num_resamples)
-    means = (drawn @ sums) / (drawn @ counts)
+    means = np.empty(num_resamples)
+    for index in range(num_resamples):
+        drawn = rng.integers(sums.size, size=sums.size)
+        means[index] = sums[drawn].sum() / counts[drawn].sum()
     low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Estimate(mean=float(values.mean()), low=float(low), high=float(high))
+
+
+def summarise(scores: Sequence[MaskScore], groups: Sequence[str], *, seed: int = 0) -> Summary:
+    """All metrics of a set of samples, at least one.
+
+    Args:
+        scores: One per sample.
+        groups: See `bootstrap`. All metrics are resampled alike.
+        seed: Fixes the resamples.
+    """
+
+    def estimate(values: Sequence[float]) -> Estimate:
+        return bootstrap(values, np.random.default_rng(seed), groups=groups)
+
+    return Summary(
+        num_samples=len(scores),
+        iou=estimate([score.iou for score in scores]),
+        auc=estimate([success_area(score.iou) for score in scores]),
+        iou_extra_free=estimate([score.iou_extra_free for score in scores]),
+        auc_extra_free=estimate([success_area(score.iou_extra_free) for score in scores]),
+        exact=estimate([float(score.is_exact) for score in scores]),
+    )

@@ -47,6 +47,8 @@ class SceneObject:
     """What it is, for instance "mug"; empty if unknown."""
     held_by: Hand = Hand.NONE
     """The wearer's hands that hold it."""
+    is_surface: bool = False
+    """True for a table or floor, which lies behind everything: it is near to all objects and so the nearest to none."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.mask, np.ndarray) or self.mask.dtype != np.bool_ or self.mask.ndim != 2:
@@ -114,8 +116,9 @@ class Sample:
     """Reads the picture at a time inside the segment, seconds after its start, for training on random pictures; None
     if there is only the one picture."""
     load_objects: Callable[[], tuple[SceneObject, ...]] | None = None
-    """Reads the truth. A simulated scene gives all its objects, a real one those that collide, an empty scene none;
-    None if the sample has no truth masks."""
+    """Reads the truth; None if the sample has no truth masks."""
+    knows_whole_scene: bool = False
+    """True if the truth has all objects of the picture and the hands that hold them, not only what collides."""
     hands: HandObjects | None = None
     """True boxes of the held objects; None if unknown."""
     materials: tuple[str, ...] = ()

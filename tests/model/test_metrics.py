@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from cs3_model.metrics import IOU_THRESHOLDS, MaskScore, bootstrap, score_masks, success_area, success_curve
+from cs3_model.metrics import IOU_THRESHOLDS, MaskScore, bootstrap, score_masks, success_area, success_curve, summarise
 
 
 def columns(start: int, stop: int) -> np.ndarray:
@@ -121,7 +121,7 @@ def test_the_area_of_one_score_by_hand(iou, area) -> None:
 def test_the_area_of_a_data_set_is_the_mean_of_its_samples() -> None:
     ious = np.random.default_rng(1).random(50)
     curve = [np.mean([iou >= threshold for iou in ious]) for threshold in IOU_THRESHOLDS]
-    by_trapezoids = sum((left + right) / 2 * 0.05 for left, right in zip(curve, curve[1:]))
+    by_trapezoids = sum((left + right) / 2 * 0.05 for left, right in pairwise(curve))
     assert np.mean([success_area(iou) for iou in ious]) == pytest.approx(by_trapezoids)
 
 
@@ -155,3 +155,20 @@ def test_samples_of_one_group_are_drawn_together() -> None:
 def test_the_same_seed_gives_the_same_interval() -> None:
     values = [0.1, 0.7, 0.4]
     assert bootstrap(values, np.random.default_rng(0)) == bootstrap(values, np.random.default_rng(0))
+
+
+def test_a_summary_holds_both_penalties_and_the_exact_share() -> None:
+    """Three samples by hand: a perfect pair, one object with an extra mask, and nothing found."""
+    scores = [
+        score(1.0, 1.0, num_predicted=2, num_true=2),
+        score(0.6, num_predicted=2, num_true=1),
+        score(num_predicted=0, num_true=1),
+    ]
+    summary = summarise(scores, ["a", "b", "c"])
+    assert summary.num_samples == 3
+    assert summary.iou.mean == pytest.approx((1.0 + 0.3) / 3)
+    assert summary.iou_extra_free.mean == pytest.approx((1.0 + 0.6) / 3)
+    assert summary.auc.mean == pytest.approx((1.0 + 0.325 + 0.025) / 3)
+    assert summary.auc_extra_free.mean == pytest.approx((1.0 + 0.625 + 0.025) / 3)
+    assert summary.exact.mean == pytest.approx(1 / 3)
+    assert 0.0 <= summary.iou.low <= summary.iou.mean <= summary.iou.high <= 1.0

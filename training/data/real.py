@@ -101,7 +101,8 @@ def _sample(
     if sound is None:
         _absent(f"sound of video {row.video_id}", _sound_places(row, finder), missing)
         sound = SoundSegment(path=finder.root / f"audio/{row.video_id}.wav", start_s=row.start_s, stop_s=row.stop_s)
-    load_objects = _truth(row, finder, load_image, visor, missing) if row.picture_s is not None else None
+    annotated = visor.objects(row)
+    load_objects = _truth(row, finder, load_image, annotated, missing) if row.picture_s is not None else None
     return Sample(
         sample_id=row.annotation_id,
         data_set=data_set.name,
@@ -110,6 +111,7 @@ def _sample(
         sound=sound,
         load_image_at=None if picture_at is None else partial(_after_start, row, picture_at),
         load_objects=None if load_objects is None else partial(_for_row, row.source, load_objects),
+        knows_whole_scene=bool(annotated),
         materials=row.materials,
     )
 
@@ -138,14 +140,14 @@ def _truth(
     row: CollisionRow,
     finder: DiskFinder,
     load_image: Callable[[], UInt8Image],
-    visor: _VisorFolder,
+    annotated: tuple[VisorObject, ...],
     missing: Counter[str],
 ) -> Callable[[], tuple[SceneObject, ...]]:
     files = finder.masks(row)
     if not files:
         places = finder.describe(finder.layout.masks, (".png", "/*.png", "_0.png"), row)
         return _absent(f"masks of {row.annotation_id}", places, missing)
-    return partial(_read_objects, files, load_image, visor.objects(row))
+    return partial(_read_objects, files, load_image, annotated)
 
 
 def _read_objects(
@@ -209,7 +211,7 @@ class _VisorFolder:
     def objects(self, row: CollisionRow) -> tuple[VisorObject, ...]:
         """What VISOR annotates in the very picture of a collision; empty if nothing."""
         path = self._folder / f"{row.video_id}.json"
-        if not path.is_file():
+        if row.picture_s is None or not path.is_file():
             return ()
         if row.video_id not in self._videos:
             self._videos[row.video_id] = read_visor(path, self._folder / "frame_mapping.json")

@@ -144,6 +144,7 @@ def test_visor_names_the_objects_and_the_hands(epic, make_video, label_map) -> N
     (sample,) = open_data_set("epic_cs3", epic).samples
     pan, other = sample.load_objects()
     assert (pan.category, pan.held_by, other.category) == ("pan", Hand.LEFT, "")
+    assert sample.knows_whole_scene
 
 
 def test_what_is_missing_is_listed_with_the_places_that_were_tried(epic) -> None:

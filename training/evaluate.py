@@ -1,0 +1,120 @@
+"""Evaluates rows on a data set: a Markdown table, JSON with every sample's score, and plots.
+
+python -m training.evaluate --data epic_cs3:/data/epic --method centre --method preset:foundation
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cs3_model.build import select_device
+from training.data import READERS, open_data_set
+from training.data.sound import Padding, WindowRule
+from training.evaluation import Evaluation, evaluate
+from training.methods import METHOD_NAMES, PRIOR_MAP, build_row
+from training.plots import write_plots
+from training.prior_map import PriorMap, fit_prior_map
+from training.report import as_json, markdown, run_info, summarise_rows
+from training.samples import DataSet
+
+_SHOWN = 20
+
+
+def main(
+    data: Annotated[str, typer.Option(metavar="NAME:PATH", help=f"Data set and its folder; {', '.join(READERS)}.")],
+    method: Annotated[list[str], typer.Option(help=f"Row of the table, may be repeated: {'; '.join(METHOD_NAMES)}.")],
+    split: Annotated[str, typer.Option(help="Split; by default the one for evaluation.")] = "",
+    out: Annotated[Path, typer.Option(help="Folder for results.md, results.json and the plots.")] = Path(
+        "out/evaluation"
+    ),
+    prior_data: Annotated[
+        str, typer.Option(metavar="NAME:PATH[:SPLIT]", help="Training samples for prior-map; split train by default.")
+    ] = "",
+    padding: Annotated[Padding, typer.Option(help="What fills the 2 s around a shorter segment.")] = Padding.CONTEXT,
+    limit: Annotated[int, typer.Option(min=0, help="Number of samples to draw; 0: all.")] = 0,
+    num_examples: Annotated[int, typer.Option(min=0, help="Scenes on the sheet of examples.")] = 6,
+    allow_skipped: Annotated[bool, typer.Option(help="Report even if samples could not be read.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    seed: Annotated[int, typer.Option(min=0, help="Fixes random rows, shuffled sounds, examples and intervals.")] = 0,
+) -> None:
+    """Evaluate rows on a data set. Exit code 1: samples could not be read; 2: bad input."""
+    config = {name: str(value) if isinstance(value, (Path, Padding)) else value for name, value in locals().items()}
+    try:
+        data_set = _open(data, split)
+        _refuse(data_set.missing, "things are missing", allow_skipped)
+        prior_map = _fit_prior_map(prior_data) if PRIOR_MAP in method else None
+        torch_device = select_device(device)
+        rows = [build_row(name, device=torch_device, seed=seed, prior_map=prior_map) for name in method]
+        steps = evaluate(
+            rows, data_set, rule=WindowRule(padding=padding), seed=seed, limit=limit, num_examples=num_examples
+        )
+        evaluation = _run(steps, limit or len(data_set.samples))
+    except (ValueError, OSError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None
+    _refuse([skipped.reason for skipped in evaluation.skipped], "samples could not be read", allow_skipped)
+    _write(out, evaluation, data_set, config, seed)
+
+
+def _open(data: str, split: str) -> DataSet:
+    name, separator, path = data.partition(":")
+    if not separator or not path:
+        raise ValueError(f"--data must be NAME:PATH with a name of {', '.join(READERS)}, got '{data}'")
+    return open_data_set(name, Path(path).expanduser(), split)
+
+
+def _fit_prior_map(prior_data: str) -> PriorMap | None:
+    """None if no training samples are named: the method then says what it needs."""
+    if not prior_data:
+        return None
+    named, _, split = prior_data.rpartition(":")
+    data_set = _open(named, split) if ":" in named else _open(prior_data, "train")
+    return fit_prior_map(data_set.samples)
+
+
+def _refuse(problems: Sequence[str], what: str, allow_skipped: bool) -> None:
+    """Lists what is wrong, and ends unless that is allowed."""
+    if not problems:
+        return
+    typer.echo(f"{len(problems)} {what}:", err=True)
+    for problem in problems[:_SHOWN]:
+        typer.echo(f"  {problem}", err=True)
+    if len(problems) > _SHOWN:
+        typer.echo(f"  and {len(problems) - _SHOWN} more", err=True)
+    if not allow_skipped:
+        typer.echo(
+            "no table: results over fewer samples compare with nothing. --allow-skipped reports anyway", err=True
+        )
+        raise typer.Exit(1)
+
+
+def _run(steps: Iterator[Evaluation], count: int) -> Evaluation:
+    evaluation = None
+    with typer.progressbar(length=count, label="samples", file=sys.stderr) as bar:
+        for evaluation in steps:
+            bar.update(1)
+    assert evaluation is not None
+    if not any(evaluation.records.values()):
+        raise ValueError(f"no sample could be read; the first: {evaluation.skipped[0].reason}")
+    return evaluation
+
+
+def _write(out: Path, evaluation: Evaluation, data_set: DataSet, config: dict[str, Any], seed: int) -> None:
+    info = run_info(config, data_set.name, data_set.split, seed)
+    summaries = summarise_rows(evaluation, seed)
+    out.mkdir(parents=True, exist_ok=True)
+    report = markdown(summaries, evaluation, info)
+    (out / "results.md").write_text(report, encoding="utf-8")
+    (out / "results.json").write_text(as_json(summaries, evaluation, info), encoding="utf-8")
+    plots = write_plots(out, summaries, evaluation)
+    typer.echo(report)
+    typer.echo(f"wrote {', '.join(str(path) for path in (out / 'results.md', out / 'results.json', *plots))}", err=True)
+
+
+if __name__ == "__main__":
+    typer.run(main)

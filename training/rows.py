@@ -1,0 +1,195 @@
+"""The rows of a results table: each turns a scene into a `CollisionResult`, whether it hears, guesses or knows.
+
+A row that knows the truth is a bound, not a method: its label says what it knows.
+"""
+
+from __future__ import annotations
+
+import enum
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from cs3_model.geometry import mask_distance, mask_to_box_xyxy
+from cs3_model.metrics import score_masks
+from cs3_model.strategies import Strategy, choose_masks
+from cs3_model.types import (
+    AudioWindow,
+    BoolMask,
+    Candidate,
+    CollisionResult,
+    Frame,
+    Reason,
+    Role,
+    Verdict,
+    no_collision,
+)
+from cs3_model.verification import VerificationConfig
+from training.samples import Hand, Sample, SceneObject
+
+_SQUARE_AREA = 0.1
+"""Share of the image that the square of the paper's Centre row covers; taken as area, like its area prior."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Scene:
+    """A sample, read."""
+
+    sample: Sample
+    frame: Frame
+    window: AudioWindow
+    objects: tuple[SceneObject, ...]
+    """The truth; only rows that say so may look at it."""
+
+    @property
+    def true_masks(self) -> list[BoolMask]:
+        """Masks of the colliding objects, those that can be seen."""
+        return [item.mask for item in self.objects if item.is_colliding and item.mask.any()]
+
+
+class Sound(str, enum.Enum):
+    """What a row hears."""
+
+    OWN = "own"
+    """The sound of the sample."""
+    SHUFFLED = "shuffled"
+    """The sound of another sample: what remains of the score is not owed to hearing."""
+    SILENT = "silent"
+    """Nothing."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """One row of a results table."""
+
+    name: str
+    """As given on the command line."""
+    label: str
+    """For people."""
+    predict: Callable[[Scene], CollisionResult]
+    """Finds what collided."""
+    sound: Sound = Sound.OWN
+    """What it hears."""
+    needs_whole_scene: bool = False
+    """True if it must know all objects and the hands that hold them."""
+    models: tuple[str, ...] = ()
+    """Identity of networks and weights, if any."""
+    trained: bool = True
+    """False if random weights make the row meaningless."""
+
+
+def centre_square(scene: Scene) -> CollisionResult:
+    """The paper's Centre row: a square of 10 % of the area in the middle."""
+    height, width = scene.frame.size_hw
+    return _selected([_square(scene, width / 2, height / 2)], "the middle of the image")
+
+
+def random_square(scene: Scene, seed: int) -> CollisionResult:
+    """The square of the Centre row around a random pixel."""
+    height, width = scene.frame.size_hw
+    rng = _generator(scene, seed)
+    return _selected([_square(scene, rng.uniform(0, width), rng.uniform(0, height))], "a random place")
+
+
+def random_objects(scene: Scene, seed: int) -> CollisionResult:
+    """Two random objects that can be seen."""
+    visible = _nearby_objects(scene)
+    chosen = _generator(scene, seed).permutation(len(visible))[:2]
+    return _selected([_candidate(Role.AUDIO_VISUAL, visible[index].mask) for index in chosen], "random objects")
+
+
+def held_and_nearest(scene: Scene) -> CollisionResult:
+    """The held object and the other object that are nearest to each other."""
+    pair = _nearest_pair(scene)
+    if pair is None:
+        held = [item for item in _nearby_objects(scene) if item.held_by]
+        return _selected([_held_candidate(item) for item in held[:1]], "the only object that is held")
+    return _selected([_held_candidate(item) for item in pair], "a held object and the one nearest to it")
+
+
+def by_strategy(scene: Scene, strategy: Strategy) -> CollisionResult:
+    """A strategy of Table 3, given the true masks of the held objects."""
+    return choose_masks(_candidates(scene), strategy, VerificationConfig())
+
+
+def best_choice(scene: Scene) -> CollisionResult:
+    """The best one or two of the candidates: what perfect verification could reach (Table 3, Oracle)."""
+    return best_subset(_candidates(scene), scene.true_masks)
+
+
+def best_subset(candidates: Sequence[Candidate], true_masks: Sequence[BoolMask]) -> CollisionResult:
+    """The one or two candidates with the highest score, or none if no collision can be seen."""
+    subsets = [*combinations(candidates, 1), *combinations(candidates, 2)]
+    if not subsets or not true_masks:
+        return _selected([], "nothing to choose")
+    best = max(subsets, key=lambda subset: score_masks([item.mask for item in subset], true_masks).iou)
+    return _selected(list(best), "the best choice")
+
+
+def _candidates(scene: Scene) -> list[Candidate]:
+    """The true held objects; the object nearest to one of them stands for what the sound points at."""
+    visible = _nearby_objects(scene)
+    candidates = []
+    for hand, role in ((Hand.RIGHT, Role.RIGHT_HAND), (Hand.LEFT, Role.LEFT_HAND)):
+        held = [item for item in visible if hand in item.held_by]
+        if held:
+            largest = max(held, key=lambda item: np.count_nonzero(item.mask))
+            candidates.append(_candidate(role, largest.mask))
+    pair = _nearest_pair(scene, others_free=True)
+    return candidates + ([_candidate(Role.AUDIO_VISUAL, pair[1].mask)] if pair else [])
+
+
+def _nearest_pair(scene: Scene, *, others_free: bool = False) -> tuple[SceneObject, SceneObject] | None:
+    """A held object and another one, of the smallest distance; with `others_free` the other is in no hand.
+
+    Ties are common, since an object touches all that it overlaps in the image; a fixed random order breaks them, so
+    that the order in which a data set lists its objects tells nothing.
+    """
+    visible = _nearby_objects(scene)
+    visible = [visible[index] for index in _generator(scene, seed=0).permutation(len(visible))]
+    pairs = [
+        (held, other)
+        for held in visible
+        for other in visible
+        if held.held_by and held is not other and not (others_free and other.held_by)
+    ]
+    return min(pairs, key=lambda pair: mask_distance(pair[0].mask, pair[1].mask).distance_px, default=None)
+
+
+def _nearby_objects(scene: Scene) -> list[SceneObject]:
+    return [item for item in scene.objects if item.mask.any() and not item.is_surface]
+
+
+def _held_candidate(item: SceneObject) -> Candidate:
+    roles = {Hand.LEFT: Role.LEFT_HAND, Hand.RIGHT: Role.RIGHT_HAND}
+    return _candidate(next((roles[hand] for hand in roles if hand in item.held_by), Role.AUDIO_VISUAL), item.mask)
+
+
+def _square(scene: Scene, x: float, y: float) -> Candidate:
+    """The square around a pixel, shifted inside the image."""
+    height, width = scene.frame.size_hw
+    side = min(round((_SQUARE_AREA * height * width) ** 0.5), height, width)
+    left = int(np.clip(round(x - side / 2), 0, width - side))
+    top = int(np.clip(round(y - side / 2), 0, height - side))
+    mask = np.zeros((height, width), bool)
+    mask[top : top + side, left : left + side] = True
+    return _candidate(Role.AUDIO_VISUAL, mask)
+
+
+def _candidate(role: Role, mask: BoolMask) -> Candidate:
+    return Candidate(role=role, mask=mask, box_xyxy=mask_to_box_xyxy(mask), score=1.0, reason="proposed")
+
+
+def _selected(masks: Sequence[Candidate], detail: str) -> CollisionResult:
+    if not masks:
+        return no_collision(Reason.NO_CANDIDATE, detail)
+    return CollisionResult(verdict=Verdict(len(masks)), reason=Reason.SELECTED, detail=detail, masks=tuple(masks))
+
+
+def _generator(scene: Scene, seed: int) -> np.random.Generator:
+    """One per picture, whatever the order or number of samples: rows that do not hear answer the same to all sounds."""
+    picture = scene.sample.conditions.group or scene.sample.sample_id
+    return np.random.default_rng([seed, zlib.crc32(picture.encode())])
