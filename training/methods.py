@@ -20,10 +20,10 @@ from training.rows import (
     Scene,
     Sound,
     best_choice,
-    best_subset,
     by_strategy,
     centre_square,
     held_and_nearest,
+    oracle,
     random_objects,
     random_square,
 )
@@ -95,7 +95,7 @@ def _preset_row(name: str, device: torch.device, seed: int) -> Row:
     sound = _read_sound(fields.pop("sound", Sound.OWN.value))
     is_oracle = fields.get("strategy") == ORACLE
     if is_oracle:
-        fields["strategy"] = Strategy.RIGHT_LEFT.value  # keeps all candidates, unmerged
+        del fields["strategy"]
     preset = load_preset(preset_name)
     changed = from_mapping(PipelineConfig, fields)
     config = replace(preset.pipeline, **{field: getattr(changed, field) for field in fields})
@@ -132,5 +132,4 @@ def _run_pipeline(pipeline: CollisionPipeline, scene: Scene) -> CollisionResult:
 
 
 def _best_of_pipeline(pipeline: CollisionPipeline, scene: Scene) -> CollisionResult:
-    result = pipeline.process(scene.frame, scene.window)
-    return best_subset([item for item in (*result.masks, *result.rejected) if item.mask.any()], scene.true_masks)
+    return oracle(pipeline.process(scene.frame, scene.window).candidates, scene)

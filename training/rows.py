@@ -9,13 +9,12 @@ import enum
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
+import cv2
 import numpy as np
 
-from cs3_model.geometry import mask_distance, mask_to_box_xyxy
-from cs3_model.metrics import score_masks
-from cs3_model.strategies import Strategy, choose_masks
+from cs3_model.geometry import mask_to_box_xyxy
+from cs3_model.strategies import Strategy, choose_masks, choose_oracle
 from cs3_model.types import (
     AudioWindow,
     BoolMask,
@@ -116,17 +115,15 @@ def by_strategy(scene: Scene, strategy: Strategy) -> CollisionResult:
 
 
 def best_choice(scene: Scene) -> CollisionResult:
-    """The best one or two of the candidates: what perfect verification could reach (Table 3, Oracle)."""
-    return best_subset(_candidates(scene), scene.true_masks)
+    """The best of these candidates: what perfect verification could reach (Table 3, Oracle)."""
+    return oracle(_candidates(scene), scene)
 
 
-def best_subset(candidates: Sequence[Candidate], true_masks: Sequence[BoolMask]) -> CollisionResult:
-    """The one or two candidates with the highest score, or none if no collision can be seen."""
-    subsets = [*combinations(candidates, 1), *combinations(candidates, 2)]
-    if not subsets or not true_masks:
+def oracle(candidates: Sequence[Candidate], scene: Scene) -> CollisionResult:
+    """The candidates that match the truth best; none where no collision can be seen."""
+    if not scene.true_masks or not candidates:
         return _selected([], "nothing to choose")
-    best = max(subsets, key=lambda subset: score_masks([item.mask for item in subset], true_masks).iou)
-    return _selected(list(best), "the best choice")
+    return choose_oracle(candidates, scene.true_masks)
 
 
 def _candidates(scene: Scene) -> list[Candidate]:
@@ -150,13 +147,13 @@ def _nearest_pair(scene: Scene, *, others_free: bool = False) -> tuple[SceneObje
     """
     visible = _nearby_objects(scene)
     visible = [visible[index] for index in _generator(scene, seed=0).permutation(len(visible))]
-    pairs = [
-        (held, other)
-        for held in visible
-        for other in visible
-        if held.held_by and held is not other and not (others_free and other.held_by)
-    ]
-    return min(pairs, key=lambda pair: mask_distance(pair[0].mask, pair[1].mask).distance_px, default=None)
+    distances_px: dict[tuple[SceneObject, SceneObject], float] = {}
+    for held in (item for item in visible if item.held_by):
+        to_held = cv2.distanceTransform((~held.mask).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        for other in visible:
+            if other is not held and not (others_free and other.held_by):
+                distances_px[held, other] = float(to_held[other.mask].min())
+    return min(distances_px, key=distances_px.__getitem__, default=None)
 
 
 def _nearby_objects(scene: Scene) -> list[SceneObject]:
