@@ -46,7 +46,7 @@ def main(
     config = {name: str(value) if isinstance(value, (Path, Padding)) else value for name, value in locals().items()}
     try:
         data_set = _open(data, split)
-        _refuse(data_set.missing, "things are missing", allow_skipped)
+        _refuse(data_set.missing, "missing", allow_skipped, data_set.places)
         prior_map = _fit_prior_map(prior_data) if PRIOR_MAP in method else None
         torch_device = select_device(device)
         rows = [build_row(name, device=torch_device, seed=seed, prior_map=prior_map) for name in method]
@@ -57,7 +57,7 @@ def main(
     except (ValueError, OSError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None
-    _refuse([skipped.reason for skipped in evaluation.skipped], "samples could not be read", allow_skipped)
+    _refuse([skipped.reason for skipped in evaluation.skipped], "samples not read", allow_skipped)
     _write(out, evaluation, data_set, config, seed)
 
 
@@ -77,19 +77,17 @@ def _fit_prior_map(prior_data: str) -> PriorMap | None:
     return fit_prior_map(data_set.samples)
 
 
-def _refuse(problems: Sequence[str], what: str, allow_skipped: bool) -> None:
+def _refuse(problems: Sequence[str], what: str, allow_skipped: bool, places: Sequence[str] = ()) -> None:
     """Lists what is wrong, and ends unless that is allowed."""
     if not problems:
         return
-    typer.echo(f"{len(problems)} {what}:", err=True)
-    for problem in problems[:_SHOWN]:
-        typer.echo(f"  {problem}", err=True)
-    if len(problems) > _SHOWN:
-        typer.echo(f"  and {len(problems) - _SHOWN} more", err=True)
+    shown = [*problems[:_SHOWN], *([f"and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else [])]
+    lines = [f"{what}: {len(problems)}", *(f"  {problem}" for problem in shown)]
+    lines += [f"looked for {place}" for place in places]
     if not allow_skipped:
-        typer.echo(
-            "no table: results over fewer samples compare with nothing. --allow-skipped reports anyway", err=True
-        )
+        lines.append("no table: results over fewer samples compare with nothing. --allow-skipped reports anyway")
+    typer.echo("\n".join(lines), err=True)
+    if not allow_skipped:
         raise typer.Exit(1)
 
 

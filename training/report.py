@@ -139,7 +139,7 @@ def _stratum_score(records: Sequence[Record], seed: int) -> StratumScore:
 def _provenance(evaluation: Evaluation, info: RunInfo) -> str:
     lines = [f"Commit {info.commit}, seed {info.seed}."]
     if evaluation.skipped:
-        lines.append(f"**{len(evaluation.skipped)} samples were skipped**: these figures are not comparable.")
+        lines.append(f"**Samples skipped: {len(evaluation.skipped)}.** These figures compare with nothing.")
     untrained = [row.label for row in evaluation.rows if not row.trained]
     if untrained:
         lines.append(f"**Random weights, meaningless figures:** {', '.join(untrained)}.")
@@ -193,11 +193,11 @@ def _paper_table(data_set: str) -> str:
         [result.table, result.row, f"{result.miou:.2f}", f"{result.auc:.2f}"] for result in PAPER_RESULTS[data_set]
     ]
     title = "## Figures of the paper\n\nReported by Parida et al. (2025), with their weights; not measured here.\n\n"
-    return title + _table(["Table", "Row", "mIoU", "AUC"], lines)
+    return title + _table(["Table", "Row", "mIoU", "AUC"], lines, text_columns=2)
 
 
-def _table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    rule = ["---"] + ["---:"] * (len(header) - 1)
+def _table(header: Sequence[str], lines: Sequence[Sequence[str]], *, text_columns: int = 1) -> str:
+    rule = ["---"] * text_columns + ["---:"] * (len(header) - text_columns)
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, rule, *lines))
 
 

@@ -73,7 +73,7 @@ def test_random_weights_are_said_beside_the_figures(run, tmp_path) -> None:
 def test_skipped_samples_forbid_the_table(run, tmp_path) -> None:
     run.removed = ["1-low.flac", "2-high.flac"]
     result = run("--method", "centre")
-    assert result.exit_code == 1 and "2 samples could not be read:" in result.output
+    assert result.exit_code == 1 and "samples not read: 2" in result.output
     assert "1-low.flac does not exist" in result.output and "--allow-skipped" in result.output
     assert "mIoU" not in result.output and not (tmp_path / "out").exists()
 
@@ -82,20 +82,24 @@ def test_skipped_samples_are_counted_where_they_are_allowed(run, tmp_path) -> No
     run.removed = ["1-low.flac", "2-high.flac"]
     result = run("--method", "centre", "--allow-skipped")
     assert result.exit_code == 0
-    assert "**2 samples were skipped**" in (tmp_path / "out/results.md").read_text()
+    assert "**Samples skipped: 2.**" in (tmp_path / "out/results.md").read_text()
     written = json.loads((tmp_path / "out/results.json").read_text())
     assert [skipped["sample_id"] for skipped in written["skipped"]] == ["1-low", "2-high"]
 
 
 def test_missing_files_are_listed_before_anything_runs(run, monkeypatch, tmp_path) -> None:
     def open_missing(root, split) -> DataSet:
-        lines = tuple(f"video {number}: looked for videos/{number}" for number in range(25))
-        return DataSet(name="drawn", split=split, samples=drawn_data_set(root, 1).samples, missing=lines)
+        missing = tuple(f"pictures of video {number} (1 collision)" for number in range(25))
+        samples = drawn_data_set(root, 1).samples
+        return DataSet(
+            name="drawn", split=split, samples=samples, missing=missing, places=("pictures: videos/{video}",)
+        )
 
     monkeypatch.setitem(READERS, "drawn", Reader(splits=("test",), evaluation_split="test", open=open_missing))
     result = run("--method", "centre")
-    assert result.exit_code == 1 and "25 things are missing:" in result.output
-    assert "video 19: looked for" in result.output and "and 5 more" in result.output
+    assert result.exit_code == 1 and "missing: 25" in result.output
+    assert "video 19 (1" in result.output and "and 5 more" in result.output
+    assert "looked for pictures: videos/{video}" in result.output
     assert "video 20" not in result.output
 
 

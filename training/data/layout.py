@@ -38,6 +38,19 @@ class Layout:
     """True masks: `.png` label map, folder of PNG files, or files that end in `_0.png`, `_1.png` or `_1.png`, `_2.png`.
     """
 
+    def picture_places(self) -> str:
+        """Where pictures are looked for, in words."""
+        folders = [f"{folder}/frame_%010d.jpg" for folder in self.frame_folders]
+        return f"pictures: {', '.join((*self.images, *folders, *self.videos, *self.clips))}"
+
+    def sound_places(self) -> str:
+        """Where sound is looked for, in words."""
+        return f"sound: {', '.join((*self.sounds, *self.videos, *self.clips))}"
+
+    def mask_places(self) -> str:
+        """Where masks are looked for, in words."""
+        return f"masks: {', '.join(f'{mask}.png, {mask}/*.png, {mask}_0.png' for mask in self.masks)}"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DiskFinder:
@@ -77,11 +90,6 @@ class DiskFinder:
             if files := [path for path in numbered if path.is_file()]:
                 return tuple(files)
         return ()
-
-    def describe(self, templates: Sequence[str], suffixes: Sequence[str], row: CollisionRow) -> str:
-        """Where a file was looked for, for messages."""
-        places = [str(place.relative_to(self.root)) for place in self._places(templates, row)]
-        return f"{', '.join(places)} ({' '.join(suffixes)}) below {self.root}"
 
     def _file(self, templates: Sequence[str], suffixes: Sequence[str], row: CollisionRow) -> Path | None:
         places = (_with_suffix(place, suffix) for place in self._places(templates, row) for suffix in suffixes)

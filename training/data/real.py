@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from cs3_model.types import UInt8Image
 from training.data.annotations import CollisionRow, read_annotations
-from training.data.layout import SOUND_SUFFIXES, VIDEO_SUFFIXES, DiskFinder, Layout
+from training.data.layout import DiskFinder, Layout
 from training.data.masks import read_label_map, read_object_masks
 from training.data.media import read_image, read_picture
 from training.data.visor import VisorObject, add_visor, read_visor
@@ -79,14 +79,25 @@ def open_real(data_set: RealDataSet, root: Path, split: str) -> DataSet:
     finder = DiskFinder(root=root, layout=data_set.layout)
     rows = read_annotations(finder.annotation_file(data_set.files[split]), has_pictures=split == "val")
     visor = _VisorFolder(root / "visor")
-    missing: Counter[str] = Counter()
+    missing: Counter[tuple[str, str]] = Counter()
     samples = tuple(_sample(data_set, split, row, finder, visor, missing) for row in rows)
-    lines = tuple(f"{what} ({_count(number)})" for what, number in missing.items())
-    return DataSet(name=data_set.name, split=split, samples=samples, missing=lines)
+    kinds = dict.fromkeys(kind for kind, _ in missing)
+    return DataSet(
+        name=data_set.name,
+        split=split,
+        samples=samples,
+        missing=tuple(f"{kind} of {owner} ({_count(number)})" for (kind, owner), number in sorted(missing.items())),
+        places=tuple(f"{_places(kind, data_set.layout)} below {root}" for kind in kinds),
+    )
 
 
 def _sample(
-    data_set: RealDataSet, split: str, row: CollisionRow, finder: DiskFinder, visor: _VisorFolder, missing: Counter[str]
+    data_set: RealDataSet,
+    split: str,
+    row: CollisionRow,
+    finder: DiskFinder,
+    visor: _VisorFolder,
+    missing: Counter[tuple[str, str]],
 ) -> Sample:
     picture_at = _picture_source(row, finder, data_set.frame_rate_hz(row.video_id))
     picture_s = (row.start_s + row.stop_s) / 2 if row.picture_s is None else row.picture_s
@@ -96,10 +107,10 @@ def _sample(
     elif picture_at is not None:
         load_image = partial(picture_at, picture_s)
     else:
-        load_image = _absent(f"pictures of video {row.video_id}", _picture_places(row, finder), missing)
+        load_image = _absent("pictures", row, finder, missing)
     sound = _sound(row, finder)
     if sound is None:
-        _absent(f"sound of video {row.video_id}", _sound_places(row, finder), missing)
+        _absent("sound", row, finder, missing)
         sound = SoundSegment(path=finder.root / f"audio/{row.video_id}.wav", start_s=row.start_s, stop_s=row.stop_s)
     annotated = visor.objects(row)
     load_objects = _truth(row, finder, load_image, annotated, missing) if row.picture_s is not None else None
@@ -141,12 +152,11 @@ def _truth(
     finder: DiskFinder,
     load_image: Callable[[], UInt8Image],
     annotated: tuple[VisorObject, ...],
-    missing: Counter[str],
+    missing: Counter[tuple[str, str]],
 ) -> Callable[[], tuple[SceneObject, ...]]:
     files = finder.masks(row)
     if not files:
-        places = finder.describe(finder.layout.masks, (".png", "/*.png", "_0.png"), row)
-        return _absent(f"masks of {row.annotation_id}", places, missing)
+        return _absent("masks", row, finder, missing)
     return partial(_read_objects, files, load_image, annotated)
 
 
@@ -177,24 +187,21 @@ def _for_row(source: str, load: Callable[[], T]) -> T:
         raise SampleError(f"{source}: {error}") from None
 
 
-def _absent(what: str, places: str, missing: Counter[str]) -> Callable[[], Any]:
-    message = f"{what}: looked for {places}"
-    missing[message] += 1
-    return partial(_raise_absent, message)
+def _absent(kind: str, row: CollisionRow, finder: DiskFinder, missing: Counter[tuple[str, str]]) -> Callable[[], Any]:
+    """Counts what is missing, and returns a loader that says so."""
+    owner = row.annotation_id if kind == "masks" else f"video {row.video_id}"
+    missing[kind, owner] += 1
+    return partial(
+        _raise_absent, f"no {kind} of {owner} below {finder.root}; looked for {_places(kind, finder.layout)}"
+    )
+
+
+def _places(kind: str, layout: Layout) -> str:
+    return {"pictures": layout.picture_places, "sound": layout.sound_places, "masks": layout.mask_places}[kind]()
 
 
 def _raise_absent(message: str) -> Any:
     raise SampleError(message)
-
-
-def _picture_places(row: CollisionRow, finder: DiskFinder) -> str:
-    return finder.describe(
-        (*finder.layout.frame_folders, *finder.layout.videos), ("/frame_*.jpg", *VIDEO_SUFFIXES), row
-    )
-
-
-def _sound_places(row: CollisionRow, finder: DiskFinder) -> str:
-    return finder.describe((*finder.layout.sounds, *finder.layout.videos), (*SOUND_SUFFIXES, *VIDEO_SUFFIXES), row)
 
 
 def _count(number: int) -> str:

@@ -149,15 +149,17 @@ def test_visor_names_the_objects_and_the_hands(epic, make_video, label_map) -> N
 
 def test_what_is_missing_is_listed_with_the_places_that_were_tried(epic) -> None:
     data_set = open_data_set("epic_cs3", epic)
-    pictures, sound, masks = data_set.missing
-    assert pictures.startswith("pictures of video P01_14: looked for frames/P01_14, rgb_frames/P01_14")
-    assert "P01/videos/P01_14" in pictures and pictures.endswith(f"below {epic} (1 collision)")
-    assert sound.startswith("sound of video P01_14: looked for audio/P01_14")
-    assert masks.startswith("masks of P01_14_1: looked for masks/P01_14_1")
+    assert data_set.missing == (
+        "masks of P01_14_1 (1 collision)", "pictures of video P01_14 (1 collision)", "sound of video P01_14 (1 collision)",
+    )  # fmt: skip
+    pictures, sound, masks = data_set.places
+    assert "frames/{video}/frame_%010d.jpg" in pictures and "{participant}/videos/{video}" in pictures
+    assert sound.startswith("sound: audio/{video}, ") and masks.startswith("masks: masks/{id}.png, masks/{id}/*.png")
     (sample,) = data_set.samples
-    with pytest.raises(SampleError, match=r"epic_val_filtered.csv, line 2: pictures of video P01_14: looked for"):
+    expected = rf"epic_val_filtered.csv, line 2: no pictures of video P01_14 below {epic}; looked for pictures: images"
+    with pytest.raises(SampleError, match=expected):
         sample.load_image()
-    with pytest.raises(SampleError, match=r"line 2: masks of P01_14_1: looked for"):
+    with pytest.raises(SampleError, match=r"line 2: no masks of P01_14_1 below .*; looked for masks: masks/{id}.png"):
         sample.load_objects()
 
 
