@@ -43,7 +43,7 @@ def main(
     seed: Annotated[int, typer.Option(min=0, help="Fixes random rows, shuffled sounds, examples and intervals.")] = 0,
 ) -> None:
     """Evaluate rows on a data set. Exit code 1: samples could not be read; 2: bad input."""
-    config = {name: str(value) if isinstance(value, (Path, Padding)) else value for name, value in locals().items()}
+    config = {name: str(value) if isinstance(value, Path) else value for name, value in locals().items()}
     try:
         data_set = _open(data, split)
         _refuse(data_set.missing, "missing", allow_skipped, data_set.places)

@@ -57,7 +57,8 @@ def test_it_writes_table_json_and_plots(run, tmp_path) -> None:
         assert cv2.imread(str(tmp_path / "out" / name)).std() > 5
 
     written = json.loads((tmp_path / "out/results.json").read_text())
-    assert written["config"]["method"] == methods and written["seed"] == 3 and written["skipped"] == []
+    assert written["config"]["method"] == methods and written["config"]["padding"] == "context"
+    assert written["seed"] == 3 and written["skipped"] == []
     assert len(written["commit"].split()[0]) == 40 or written["commit"] == "unknown"
     right = written["rows"][1]
     assert right["overall"]["iou"]["mean"] == 0.25 and right["strata"]["SNR"]["< 0 dB"]["num_samples"] == 4
