@@ -22,7 +22,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 20.0
 
-# Two packages with one name and other contents cannot be in one environment.
+# Look-alikes of packages that pip does not have. Two with one name and other contents cannot be in one environment.
 FOREIGN_PACKAGES = {
     "ros_drivers": {
         "audio_common_msgs": {
@@ -36,6 +36,16 @@ FOREIGN_PACKAGES = {
         "foxglove_msgs": {
             "RawAudio": "builtin_interfaces/Time timestamp\nuint8[] data\nstring format\nuint32 sample_rate\n"
             "uint32 number_of_channels",
+        },
+        # vision_msgs/Detection2DArray as far as this project fills it in
+        "vision_msgs": {
+            "Point2D": "float64 x\nfloat64 y",
+            "Pose2D": "Point2D position\nfloat64 theta",
+            "BoundingBox2D": "Pose2D center\nfloat64 size_x\nfloat64 size_y",
+            "ObjectHypothesis": "string class_id\nfloat64 score",
+            "ObjectHypothesisWithPose": "ObjectHypothesis hypothesis",
+            "Detection2D": "std_msgs/Header header\nObjectHypothesisWithPose[] results\nBoundingBox2D bbox\nstring id",
+            "Detection2DArray": "std_msgs/Header header\nDetection2D[] detections",
         },
     },
     "mgonzs13": {
@@ -253,15 +263,11 @@ def make_perception(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., A
     Its preset `debug` has parts whose answers are known by hand. Diagnostics come ten times per second.
     """
     pytest.importorskip("rclpy", reason="needs ROS 2")
-    from cs3_model.build import PART_BUILDERS
     from cs3_ros import perception_node
-    from tests.model.conftest import BrightestSpot, FilledBoxes, FixedHands
-    from tests.ros.perception_graph import HELD_XYXY, PerceptionGraph
+    from tests.ros.perception_graph import PerceptionGraph, use_hand_made_parts
 
     monkeypatch.setattr(perception_node, "_DIAGNOSTICS_PERIOD_S", 0.1)
-    parts = {"audio_visual": BrightestSpot(), "hands": FixedHands(None, HELD_XYXY), "boxes": FilledBoxes()}
-    for part, instance in parts.items():
-        monkeypatch.setitem(PART_BUILDERS[part], "debug", lambda *_, instance=instance: instance)
+    parts = use_hand_made_parts(monkeypatch.setitem)
     graphs: list[PerceptionGraph] = []
 
     def make(*, start: bool = True, **parameters: Any) -> PerceptionGraph:

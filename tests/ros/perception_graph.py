@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,11 +20,13 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from benchmarks.sounds import impact
+from cs3_model.build import PART_BUILDERS
 from cs3_ros.conversions.audio import AudioFormat, audio_chunk_msg
 from cs3_ros.conversions.images import image_to_jpeg, image_to_msg
 from cs3_ros.conversions.times import NS_PER_S, ns_to_stamp
 from cs3_ros.perception_node import PerceptionNode
 from cs3_ros.qos import publication
+from tests.model.conftest import BrightestSpot, FilledBoxes, FixedHands
 from tests.ros.conftest import ROOT, Graph
 
 RATE_HZ = 16_000
@@ -37,6 +41,14 @@ START_S = 60.0
 """How long a process may need to import PyTorch on a busy machine."""
 WINDOW_S = 0.3
 """Audio that the tests' nodes want before and after an onset: short, so that tests are."""
+
+
+def use_hand_made_parts(set_item: Callable[[dict, str, Any], None] = operator.setitem) -> dict[str, Any]:
+    """Makes the preset `debug` one of parts whose answers are known by hand; returns the parts."""
+    parts = {"audio_visual": BrightestSpot(), "hands": FixedHands(None, HELD_XYXY), "boxes": FilledBoxes()}
+    for name, part in parts.items():
+        set_item(PART_BUILDERS[name], "debug", lambda *_, part=part: part)
+    return parts
 
 
 def picture() -> np.ndarray:
@@ -125,10 +137,12 @@ class MediaGraph(Graph):
         image: Callable[[int], Any] | None = raw_picture,
         sound: Callable[[np.ndarray, int], Any] | None = sound_chunk,
         image_topic: str = "/image",
+        real_time: bool = False,
     ) -> list[int]:
         """Sends camera and microphone for that long, with impacts; returns the times of their onsets, nanoseconds.
 
-        `image` and `sound` make the messages; None leaves the device out.
+        `image` and `sound` make the messages; None leaves the device out. They are sent as fast as they are taken,
+        or in real time.
         """
         samples = 1e-3 * np.random.default_rng(self.now_ns).standard_normal(round(seconds * RATE_HZ))
         for number, onset_s in enumerate(onsets_s):
@@ -145,7 +159,10 @@ class MediaGraph(Graph):
             for number in range(round(seconds * FPS)):
                 message = image(self.now_ns + number * NS_PER_S // FPS)
                 due.append((number / FPS, self.publisher(type(message), image_topic), message))
-        for _, publisher, message in sorted(due, key=lambda item: item[0]):
+        begin_s = time.monotonic()
+        for due_s, publisher, message in sorted(due, key=lambda item: item[0]):
+            while real_time and time.monotonic() < begin_s + due_s:
+                self.spin_once()
             publisher.publish(message)
             self.spin_once()
         begin_ns, self.now_ns = self.now_ns, self.now_ns + round(seconds * NS_PER_S)

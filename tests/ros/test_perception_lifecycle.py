@@ -196,10 +196,9 @@ def test_simulated_time_that_jumps_back_ends_what_waits(make_perception) -> None
 
 SLOW_NODE = """
 import sys, time
-from cs3_model.build import PART_BUILDERS
-from tests.model.conftest import BrightestSpot, FilledBoxes, FixedHands
-for part, instance in {"audio_visual": BrightestSpot(), "hands": FixedHands(None, None), "boxes": FilledBoxes()}.items():
-    PART_BUILDERS[part]["debug"] = lambda *_, instance=instance: instance
+from tests.model.conftest import BrightestSpot
+from tests.ros.perception_graph import use_hand_made_parts
+use_hand_made_parts()
 def embed_audio(self, window):
     print("working", file=sys.stderr, flush=True)
     time.sleep(60)
