@@ -15,7 +15,7 @@ from cs3_model.networks.audio_token import AudioToken
 from cs3_model.networks.audio_visual import AudioVisualNetwork, ConditionedSegmenter, audio_visual_segmenter
 from cs3_model.networks.beats import BEATs
 from cs3_model.networks.clipseg import ConditionedCLIPSeg, rd64_refined_config
-from cs3_model.networks.hands23 import Hands23Detector, hands23_from_checkpoint
+from cs3_model.networks.hands23 import Hands23Detector, Hands23Network, hands23_from_checkpoint
 from cs3_model.networks.sam import Sam2Segmenter, Sam2Size, build_sam2
 from cs3_model.networks.tagged_prompts import build_tagged_prompts, tagged_prompt_segmenter
 from cs3_model.networks.text_prompt import END_ID, PROMPT_IDS, AudioPrompt
@@ -51,11 +51,8 @@ def build_hands(placement: Placement) -> Hands23Detector:
     """
     checkpoint = load_weights(WEIGHTS["hands23"])
     with checkpoint.blamed():
-        network = placement.place(hands23_from_checkpoint(checkpoint.tensors))
-    network.backbone.forward = placement.compile(network.backbone.forward)
-    rpn_head = network.proposal_generator.rpn_head
-    rpn_head.forward = placement.compile(rpn_head.forward)
-    return Hands23Detector(network, name="hands23", trained=True)
+        network = hands23_from_checkpoint(checkpoint.tensors)
+    return Hands23Detector(prepare_hands(network, placement), name="hands23", trained=True)
 
 
 def build_boxes(size: Sam2Size, placement: Placement) -> Sam2Segmenter:
@@ -69,10 +66,32 @@ def build_boxes(size: Sam2Size, placement: Placement) -> Sam2Segmenter:
     network = build_sam2(size)
     with checkpoint.blamed():
         load_strictly(network, checkpoint.tensors, f"SAM 2.1 {size}")
+    return Sam2Segmenter(prepare_boxes(network, placement), name=name, trained=True)
+
+
+def prepare_audio_visual(network: AudioVisualNetwork, placement: Placement) -> AudioVisualNetwork:
+    """Places and compiles the network, in place."""
+    placement.place(network)
+    _compile_clipseg(network.clipseg, placement)
+    network.condition = placement.compile(network.condition)
+    return network
+
+
+def prepare_hands(network: Hands23Network, placement: Placement) -> Hands23Network:
+    """Places and compiles the network, in place."""
+    placement.place(network)
+    network.backbone.forward = placement.compile(network.backbone.forward)
+    rpn_head = network.proposal_generator.rpn_head
+    rpn_head.forward = placement.compile(rpn_head.forward)
+    return network
+
+
+def prepare_boxes(network: torch.nn.Module, placement: Placement) -> torch.nn.Module:
+    """Places and compiles SAM, in place."""
     placement.place(network)
     network.image_encoder.forward = placement.compile(network.image_encoder.forward)
     network.sam_mask_decoder.forward = placement.compile(network.sam_mask_decoder.forward)
-    return Sam2Segmenter(network, name=name, trained=True)
+    return network
 
 
 def _load_clipseg() -> ConditionedCLIPSeg:
@@ -102,9 +121,7 @@ def _trained_segmenter(clipseg: ConditionedCLIPSeg, path: Path, placement: Place
     tensors = {name: value for name, value in tensors.items() if not name.startswith("beats.predictor.")}
     with checkpoint.blamed():
         load_strictly(trained, tensors, "BEATs and the audio token")
-    placement.place(network)
-    _compile_clipseg(clipseg, placement)
-    network.condition = placement.compile(network.condition)
+    prepare_audio_visual(network, placement)
     return audio_visual_segmenter(network, name=f"beats + clipseg-rd64-refined, trained: {path.stem}", trained=True)
 
 

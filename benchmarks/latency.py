@@ -1,0 +1,176 @@
+"""How long one frame and its sound take: upstream libraries one after another, and this pipeline, on the same inputs.
+
+The networks have their full size and random weights, the same on both sides, so the masks can be compared while they
+mean nothing. The reference uses each library in the plainest way: transformers' CLIPSeg with its image processor, once
+for the frame and once for the crop; BEATs with all blocks; text padded to 77 tokens; torchvision's Faster R-CNN with the
+same backbone as Hands23, which stands for the detector's time only (the boxes that follow are Hands23's); sam2's image
+predictor, once per box; distances between masks at full resolution. Both sides run by turns, so that other load on the
+machine meets both.
+
+Usage: python benchmarks/latency.py [--device cuda] [--precision bfloat16] [--compile] [--repeats 20]
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import resource
+import subprocess
+import time
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import torch
+from reference_pipeline import Reference
+
+from cs3_model.build import select_device, warm_up
+from cs3_model.foundation import prepare_audio_visual, prepare_boxes, prepare_hands
+from cs3_model.geometry import intersection_over_union
+from cs3_model.networks.audio_visual import audio_visual_segmenter, build_full_audio_visual_network
+from cs3_model.networks.hands23 import Hands23Config, Hands23Detector, Hands23Network
+from cs3_model.networks.hands23.random_weights import random_state_dict
+from cs3_model.networks.sam import Sam2Segmenter, build_sam2
+from cs3_model.pipeline import CollisionPipeline
+from cs3_model.placement import Compilation, Placement, Precision
+from cs3_model.types import AudioWindow, CollisionResult, Frame, HandObjects, HeldObject, UInt8Image
+
+
+def build_networks(sam_size: str) -> tuple[torch.nn.Module, Hands23Network, torch.nn.Module]:
+    """Full-size networks with the same random weights at every call, float32 on the CPU."""
+    torch.manual_seed(0)
+    audio_visual = build_full_audio_visual_network().eval()
+    with torch.device("meta"):
+        hands = Hands23Network(Hands23Config())
+    shapes = {name: tensor.shape for name, tensor in hands.state_dict().items()}
+    hands.load_state_dict(random_state_dict(shapes, 0), assign=True)
+    return audio_visual, hands.eval(), build_sam2(sam_size)
+
+
+class FixedBoxes(Hands23Detector):
+    """Hands23 whose held objects are always these, so that three boxes are segmented whatever the weights find."""
+
+    def detect(self, image: UInt8Image) -> HandObjects:
+        super().detect(image)
+        return self.held(image)
+
+    @staticmethod
+    def held(image: UInt8Image) -> HandObjects:
+        """What it says it found."""
+        height, width = image.shape[:2]
+        return HandObjects(
+            left=HeldObject(box_xyxy=(0.30 * width, 0.5 * height, 0.45 * width, 0.8 * height), score=0.9),
+            right=HeldObject(box_xyxy=(0.55 * width, 0.4 * height, 0.75 * width, 0.7 * height), score=0.9),
+        )
+
+
+def build_pipeline(sam_size: str, placement: Placement) -> CollisionPipeline:
+    """The `foundation` preset with random weights."""
+    audio_visual, hands, sam = build_networks(sam_size)
+    return CollisionPipeline(
+        audio_visual=audio_visual_segmenter(prepare_audio_visual(audio_visual, placement), name="", trained=False),
+        hands=FixedBoxes(prepare_hands(hands, placement), name="", trained=False),
+        boxes=Sam2Segmenter(prepare_boxes(sam, placement), name="", trained=False),
+    )
+
+
+def make_inputs(width: int, height: int) -> tuple[Frame, AudioWindow]:
+    """A picture of coloured patches and two seconds with a click."""
+    rng = np.random.default_rng(0)
+    patches = rng.integers(0, 256, (9, 16, 3), np.uint8)
+    image = cv2.resize(patches, (width, height), interpolation=cv2.INTER_CUBIC)
+    t = np.arange(32_000) / 16_000
+    click = np.where(t >= 1.0, np.exp(-30 * (t - 1.0)) * np.sin(2 * np.pi * 1800 * t), 0.0)
+    samples = 0.5 * click + 0.01 * rng.standard_normal(t.size)
+    return Frame(image=np.ascontiguousarray(image)), AudioWindow(samples=samples.astype(np.float32))
+
+
+def timed(work: Callable[[], object]) -> tuple[float, object]:
+    """Milliseconds until the result is there, and the result."""
+    start = time.perf_counter()
+    result = work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return 1e3 * (time.perf_counter() - start), result
+
+
+def run_pipeline(pipeline: CollisionPipeline, frame: Frame, window: AudioWindow) -> tuple[dict[str, float], CollisionResult]:
+    """One event as the node runs it: vision at the onset, the rest when the sound is there."""
+    prepare_ms, prepared = timed(lambda: pipeline.prepare(frame))
+    finish_ms, result = timed(lambda: pipeline.finish(prepared, window))
+    stage_ms = {stage: 1e3 * seconds for stage, seconds in result.stage_s.items()}
+    return stage_ms | {"prepare": prepare_ms, "finish": finish_ms, "whole": prepare_ms + finish_ms}, result
+
+
+def print_table(title: str, runs_ms: list[dict[str, float]]) -> None:
+    """p50, p90 and p99 of each stage."""
+    print(f"\n{title}\n\n| stage | p50 ms | p90 ms | p99 ms |\n|---|---|---|---|")
+    for stage in runs_ms[0]:
+        p50, p90, p99 = np.percentile([run[stage] for run in runs_ms], [50, 90, 99])
+        print(f"| {stage} | {p50:.1f} | {p90:.1f} | {p99:.1f} |")
+
+
+def agreement(mine: CollisionResult, theirs: list[np.ndarray]) -> list[float]:
+    """IoU of each candidate with the reference's mask of the same role."""
+    return [intersection_over_union(candidate.mask, mask) for candidate, mask in zip(mine.candidates, theirs)]
+
+
+def describe_machine(device: torch.device) -> str:
+    """Device, versions and commit, for the record."""
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _cpu_name()
+    return f"{name}, {torch.get_num_threads()} threads, PyTorch {torch.__version__}, commit {commit}"
+
+
+def _cpu_name() -> str:
+    with open("/proc/cpuinfo", encoding="utf-8") as lines:
+        names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0]} ({torch.backends.cpu.get_cpu_capability()})" if names else platform.processor()
+
+
+def main() -> None:
+    """Prints Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--size", default="1280x720", help="width x height of the frame")
+    parser.add_argument("--sam", default="base-plus", choices=["tiny", "small", "base-plus", "large"])
+    parser.add_argument("--precision", default="auto", choices=[precision.value for precision in Precision])
+    parser.add_argument("--compile", action="store_true", help="compile the pipeline's networks; takes minutes")
+    parser.add_argument("--repeats", type=int, default=5)
+    arguments = parser.parse_args()
+    device = select_device(arguments.device)
+    compilation = Compilation.ALWAYS if arguments.compile else Compilation.NEVER
+    placement = Placement.choose(device, Precision(arguments.precision), compilation)
+    width, height = map(int, arguments.size.split("x"))
+    frame, window = make_inputs(width, height)
+
+    pipeline = build_pipeline(arguments.sam, placement)
+    warm_up(pipeline, size_hw=(height, width))
+    _, mine = run_pipeline(pipeline, frame, window)
+    ram_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    vram_gb = torch.cuda.max_memory_allocated() / 1e9 if device.type == "cuda" else 0.0
+    audio_visual, _, sam = build_networks(arguments.sam)
+    reference = Reference(audio_visual, sam, device=device)
+    held = pipeline.hands.held(frame.image)
+    reference.run(frame, window, held)
+
+    pipeline_ms, reference_ms, ious = [], [], []
+    for _ in range(arguments.repeats):
+        stages_ms, mine = run_pipeline(pipeline, frame, window)
+        pipeline_ms.append(stages_ms)
+        stages_ms, theirs = reference.run(frame, window, held)
+        reference_ms.append(stages_ms)
+        ious.append(agreement(mine, theirs))
+
+    print(f"{describe_machine(device)}\n\n{arguments.size}, SAM 2.1 {arguments.sam}, {arguments.repeats} repeats by turns")
+    print_table("Reference, float32", reference_ms)
+    print_table(f"Pipeline, {placement.dtype}{', compiled' if placement.compiled else ''}", pipeline_ms)
+    ratios = [theirs["whole"] / mine["whole"] for theirs, mine in zip(reference_ms, pipeline_ms)]
+    print(f"\nThe pipeline is {np.median(ratios):.2f} times as fast (median of {len(ratios)} pairs, least {min(ratios):.2f}).")
+    roles = [candidate.role.name.lower() for candidate in mine.candidates]
+    print(f"IoU with the reference's masks: {', '.join(f'{r} {i:.4f}' for r, i in zip(roles, np.mean(ious, axis=0)))}.")
+    print(f"Peak memory of the pipeline: {ram_gb:.1f} GB RAM{f', {vram_gb:.1f} GB VRAM' if vram_gb else ''}.")
+
+
+if __name__ == "__main__":
+    main()

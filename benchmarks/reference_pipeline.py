@@ -1,0 +1,108 @@
+"""The method put together from upstream libraries in the plainest way: what `latency.py` compares with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import combinations
+
+import cv2
+import numpy as np
+import torch
+from sam2.sam2_image_predictor import SAM2ImagePredictor
+from torchvision.models.detection import FasterRCNN
+from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
+from transformers import ViTImageProcessor
+from transformers.masking_utils import create_causal_mask
+
+from cs3_model.localisation import LocalisationConfig, box_around_peak, crop_around, paste_crop, peak_xy, score_map
+from cs3_model.networks.audio_visual import AudioVisualNetwork
+from cs3_model.networks.beats import log_mel
+from cs3_model.types import AudioWindow, BoolMask, Frame, HandObjects, UInt8Image
+
+TEXT_LENGTH = 77
+CONFIG = LocalisationConfig()
+
+
+class Reference:
+    """Runs the method eagerly in float32.
+
+    Args:
+        audio_visual: BEATs, audio token and CLIPSeg.
+        sam: SAM 2.1.
+        device: Where all of it runs.
+    """
+
+    def __init__(
+        self, audio_visual: AudioVisualNetwork, sam: torch.nn.Module, *, device: torch.device
+    ) -> None:
+        self.device = device
+        self.network = audio_visual.to(device)
+        self.clipseg = audio_visual.clipseg.model
+        self.processor = ViTImageProcessor(
+            size={"height": 352, "width": 352}, image_mean=[0.485, 0.456, 0.406], image_std=[0.229, 0.224, 0.225]
+        )
+        backbone = resnet_fpn_backbone(backbone_name="resnext101_32x8d", weights=None)
+        self.detector = FasterRCNN(backbone, num_classes=4, min_size=800, max_size=1333, box_detections_per_img=40)
+        self.detector.eval().to(device)
+        self.sam = SAM2ImagePredictor(sam.to(device))
+
+    @torch.no_grad()
+    def run(
+        self, frame: Frame, window: AudioWindow, held: HandObjects
+    ) -> tuple[dict[str, float], list[BoolMask]]:
+        """Returns milliseconds per stage, and the masks of the right hand, the left hand and the heard object."""
+        stage_ms: dict[str, float] = {}
+        with self._timed(stage_ms, "audio"):
+            condition = self._condition(window)
+        with self._timed(stage_ms, "audio_visual"):
+            box = self._heard_box(frame, condition)
+        with self._timed(stage_ms, "hands"):
+            pixels = torch.from_numpy(frame.image).to(self.device).permute(2, 0, 1).float() / 255
+            self.detector([pixels])[0]["boxes"].cpu()
+        with self._timed(stage_ms, "box_embedding"):
+            self.sam.set_image(frame.image)
+        with self._timed(stage_ms, "masks"):
+            boxes = [held.right.box_xyxy, held.left.box_xyxy, box]
+            masks = [self.sam.predict(box=np.array(box), multimask_output=False)[0][0] > 0 for box in boxes]
+        with self._timed(stage_ms, "verification"):
+            for first, second in combinations(masks, 2):
+                cv2.distanceTransform((~second).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[first].min(initial=0)
+        return stage_ms | {"whole": sum(stage_ms.values())}, masks
+
+    def _condition(self, window: AudioWindow) -> torch.Tensor:
+        """The audio token in a prompt padded to 77 tokens."""
+        spectrogram = log_mel(torch.tensor(window.samples)[None]).to(self.device)
+        levels = self.network.beats(spectrogram, blocks=range(12))
+        token = self.network.audio_token([levels[index] for index in self.network.audio_blocks])
+        text, ids = self.clipseg.clip.text_model, self.network.prompt.ids
+        words = text.embeddings.token_embedding(torch.cat([ids, ids[-1:].expand(TEXT_LENGTH - 1 - len(ids))]))[None]
+        prompt = torch.cat([words[:, : len(ids) - 1], token[:, None], words[:, len(ids) - 1 :]], dim=1)
+        hidden = text.embeddings(inputs_embeds=prompt)
+        mask = create_causal_mask(config=text.config, inputs_embeds=hidden, attention_mask=None, past_key_values=None)
+        encoded = text.encoder(inputs_embeds=hidden, attention_mask=mask, is_causal=True).last_hidden_state
+        return self.clipseg.clip.text_projection(text.final_layer_norm(encoded[:, len(ids)]))
+
+    def _heard_box(self, frame: Frame, condition: torch.Tensor) -> tuple[float, float, float, float]:
+        """CLIPSeg on the frame, on the crop around the peak, and the box around the new peak."""
+        size_hw = frame.size_hw
+        logits = self._segment(frame.image, condition)
+        crop_xyxy = crop_around(peak_xy(score_map(logits, CONFIG), size_hw), size_hw, CONFIG)
+        x_min, y_min, x_max, y_max = crop_xyxy
+        crop_logits = self._segment(frame.image[y_min:y_max, x_min:x_max], condition)
+        refined = paste_crop(logits, crop_logits, crop_xyxy, size_hw)
+        return box_around_peak(score_map(refined, CONFIG), size_hw, CONFIG)
+
+    def _segment(self, image: UInt8Image, condition: torch.Tensor) -> np.ndarray:
+        pixels = self.processor(images=image, return_tensors="pt")["pixel_values"].to(self.device)
+        output = self.clipseg(pixel_values=pixels, conditional_embeddings=condition)
+        return output.logits.reshape(352, 352).cpu().numpy()
+
+    @contextmanager
+    def _timed(self, stage_ms: dict[str, float], stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+        stage_ms[stage] = 1e3 * (time.perf_counter() - start)
