@@ -17,6 +17,9 @@ from dataclasses import dataclass
 
 from cs3_model.types import Frame, UInt8Image
 
+DecodeImage = Callable[[], UInt8Image]
+"""Returns the RGB image, uint8 [H, W, 3]; raises ValueError if the data are broken."""
+
 _JUMP_BACK_NS = 1_000_000_000
 
 
@@ -30,8 +33,8 @@ class StoredFrame:
     """Coordinate frame of the camera."""
     num_bytes: int
     """Size of the undecoded data."""
-    decode_image: Callable[[], UInt8Image]
-    """Returns the RGB image, uint8 [H, W, 3]; raises ValueError if the data are broken."""
+    decode_image: DecodeImage
+    """Called when the frame is needed, perhaps never."""
 
     def decode(self) -> Frame:
         """Decodes the image.
@@ -68,7 +71,7 @@ class FrameRing:
         """Stamp of the newest frame, None when empty."""
         return self._frames[-1].stamp_ns if self._frames else None
 
-    def push(self, *, stamp_ns: int, frame_id: str, num_bytes: int, decode: Callable[[], UInt8Image]) -> bool:
+    def push(self, *, stamp_ns: int, frame_id: str, num_bytes: int, decode: DecodeImage) -> bool:
         """Stores one frame; the newest is kept whatever its size. Returns True if the clock jumped back."""
         jumped = self.newest_ns is not None and stamp_ns < self.newest_ns - _JUMP_BACK_NS
         if jumped:

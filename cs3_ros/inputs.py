@@ -1,153 +1,131 @@
-"""Subscriptions that wait for their topic, take whatever supported type it has, and say what is wrong with it."""
+"""What the perception node listens to: messages of any supported type become frames and blocks of sound."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
-from rclpy.callback_groups import CallbackGroup
-from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
-from rclpy.qos import ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo
 
+from cs3_model.frame_ring import DecodeImage
+from cs3_ros.conversions.audio import AudioAdapter, AudioBlock, AudioFormat, audio_adapter
+from cs3_ros.conversions.images import image_decoder
+from cs3_ros.conversions.times import stamp_to_ns
 from cs3_ros.health import Health
-from cs3_ros.qos import overridable, sensor_subscription
+from cs3_ros.message_types import message_class
+from cs3_ros.topic_input import Handler, TopicInput
 
-logger = logging.getLogger(__name__)
+_IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
+_IMAGE_TOPICS = {
+    "auto": ("image", "image/compressed"),
+    "raw": ("image",),
+    "compressed": ("image/compressed",),
+}
+_IMAGE_DEPTH = 5
+_AUDIO_DEPTH = 200
 
-Handler = Callable[[Any], None]
-Connect = Callable[[str], "tuple[type, Handler]"]
+
+class Listener(Protocol):
+    """Takes what the inputs hear and see."""
+
+    def hear(self, block: AudioBlock) -> None:
+        """Takes a block of sound."""
+
+    def see(self, *, stamp_ns: int, frame_id: str, num_bytes: int, decode: DecodeImage) -> None:
+        """Takes an undecoded image."""
 
 
-class TopicInput:
-    """One input of a node.
-
-    Until a publisher appears the type of the topic is unknown, and so is the class to subscribe with. `poll`, called
-    a few times per second, subscribes as soon as it is known, again when it changes, and reports what is wrong.
+class PerceptionInputs:
+    """The node's subscriptions: image, audio, and the camera's calibration if there is one.
 
     Args:
-        node: The node.
-        topics: Relative names in order of preference; the first that has a publisher is taken.
-        connect: Takes the type's name; returns the message class and a callback, or raises ValueError.
-        depth: Queue depth of the subscription.
-        health: Where problems are reported, under the first topic's name.
-        group: Callback group.
-        required: Whether a missing publisher is a problem.
+        node: The node, with its parameters declared.
+        health: Where problems are reported.
+        listener: Who takes images and sound.
     """
 
-    def __init__(
-        self,
-        node: Node,
-        topics: Sequence[str],
-        connect: Connect,
-        *,
-        depth: int,
-        health: Health,
-        group: CallbackGroup,
-        required: bool = True,
-    ) -> None:
-        self.num_lost = 0
+    def __init__(self, node: Node, health: Health, listener: Listener) -> None:
+        self.image_size_wh = (0, 0)
+        """Size of the images, once one was decoded; the calibration is compared with it."""
         self._node = node
-        self._topics = topics
-        self._connect = connect
-        self._depth = depth
-        self._health = health
-        self._group = group
-        self._required = required
-        self._subscription: Any = None
-        self._source: tuple[str, str] | None = None
-
-    @property
-    def source(self) -> str:
-        """What is subscribed, for diagnostics: topic and type, or "none"."""
-        return " ".join(self._source) if self._source else "none"
+        self._listener = listener
+        common = {"health": health, "group": MutuallyExclusiveCallbackGroup()}
+        topics = _IMAGE_TOPICS[node.get_parameter("image_transport").value]
+        self._inputs = {
+            "image": TopicInput(node, topics, self._connect_image, depth=_IMAGE_DEPTH, **common),
+            "audio": TopicInput(node, ("audio",), self._connect_audio, depth=_AUDIO_DEPTH, **common),
+            "camera_info": TopicInput(
+                node, ("camera_info",), self._connect_camera_info, depth=1, required=False, **common
+            ),
+        }
 
     def poll(self) -> None:
-        """Looks at the graph and (re)subscribes where needed."""
-        for topic in self._topics:
-            types = sorted(info.topic_type for info in self._node.get_publishers_info_by_topic(self._resolve(topic)))
-            if types:
-                self._use(topic, types)
-                return
-        if self._required:
-            names = " or ".join(self._resolve(topic) for topic in self._topics)
-            self._health.warn(
-                f"{self._topics[0]}: no publisher", f"nobody publishes {names}: start its driver or remap the topic"
-            )
+        """Looks at the graph and (re)subscribes; call it a few times per second."""
+        for topic_input in self._inputs.values():
+            topic_input.poll()
 
     def close(self) -> None:
-        """Ends the subscription."""
-        if self._subscription is not None:
-            self._node.destroy_subscription(self._subscription)
-        self._subscription = None
-        self._source = None
+        """Ends the subscriptions."""
+        for topic_input in self._inputs.values():
+            topic_input.close()
 
-    def _use(self, topic: str, types: Sequence[str]) -> None:
-        name, resolved = self._topics[0], self._resolve(topic)
-        self._health.resolve(f"{name}: no publisher")
-        if len(set(types)) > 1:
-            kinds = ", ".join(sorted(set(types)))
-            self._health.error(f"{name}: types", f"{resolved} has publishers of different types ({kinds}): keep one")
-            return
-        if len(types) > 1:
-            self._health.warn(
-                f"{name}: publishers", f"{resolved} has {len(types)} publishers: their messages mix, keep one"
+    def values(self) -> dict[str, object]:
+        """What is subscribed and what the middleware lost, for the diagnostics."""
+        values: dict[str, object] = {}
+        for name, topic_input in self._inputs.items():
+            values[f"{name}_source"] = topic_input.source
+            values[f"{name}_lost"] = topic_input.num_lost
+        return values
+
+    def _connect_image(self, topic_type: str) -> tuple[type, Handler]:
+        if topic_type not in _IMAGE_TYPES:
+            raise ValueError(f"the type {topic_type} is no image; accepted: {', '.join(_IMAGE_TYPES)}")
+        return message_class(topic_type), self._on_image
+
+    def _connect_audio(self, topic_type: str) -> tuple[type, Handler]:
+        message_type, adapter = audio_adapter(
+            topic_type,
+            stamp_reference=self._parameter("audio_stamp_reference"),
+            offset_s=self._parameter("audio_stamp_offset_s"),
+            assumed_format=self._assumed_format(),
+        )
+        return message_type, lambda message: self._on_audio(message, adapter)
+
+    def _connect_camera_info(self, topic_type: str) -> tuple[type, Handler]:
+        if topic_type != "sensor_msgs/msg/CameraInfo":
+            raise ValueError(f"the type {topic_type} is not sensor_msgs/msg/CameraInfo")
+        return CameraInfo, self._on_camera_info
+
+    def _assumed_format(self) -> AudioFormat | None:
+        rate_hz = self._parameter("assumed_sample_rate")
+        if not rate_hz:
+            return None
+        return AudioFormat(
+            sample_rate_hz=rate_hz,
+            channels=self._parameter("assumed_channels"),
+            encoding=self._parameter("assumed_encoding"),
+        )
+
+    def _on_image(self, message: Any) -> None:
+        decode = image_decoder(message)
+        stamp_ns = stamp_to_ns(message.header.stamp)
+        if stamp_ns == 0:
+            raise ValueError("the stamp is zero; its driver must stamp its messages")
+        self._listener.see(
+            stamp_ns=stamp_ns, frame_id=message.header.frame_id, num_bytes=len(message.data), decode=decode
+        )
+
+    def _on_audio(self, message: Any, adapter: AudioAdapter) -> None:
+        self._listener.hear(adapter(message, arrival_ns=self._node.get_clock().now().nanoseconds))
+
+    def _on_camera_info(self, message: CameraInfo) -> None:
+        size_wh = (message.width, message.height)
+        if all(self.image_size_wh) and size_wh != self.image_size_wh:
+            raise ValueError(
+                f"it says {size_wh[0]}x{size_wh[1]} but the image has {self.image_size_wh[0]}x{self.image_size_wh[1]}"
+                " pixels: masks are in pixels of the image"
             )
-        if (topic, types[0]) == self._source:
-            return
-        self.close()
-        try:
-            self._subscription = self._subscribe(topic, *self._connect(types[0]))
-        except Exception as error:  # an unknown type, or a quality of service that the middleware refuses
-            self._health.error(f"{name}: type", f"{resolved}: {error}")
-            return
-        self._health.resolve(f"{name}: type")
-        self._source = (topic, types[0])
-        self._node.get_logger().info(f"listening to {resolved} ({types[0]})")
 
-    def _subscribe(self, topic: str, message_type: type, handler: Handler) -> Any:
-        return self._node.create_subscription(
-            message_type,
-            topic,
-            self._guarded(handler),
-            sensor_subscription(self._depth),
-            callback_group=self._group,
-            event_callbacks=SubscriptionEventCallbacks(
-                incompatible_qos=self._on_incompatible_qos, message_lost=self._on_lost
-            ),
-            qos_overriding_options=overridable(),
-        )
-
-    def _guarded(self, handler: Handler) -> Handler:
-        """One bad message is reported and skipped."""
-        name = self._topics[0]
-
-        def handle(message: Any) -> None:
-            self._health.count(f"{name}_messages")
-            try:
-                handler(message)
-            except Exception as error:  # ValueError says what is wrong; nothing else may end the node either
-                self._health.count(f"{name}_refused")
-                kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-                self._health.error(f"{name}: message", f"{name}: {kind}{error}")
-                logger.debug("a message of %s was refused", name, exc_info=True)
-
-        return handle
-
-    def _on_incompatible_qos(self, event: Any) -> None:
-        if self._subscription.qos_profile.reliability is ReliabilityPolicy.BEST_AVAILABLE:
-            self._source = None  # a publisher came that offers less: the next poll subscribes anew, to match it too
-            return
-        name = self._topics[0]
-        self._health.error(
-            f"{name}: qos",
-            f"{name}: a publisher's quality of service does not match ({event.last_policy_kind}): "
-            "set qos_overrides of this subscription",
-        )
-
-    def _on_lost(self, event: Any) -> None:
-        self.num_lost += event.total_count_change
-
-    def _resolve(self, topic: str) -> str:
-        return self._node.resolve_topic_name(topic)
+    def _parameter(self, name: str) -> Any:
+        return self._node.get_parameter(name).value

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import rclpy
 from cs3_msgs.srv import SegmentCollision
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, JumpThreshold, TimeJump
 from rclpy.clock_type import ClockType
 from rclpy.duration import Duration
@@ -26,20 +26,17 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
-from sensor_msgs.msg import CameraInfo
 from std_srvs.srv import SetBool
 
+from cs3_model.frame_ring import DecodeImage
 from cs3_model.pipeline import CollisionPipeline
 from cs3_model.stream import CollisionStream, Event, Step
 from cs3_model.types import Reason, Verdict
 from cs3_model.worker import Outcome, PerceptionWorker
-from cs3_ros.conversions.audio import AudioAdapter, AudioFormat, audio_adapter
-from cs3_ros.conversions.images import image_decoder
-from cs3_ros.conversions.times import stamp_to_ns
+from cs3_ros.conversions.audio import AudioBlock
 from cs3_ros.health import Health
-from cs3_ros.inputs import Handler, TopicInput
+from cs3_ros.inputs import PerceptionInputs
 from cs3_ros.log_forwarding import LogForwarder
-from cs3_ros.message_types import message_class
 from cs3_ros.outputs import CollisionOutputs
 from cs3_ros.parameters import (
     check_change,
@@ -50,14 +47,6 @@ from cs3_ros.parameters import (
 )
 from cs3_ros.segment_service import answer_segment
 
-_IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
-_IMAGE_TOPICS = {
-    "auto": ("image", "image/compressed"),
-    "raw": ("image",),
-    "compressed": ("image/compressed",),
-}
-_IMAGE_DEPTH = 5
-_AUDIO_DEPTH = 200
 _POLL_PERIOD_S = 0.1
 _DIAGNOSTICS_PERIOD_S = 1.0
 _STOP_S = 1.0
@@ -73,11 +62,10 @@ class PerceptionNode(LifecycleNode):
         self._stream: CollisionStream | None = None
         self._worker: PerceptionWorker | None = None
         self._outputs: CollisionOutputs | None = None
-        self._inputs: dict[str, TopicInput] = {}
+        self._inputs: PerceptionInputs | None = None
         self._poll_timer: Any = None
         self._jump_handle: Any = None
         self._enabled = True
-        self._image_size_wh = (0, 0)
         self._static_values: dict[str, object] = {}
         self._earlier_counters: Counter[str] = Counter()
         self._stage_ms: dict[str, float] = {}
@@ -143,7 +131,7 @@ class PerceptionNode(LifecycleNode):
         max_waiting = self.get_parameter("max_waiting").value
         self._worker = PerceptionWorker(self._pipeline, self._on_outcome, max_waiting=max_waiting)
         self._apply_live_parameters()
-        self._inputs = self._make_inputs()
+        self._inputs = PerceptionInputs(self, self._health, self)
         self._poll_timer = self.create_timer(_POLL_PERIOD_S, self._on_poll, clock=self._steady_clock)
         threshold = JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1), on_clock_change=True)
         self._jump_handle = self.get_clock().create_jump_callback(threshold, post_callback=self._on_time_jump)
@@ -174,8 +162,8 @@ class PerceptionNode(LifecycleNode):
     def _stop(self) -> None:
         if self._poll_timer is not None:
             self.destroy_timer(self._poll_timer)
-        for topic_input in self._inputs.values():
-            topic_input.close()
+        if self._inputs is not None:
+            self._inputs.close()
         if self._jump_handle is not None:
             self._jump_handle.unregister()
         if self._stream is not None and self._worker is not None:
@@ -183,7 +171,7 @@ class PerceptionNode(LifecycleNode):
             self._earlier_counters.update(self._stream.counters)
             if not self._worker.stop(_STOP_S):
                 self.get_logger().error("the event in progress does not end: its thread is left behind")
-        self._poll_timer, self._inputs, self._jump_handle, self._stream, self._worker = None, {}, None, None, None
+        self._poll_timer = self._inputs = self._jump_handle = self._stream = self._worker = None
 
     def _free(self) -> None:
         if self._outputs is not None:
@@ -194,73 +182,18 @@ class PerceptionNode(LifecycleNode):
             self._pipeline, self._outputs, self._static_values = None, None, {}
             release_memory()
 
-    # --- inputs ---
+    # --- what the inputs hear and see ---
 
-    def _make_inputs(self) -> dict[str, TopicInput]:
-        image_topics = _IMAGE_TOPICS[self.get_parameter("image_transport").value]
-        common = {"health": self._health, "group": MutuallyExclusiveCallbackGroup()}
-        return {
-            "image": TopicInput(self, image_topics, self._connect_image, depth=_IMAGE_DEPTH, **common),
-            "audio": TopicInput(self, ("audio",), self._connect_audio, depth=_AUDIO_DEPTH, **common),
-            "camera_info": TopicInput(
-                self, ("camera_info",), self._connect_camera_info, depth=1, required=False, **common
-            ),
-        }
+    def hear(self, block: AudioBlock) -> None:
+        """Takes a block of sound."""
+        if self._enabled and self._stream is not None:
+            self._submit(self._stream.push_audio(block.samples, block.sample_rate_hz, block.stamp_ns))
 
-    def _connect_image(self, topic_type: str) -> tuple[type, Handler]:
-        if topic_type not in _IMAGE_TYPES:
-            raise ValueError(f"the type {topic_type} is no image; accepted: {', '.join(_IMAGE_TYPES)}")
-        return message_class(topic_type), self._on_image
-
-    def _connect_audio(self, topic_type: str) -> tuple[type, Handler]:
-        rate = self.get_parameter("assumed_sample_rate").value
-        assumed = (
-            AudioFormat(
-                sample_rate_hz=rate,
-                channels=self.get_parameter("assumed_channels").value,
-                encoding=self.get_parameter("assumed_encoding").value,
-            )
-            if rate
-            else None
-        )
-        message_type, adapter = audio_adapter(
-            topic_type,
-            stamp_reference=self.get_parameter("audio_stamp_reference").value,
-            offset_s=self.get_parameter("audio_stamp_offset_s").value,
-            assumed_format=assumed,
-        )
-        return message_type, lambda message: self._on_audio(message, adapter)
-
-    def _connect_camera_info(self, topic_type: str) -> tuple[type, Handler]:
-        if topic_type != "sensor_msgs/msg/CameraInfo":
-            raise ValueError(f"the type {topic_type} is not sensor_msgs/msg/CameraInfo")
-        return CameraInfo, self._on_camera_info
-
-    def _on_image(self, message: Any) -> None:
-        if not self._enabled or self._stream is None:
-            return
-        decode = image_decoder(message)
-        stamp_ns = stamp_to_ns(message.header.stamp)
-        if stamp_ns == 0:
-            raise ValueError("the stamp is zero; its driver must stamp its messages")
-        self._submit(
-            self._stream.push_frame(
-                stamp_ns=stamp_ns, frame_id=message.header.frame_id, num_bytes=len(message.data), decode=decode
-            )
-        )
-
-    def _on_audio(self, message: Any, adapter: AudioAdapter) -> None:
-        if not self._enabled or self._stream is None:
-            return
-        block = adapter(message, arrival_ns=self.get_clock().now().nanoseconds)
-        self._submit(self._stream.push_audio(block.samples, block.sample_rate_hz, block.stamp_ns))
-
-    def _on_camera_info(self, message: CameraInfo) -> None:
-        size_wh = (message.width, message.height)
-        if all(self._image_size_wh) and size_wh != self._image_size_wh:
-            raise ValueError(
-                f"it says {size_wh[0]}x{size_wh[1]} but the image has {self._image_size_wh[0]}x{self._image_size_wh[1]}"
-                " pixels: masks are in pixels of the image"
+    def see(self, *, stamp_ns: int, frame_id: str, num_bytes: int, decode: DecodeImage) -> None:
+        """Takes an undecoded image."""
+        if self._enabled and self._stream is not None:
+            self._submit(
+                self._stream.push_frame(stamp_ns=stamp_ns, frame_id=frame_id, num_bytes=num_bytes, decode=decode)
             )
 
     # --- work ---
@@ -276,17 +209,15 @@ class PerceptionNode(LifecycleNode):
         result = outcome.result
         self._health.count(f"events_{result.reason}")
         self._stage_ms = {f"{stage}_ms": round(1e3 * seconds, 1) for stage, seconds in result.stage_s.items()}
-        if outcome.frame is not None:
-            height, width = outcome.frame.size_hw
-            self._image_size_wh = (width, height)
+        if outcome.frame is not None and self._inputs is not None:
+            self._inputs.image_size_wh = outcome.frame.size_hw[::-1]
         if result.verdict is Verdict.NONE and result.reason is not Reason.NO_CANDIDATE:
             self._health.warn(f"events: {result.reason}", f"a collision ended without masks: {result.detail}")
         self._outputs.publish(event, outcome)
 
     def _on_poll(self) -> None:
-        for topic_input in self._inputs.values():
-            topic_input.poll()
-        if self._stream is not None:
+        if self._inputs is not None and self._stream is not None:
+            self._inputs.poll()
             self._submit(self._stream.expire())
 
     def _on_time_jump(self, jump: TimeJump) -> None:
@@ -297,9 +228,8 @@ class PerceptionNode(LifecycleNode):
         state = "active" if self._worker else "inactive" if self._pipeline else "unconfigured"
         values: dict[str, object] = {"state": state, "enabled": self._enabled}
         values.update(self._static_values)
-        for name, topic_input in self._inputs.items():
-            values[f"{name}_source"] = topic_input.source
-            values[f"{name}_lost"] = topic_input.num_lost
+        if self._inputs is not None:
+            values.update(self._inputs.values())
         values.update(self._earlier_counters + self._stream.counters if self._stream else self._earlier_counters)
         values["events_waiting"] = self._worker.num_waiting if self._worker else 0
         values.update(self._stage_ms)
