@@ -212,3 +212,24 @@ def test_every_confirmed_onset_ends_once_whatever_happens() -> None:
 def test_bad_configurations_are_refused_by_name(field: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(field))):
         StreamConfig(**field)
+
+
+def test_a_rate_that_the_detector_cannot_hear_is_refused_and_changes_nothing() -> None:
+    stream = CollisionStream(StreamConfig())
+    for _ in range(2):
+        with pytest.raises(ValueError, match="sample_rate_hz must be in"):
+            stream.push_audio(np.zeros(80), 4_000, NS)
+    assert [type(step) for step in ends(play(stream, impacts(4.0, [1.5])))] == [Finish]
+
+
+def test_an_undecided_onset_outlives_a_pause_of_the_audio_and_still_ends_once() -> None:
+    clock = Clock()
+    stream = CollisionStream(StreamConfig(), monotonic=clock)
+    samples = impacts(4.0, [1.5])
+    cut = round(1.52 * RATE) // 960 * 960
+    steps = play(stream, samples[:cut])
+    assert any(isinstance(step, Prepare) for step in steps)
+    clock.now_s = 10.0
+    steps = stream.expire() + play(stream, samples[cut:], start_s=cut / RATE)
+    assert [type(step) for step in ends(steps)] == [Finish]
+    assert stream.counters["onsets_confirmed"] == 1

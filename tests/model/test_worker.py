@@ -171,3 +171,27 @@ def test_requests_come_before_events_and_carry_errors_back(pipeline, spot_frame,
     with pytest.raises(ZeroDivisionError):
         worker.request(spot_frame, window).result(DEADLINE_S)
     worker.stop()
+
+
+def test_an_event_that_outlasts_stopping_ends_as_stopped_and_only_once(pipeline, spot_frame, window) -> None:
+    outcomes, gate = Outcomes(), Gate(pipeline)
+    worker = PerceptionWorker(pipeline, outcomes)
+    worker.submit(finish(1, spot_frame, window))
+    assert gate.entered.wait(DEADLINE_S)
+    assert not worker.stop(timeout_s=0.01)
+    assert outcomes.reason(1) is Reason.STOPPED
+    gate.open.set()
+    assert worker.stop(DEADLINE_S)
+    assert outcomes.order == [1]
+
+
+def test_a_decoder_may_fail_in_any_way(pipeline, spot_frame, window) -> None:
+    def broken() -> np.ndarray:
+        raise RuntimeError("no such codec")
+
+    outcomes = Outcomes()
+    worker = PerceptionWorker(pipeline, outcomes)
+    worker.submit(finish(1, spot_frame, window, broken))
+    outcomes.wait(1)
+    assert outcomes.reason(1) is Reason.BAD_FRAME and "no such codec" in outcomes.by_id[1][0].result.detail
+    worker.stop()
