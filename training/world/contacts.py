@@ -1,0 +1,233 @@
+"""Runs the physics of one variant and reports every collision: who, where, when, how hard.
+
+A collision is a new touch of two different objects at a closing speed of at least `MIN_CLOSING_SPEED`, after the table
+has settled. Resting, settling and rolling contacts are none. The impulse is the exchanged momentum along the contact
+normal, reduced mass times change of relative velocity, and not the integral of the contact force, which would hold the
+weight of what lies there as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import mujoco
+import numpy as np
+import numpy.typing as npt
+
+from training.world.layout import TABLE
+from training.world.meshes import Points
+from training.world.scene import TIMESTEP_S, Scene
+from training.world.script import SETTLE_S, Stroke, release_s
+
+MIN_CLOSING_SPEED = 0.06
+"""Metres per second."""
+MIN_IMPULSE = 5e-4
+"""Newton seconds; a weaker event is not called a collision."""
+_REJOIN_S = 0.02
+_IMPULSE_STEPS = 8
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Collision:
+    """Two objects that hit each other."""
+
+    objects: tuple[int, int]
+    """Indices of the items, smaller first, `TABLE` for the table top."""
+    time_s: float
+    """Of the first touch, on the clock of the simulation."""
+    impulse: float
+    """Newton seconds."""
+    closing_speed: float
+    """Metres per second along the normal."""
+    point: tuple[float, float, float]
+    """World."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Friction:
+    """How two objects slide over each other while they touch."""
+
+    objects: tuple[int, int]
+    start_s: float
+    sliding_speed: npt.NDArray[np.float64]
+    """Metres per second at every time step from `start_s` on."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class State:
+    """A moment of the simulation, enough to render it."""
+
+    time_s: float
+    qpos: Points
+    mocap_pos: Points
+    mocap_quat: Points
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Record:
+    """What one variant did."""
+
+    collisions: tuple[Collision, ...]
+    """In order of time."""
+    frictions: tuple[Friction, ...]
+    states: tuple[State, ...]
+    """At the times that were asked for."""
+
+
+@dataclass(kw_only=True, slots=True, eq=False)
+class _Touch:
+    """A touch under observation."""
+
+    objects: tuple[int, int]
+    bodies: tuple[int, int]
+    start_s: float
+    last_s: float
+    normal: Points
+    point: Points
+    speed_before: float
+    speed_after: float | None = None
+    sliding: list[float] | None = None
+
+
+def simulate(
+    scene: Scene,
+    strokes: Sequence[Stroke],
+    move_head: Callable[[Any, float], None],
+    stop_s: float,
+    snapshots_s: Sequence[float],
+) -> Record:
+    """Simulates one variant from the start.
+
+    Args:
+        scene: The scene; `script.find_touch` has been through its plans.
+        strokes: The motion of each hand.
+        move_head: Called with the data and the time before each step.
+        stop_s: End of the simulation.
+        snapshots_s: Times at which to keep the state, ascending.
+    """
+    model, data = scene.model, mujoco.MjData(scene.model)
+    _start(scene, data, strokes)
+    watcher = _Watcher(scene, model, data, {stroke.plan.item for stroke in strokes if stroke.slide is not None})
+    openings = {
+        model.equality(f"grip{'LR'[stroke.plan.side > 0]}").id: release_s(scene, stroke)
+        for stroke in strokes
+        if stroke.plan.act == "drop" and stroke.strikes
+    }
+    paths = [(model.body(f"path{'LR'[stroke.plan.side > 0]}").mocapid[0], stroke) for stroke in strokes]
+    wanted, states = list(snapshots_s), []
+    for step in range(round(stop_s / TIMESTEP_S)):
+        t = step * TIMESTEP_S
+        while wanted and t >= wanted[0]:
+            wanted.pop(0)
+            move_head(data, t)
+            states.append(State(time_s=t, qpos=data.qpos.copy(), mocap_pos=data.mocap_pos.copy(), mocap_quat=data.mocap_quat.copy()))
+        for mocap, stroke in paths:
+            data.mocap_pos[mocap] = stroke.position(t)
+        for weld, opening in openings.items():
+            if t >= opening:
+                data.eq_active[weld] = 0
+        mujoco.mj_step(model, data)
+        if t > SETTLE_S:
+            watcher.look(t)
+    return Record(collisions=watcher.collisions(), frictions=watcher.frictions(), states=tuple(states))
+
+
+def _start(scene: Scene, data: Any, strokes: Sequence[Stroke]) -> None:
+    from training.world.script import set_hand
+
+    for stroke in strokes:
+        set_hand(scene, data, stroke.plan.side, stroke.position(0.0))
+    mujoco.mj_forward(scene.model, data)
+
+
+class _Watcher:
+    """Follows touches over time steps."""
+
+    def __init__(self, scene: Scene, model: Any, data: Any, scraping: set[int | None]) -> None:
+        self._objects, self._model, self._data, self._scraping = scene.object_of_geom, model, data, scraping
+        self._current: dict[tuple[int, int], _Touch] = {}
+        self._all: list[_Touch] = []
+        self._fresh: list[tuple[int, _Touch]] = []
+        self._twist = np.zeros(6)
+        self._mass = _masses(scene)
+
+    def look(self, t: float) -> None:
+        contact = self._data.contact
+        pairs = self._objects[contact.geom]
+        touching = (pairs[:, 0] != pairs[:, 1]) & (contact.dist < 0.0)
+        for number in np.flatnonzero(touching):
+            low, high = sorted(pairs[number].tolist())
+            touch = self._current.get((low, high))
+            if touch is None or t - touch.last_s > _REJOIN_S:
+                touch = self._begin(number, (low, high), t)
+            touch.last_s = t
+        while self._fresh and self._fresh[0][0] <= 0:
+            touch = self._fresh.pop(0)[1]
+            touch.speed_after = self._relative_velocity(touch.bodies, touch.point) @ touch.normal
+        self._fresh = [(left - 1, touch) for left, touch in self._fresh]
+        for touch in self._current.values():
+            if touch.sliding is not None and touch.last_s == t:
+                velocity = self._relative_velocity(touch.bodies, touch.point)
+                sliding = velocity - touch.normal * (velocity @ touch.normal)
+                missing = round((t - touch.start_s) / TIMESTEP_S) - len(touch.sliding)
+                touch.sliding += [0.0] * missing + [float(np.linalg.norm(sliding))]
+
+    def _begin(self, number: int, objects: tuple[int, int], t: float) -> _Touch:
+        contact = self._data.contact[number]
+        bodies = tuple(int(self._model.geom_bodyid[geom]) for geom in contact.geom)
+        normal, point = contact.frame[:3].copy(), contact.pos.copy()
+        touch = _Touch(
+            objects=objects,
+            bodies=bodies,
+            start_s=t,
+            last_s=t,
+            normal=normal,
+            point=point,
+            speed_before=float(self._relative_velocity(bodies, point) @ normal),
+            sliding=[] if self._scraping & set(objects) else None,
+        )
+        self._current[objects] = touch
+        self._all.append(touch)
+        self._fresh.append((_IMPULSE_STEPS, touch))
+        return touch
+
+    def _relative_velocity(self, bodies: tuple[int, int], point: Points) -> Points:
+        velocity = []
+        for body in bodies:
+            kind = mujoco.mjtObj.mjOBJ_BODY
+            mujoco.mj_objectVelocity(self._model, self._data, kind, body, self._twist, 0)
+            velocity.append(self._twist[3:] + np.cross(self._twist[:3], point - self._data.xpos[body]))
+        return velocity[1] - velocity[0]
+
+    def collisions(self) -> tuple[Collision, ...]:
+        found = []
+        for touch in self._all:
+            if touch.speed_after is None or abs(touch.speed_before) < MIN_CLOSING_SPEED:
+                continue
+            masses = [self._mass[index] for index in touch.objects]
+            reduced = 1.0 / sum(1.0 / mass for mass in masses)
+            collision = Collision(
+                objects=touch.objects,
+                time_s=touch.start_s,
+                impulse=float(reduced * abs(touch.speed_after - touch.speed_before)),
+                closing_speed=abs(touch.speed_before),
+                point=tuple(touch.point.tolist()),
+            )
+            if collision.impulse >= MIN_IMPULSE:
+                found.append(collision)
+        return tuple(found)
+
+    def frictions(self) -> tuple[Friction, ...]:
+        return tuple(
+            Friction(objects=touch.objects, start_s=touch.start_s, sliding_speed=np.array(touch.sliding))
+            for touch in self._all
+            if touch.sliding
+        )
+
+
+def _masses(scene: Scene) -> dict[int, float]:
+    masses = {index: item.shape.mass for index, item in enumerate(scene.layout.items)}
+    masses[TABLE] = np.inf
+    return masses

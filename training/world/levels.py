@@ -1,0 +1,40 @@
+"""Named difficulties of the world."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Level:
+    """What makes a scene easy or hard to see and hear.
+
+    Raises:
+        ValueError: if a range is empty.
+    """
+
+    num_objects: tuple[int, int]
+    """Fewest and most objects on the table and in the hands."""
+    camera_distance_m: tuple[float, float]
+    """From the camera to the place of action."""
+    ambiguity: float
+    """Probability that an object wears a finish that several materials share."""
+    snr_db: tuple[float, float]
+    """Level of the collision over the background sound."""
+
+    def __post_init__(self) -> None:
+        for name in ("num_objects", "camera_distance_m", "snr_db"):
+            low, high = getattr(self, name)
+            if not low <= high:
+                raise ValueError(f"Level.{name} must be (low, high) with low <= high, got ({low}, {high})")
+
+
+LEVELS = {
+    "easy": Level(num_objects=(10, 13), camera_distance_m=(0.48, 0.60), ambiguity=0.0, snr_db=(15.0, 30.0)),
+    "medium": Level(num_objects=(12, 18), camera_distance_m=(0.55, 0.70), ambiguity=0.1, snr_db=(5.0, 25.0)),
+    "hard": Level(num_objects=(17, 25), camera_distance_m=(0.62, 0.80), ambiguity=0.5, snr_db=(-5.0, 12.0)),
+}
+"""Difficulty by name; a data set mixes them by `SHARES`."""
+
+SHARES = {"easy": 0.35, "medium": 0.45, "hard": 0.2}
+"""Share of each level in a mixed data set."""
