@@ -64,7 +64,7 @@ def run(
     Raises:
         LayoutError: if a variant does not do what the recipe says; draw again.
     """
-    lead = float(rng.uniform(0.024, 0.030))
+    lead = float(rng.uniform(0.018, 0.026))
     speeds = {side: _speed(rng, act) for side, act in recipe.acts.items()}
     slide = float(rng.uniform(0.12, 0.3)) * np.array([rng.choice([-1.0, 1.0]), rng.uniform(-0.6, 0.6), 0.0])
     outcomes = []

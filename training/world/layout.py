@@ -162,9 +162,12 @@ def _place_targets(rng: np.random.Generator, request: Request, layout: Layout) -
         else:
             names = tuple(n for n in _TARGETS if len(CLASSES[n][1]) > 1) if request.twins else _TARGETS
             item = twin = _draw_item(rng, request, names)
-        item.position = np.array([side * rng.uniform(0.06, 0.2), rng.uniform(-0.06, 0.16), 0.0005])
-        if any(_gap(item, other) < 0.03 for other in layout.items):
-            raise LayoutError("targets overlap")
+        for _ in range(20):
+            item.position = np.array([side * rng.uniform(0.05, 0.22), rng.uniform(-0.08, 0.18), 0.0005])
+            if all(_gap(item, other) > 0.02 for other in layout.items):
+                break
+        else:
+            raise LayoutError("the targets are too large")
         targets[side] = len(layout.items)
         layout.items.append(item)
     return targets
@@ -206,7 +209,24 @@ def _fill_hand(rng: np.random.Generator, request: Request, layout: Layout, side:
         elif act in ("drop", "put_down"):
             names = tuple(n for n in HOLDABLE if n not in ("pan", "lid"))
         item = _draw_item(rng, request, names)
-    other = layout.plans.get(-side)
+        for _ in range(30):
+            if _pair_allowed(request, layout, item, target):
+                break
+            item = _draw_item(rng, request, names)
+    index = len(layout.items)
+    layout.items.append(item)
+    for _ in range(12):
+        plan = layout.plans[side] = _grasp(rng, layout, side, act, index, target)
+        if _above_table(layout, plan):
+            return
+    raise LayoutError("the hand would dip into the table")
+
+
+def _grasp(
+    rng: np.random.Generator, layout: Layout, side: int, act: str, index: int, target: int | None
+) -> HandPlan:
+    """Turns and places the held item so that one of its striking points meets the target."""
+    item, other = layout.items[index], layout.plans.get(-side)
     aim, approach = _aim(rng, layout, side, act, target, other)
     forward = aim - np.array([side * 0.30, layout.shoulders[side][1] + 0.05, aim[2]])
     bearing = float(np.arctan2(forward[1], forward[0]))
@@ -215,21 +235,27 @@ def _fill_hand(rng: np.random.Generator, request: Request, layout: Layout, side:
     tip = np.array(tips[0] if act in ("put_down", "lid", "drop", "scrape") else tips[int(rng.integers(len(tips)))])
     grip = item.rotation.apply(np.array(item.shape.grip.point))
     item.position = aim - item.rotation.apply(tip)
-    index = len(layout.items)
-    layout.items.append(item)
-    rotation = _hand_rotation(item, bearing, side)
-    radius = item.shape.grip.radius
-    layout.plans[side] = HandPlan(
+    wraps = item.shape.grip.kind == "wrap"
+    return HandPlan(
         side=side,
         act=act,
         item=index,
         target=other.item if other is not None and other.act == "hold" else target,
         pose=item.shape.grip.kind,
-        grip_radius=hands.nearest_grip_radius(radius) if item.shape.grip.kind == "wrap" else 0.005,
-        rotation=rotation,
+        grip_radius=hands.nearest_grip_radius(item.shape.grip.radius) if wraps else 0.005,
+        rotation=_hand_rotation(item, bearing, side),
         touch=item.position + grip,
         approach=approach,
     )
+
+
+def _above_table(layout: Layout, plan: HandPlan) -> bool:
+    """Whether hand and object stay above the table; the object may touch it."""
+    mesh, _ = hands.hand_mesh(plan.pose, plan.grip_radius)
+    surface = plan.touch + plan.rotation.apply(mesh.vertices[::7] * (-plan.side, 1.0, 1.0))
+    item = layout.items[plan.item]
+    body = item.position + item.rotation.apply(item.shape.body.vertices[::3])
+    return bool(surface[:, 2].min() > 0.004 and body[:, 2].min() > -0.006)
 
 
 def _aim(
@@ -328,12 +354,18 @@ def _check_hands_apart(layout: Layout) -> None:
         raise LayoutError("arms would touch")
 
 
+def _pair_allowed(request: Request, layout: Layout, item: Item, target: int | None) -> bool:
+    """Held-out pairs of materials occur in their test alone, and there in every scene."""
+    if target is None or target == TABLE:
+        return not request.held_out
+    pair = frozenset((item.shape.material, layout.items[target].shape.material))
+    return (pair in HELD_OUT_PAIRS) == request.held_out
+
+
 def _check_pairs(request: Request, layout: Layout) -> None:
-    """Keeps the held-out material pairs out of training and in their test, and rejects impossible targets."""
     pairs = [frozenset(_materials_of(layout, plan)) for plan in layout.plans.values() if plan.target is not None]
-    for pair in pairs:
-        if (pair in HELD_OUT_PAIRS) and not request.held_out:
-            raise LayoutError("a held-out pair of materials")
+    if not request.held_out and any(pair in HELD_OUT_PAIRS for pair in pairs):
+        raise LayoutError("a held-out pair of materials")
     if request.held_out and not any(pair in HELD_OUT_PAIRS for pair in pairs):
         raise LayoutError("no held-out pair of materials")
     if request.distinct_materials and len(set(pairs)) < len(pairs):

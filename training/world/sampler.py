@@ -67,18 +67,20 @@ def make_scene(seed: tuple[int, ...], theme: Theme, form: Format, renderer: Rend
     Raises:
         RuntimeError: if no draw works in `MAX_ATTEMPTS`.
     """
+    recipe = theme.draw_recipe(np.random.default_rng([*seed, MAX_ATTEMPTS]))  # once, else easy recipes would prevail
     reasons: dict[str, int] = {}
     for attempt in range(MAX_ATTEMPTS):
         rng = np.random.default_rng([*seed, attempt])
         try:
-            return _attempt(rng, theme, form, renderer)
+            return _attempt(rng, recipe, theme, form, renderer)
         except LayoutError as reason:
             reasons[str(reason)] = reasons.get(str(reason), 0) + 1
     raise RuntimeError(f"no draw of the scene with seed {seed} works: {reasons}")
 
 
-def _attempt(rng: np.random.Generator, theme: Theme, form: Format, renderer: Renderer) -> list[WorldSample]:
-    recipe = theme.draw_recipe(rng)
+def _attempt(
+    rng: np.random.Generator, recipe: Recipe, theme: Theme, form: Format, renderer: Renderer
+) -> list[WorldSample]:
     level = form.level or str(rng.choice(list(SHARES), p=list(SHARES.values())))
     request: Request = events.level_request(
         level, recipe, twins=theme.twins, held_out=theme.held_out, distinct_materials=theme.distinct_materials

@@ -18,7 +18,7 @@ from training.world.meshes import Mesh, Points, box
 from training.world.textures import SIZE, SKIN_TONES, skin_palette, texture
 
 TIMESTEP_S = 0.001
-WELD_S = 0.005
+WELD_S = 0.002
 """Time constant with which a hand follows its path."""
 _NO_OBJECT, _NOT_A_HAND = -2, 0
 VISIBLE, SKIN_GROUP, HIDDEN = 2, 1, 3
@@ -241,7 +241,8 @@ class _Builder:
         weld = self._spec.add_equality(
             name=name, type=mujoco.mjtEq.mjEQ_WELD, name1=one, name2=two, objtype=mujoco.mjtObj.mjOBJ_BODY
         )
-        weld.solref = [WELD_S, 1.0]
+        weld.data = np.array([0.0] * 10 + [1.0, 0.0])  # anchor at the origin, relative pose of the initial state, full torque
+        weld.solref, weld.solimp = [WELD_S, 1.0], [0.99, 0.99, 0.001, 0.5, 2.0]
 
     def room(self, table: Table, held_out: bool) -> None:
         """The table top, a wall with what hangs there, and the floor."""

@@ -24,7 +24,6 @@ _GRAVITY = 9.81
 _LAG_S = 2.0 * WELD_S
 """A hand follows its path this much later."""
 _SWEEP_M = (-0.10, 0.09)
-_CLEARANCE_M = 0.002
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,7 +132,7 @@ def find_touch(scene: Scene, side: int) -> None:
     """Corrects the plan of a hand so that its origin is at `HandPlan.touch` when its object first touches the target.
 
     Raises:
-        LayoutError: if it touches nothing on its way, something else, or the hand would dip into the table.
+        LayoutError: if it touches nothing on its way, or something else.
     """
     plan = scene.layout.plans[side]
     if plan.act == "drop":
@@ -159,7 +158,6 @@ def find_touch(scene: Scene, side: int) -> None:
     plan.touch = plan.touch + shift
     item = scene.layout.items[plan.item]
     item.position = item.position + shift
-    _check_above_table(scene, plan)
 
 
 def _touched(scene: Scene, data: Any, plan: HandPlan, distance: float) -> set[int]:
@@ -176,19 +174,6 @@ def _check_target_below(scene: Scene, plan: HandPlan) -> None:
     item = scene.layout.items[plan.item]
     if plan.target is None or item.position[2] < 0.02:
         raise LayoutError("nothing to drop on")
-
-
-def _check_above_table(scene: Scene, plan: HandPlan) -> None:
-    from training.world import hands
-
-    mesh, _ = hands.hand_mesh(plan.pose, plan.grip_radius)
-    surface = plan.touch + plan.rotation.apply(mesh.vertices[::5] * (-plan.side, 1.0, 1.0))
-    if surface[:, 2].min() < _CLEARANCE_M:
-        raise LayoutError("the hand would dip into the table")
-    item = scene.layout.items[plan.item]
-    body = item.position + item.rotation.apply(item.shape.body.vertices)
-    if body[:, 2].min() < -0.004:
-        raise LayoutError("the object would dip into the table")
 
 
 def release_s(scene: Scene, stroke: Stroke) -> float:
