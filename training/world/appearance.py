@@ -18,6 +18,7 @@ PLASTICS = (
     (0.85, 0.48, 0.20), (0.16, 0.17, 0.18), (0.56, 0.70, 0.76), (0.78, 0.70, 0.62), (0.55, 0.24, 0.42),
 )  # fmt: skip
 METALS = ((0.78, 0.78, 0.79), (0.66, 0.66, 0.67), (0.86, 0.86, 0.87), (0.83, 0.66, 0.42), (0.80, 0.52, 0.40))
+_STEEL_TOOLS = ("knife", "fork", "spoon", "ladle", "spatula", "tray", "lid")
 HELD_OUT_GLAZES = ((0.55, 0.78, 0.72), (0.70, 0.52, 0.72), (0.90, 0.78, 0.78))
 """Colours that only objects with held-out finishes have."""
 
@@ -68,17 +69,18 @@ def finish_of(rng: np.random.Generator, material: str, name: str, *, ambiguity: 
         if name == "can" and rng.random() < 0.7:
             return Finish(rgba=(1, 1, 1, 1), metallic=0.35, roughness=0.35, picture=_picture(rng, "print", held_out))
         brushed = _picture(rng, "brushed", held_out) if rng.random() < 0.5 or held_out else None
-        tools = METALS[:3] if name in ("knife", "fork", "spoon", "ladle", "spatula", "tray") else METALS
-        return Finish(rgba=(*_shade(rng, tools, 0.05), 1.0), metallic=1.0, roughness=rng.uniform(0.16, 0.42), picture=brushed)
+        if name in _STEEL_TOOLS:  # satin: a mirror of this shape shows the dark of the room and looks black
+            return Finish(rgba=(*_shade(rng, METALS[2:3], 0.05), 1.0), metallic=0.6, roughness=rng.uniform(0.3, 0.5))
+        return Finish(rgba=(*_shade(rng, METALS, 0.05), 1.0), metallic=0.9, roughness=rng.uniform(0.2, 0.45), picture=brushed)
     if material == "ceramic":
         kind = str(rng.choice(["plain", "speckled", "banded"], p=[0.5, 0.25, 0.25]))
         if kind == "plain" or name in ("coaster", "lid"):
             return Finish(rgba=(*_shade(rng, glazes), 1.0), roughness=rng.uniform(0.08, 0.5))
         return Finish(rgba=(1, 1, 1, 1), roughness=rng.uniform(0.1, 0.5), picture=_picture(rng, kind, held_out))
     if material == "glass":
-        tint = np.array([[0.90, 0.96, 0.95], [0.88, 0.93, 0.90], [0.42, 0.55, 0.36], [0.48, 0.34, 0.20]])
+        tint = np.array([[0.76, 0.88, 0.87], [0.70, 0.84, 0.80], [0.42, 0.55, 0.36], [0.48, 0.34, 0.20]])
         tone = tint[int(rng.choice(4, p=[0.5, 0.3, 0.1, 0.1] if name == "bottle" else [0.6, 0.36, 0.02, 0.02]))]
-        opacity = rng.uniform(0.2, 0.34) if tone[0] > 0.8 else rng.uniform(0.5, 0.7)
+        opacity = rng.uniform(0.28, 0.45) if tone[0] > 0.6 else rng.uniform(0.55, 0.75)
         return Finish(rgba=(*map(float, tone), opacity), roughness=rng.uniform(0.02, 0.08))
     if material == "wood":
         return Finish(

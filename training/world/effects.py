@@ -31,9 +31,9 @@ def sensor(rng: np.random.Generator) -> Sensor:
     """Draws a camera."""
     warm = rng.normal(0.0, 0.05)
     return Sensor(
-        exposure=float(np.exp2(rng.normal(0.0, 0.28))),
+        exposure=float(np.exp2(rng.normal(0.0, 0.22))),
         white_balance=(float(np.exp(warm)), float(np.exp(rng.normal(0.0, 0.015))), float(np.exp(-warm))),
-        noise=float(rng.uniform(1.0, 5.0)),
+        noise=float(rng.uniform(0.5, 2.6)),
         vignette=float(rng.uniform(0.0, 0.3)),
         shutter_s=float(rng.uniform(0.003, 0.016)),
     )

@@ -130,7 +130,7 @@ def _tints(points: Points, bones: Skeleton) -> Points:
     """Place of each vertex in the palette of `textures.skin_palette`: 0 back, 1/3 knuckle, 2/3 palm, 1 nail."""
     tint = np.zeros(len(points))
     for chain, radii in bones.fingers:
-        for joint in range(3):
+        for joint in (1, 2) if chain is bones.fingers[4][0] else (0, 1, 2):
             near = np.linalg.norm(points - chain[joint], axis=1) / (radii[joint] * 1.25)
             tint = np.maximum(tint, np.clip(1.35 - near, 0.0, 1.0) * 0.33)
         tip = np.linalg.norm(points - chain[3], axis=1) / (radii[3] * 1.3)
@@ -214,7 +214,7 @@ def _arm_path(wrist: Points, into_arm: Points, elbow: Points, shoulder: Points, 
     bend = wrist + into_arm * 0.05
     corners = [wrist - into_arm * start, wrist, bend, elbow, shoulder, shoulder + (shoulder - elbow) * 0.8]
     dense = np.concatenate([a + (b - a) * np.linspace(0, 1, 30)[:-1, None] for a, b in zip(corners, corners[1:])])
-    for _ in range(40):
+    for _ in range(150):
         dense[1:-1] = 0.25 * dense[:-2] + 0.5 * dense[1:-1] + 0.25 * dense[2:]
     length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(dense, axis=0), axis=1))])
     steps = np.linspace(0.0, length[-1], 64)
@@ -238,8 +238,10 @@ def arm_meshes(
         Meshes in the frame of the points.
     """
     path, length = _arm_path(wrist, into_arm, elbow, shoulder, 0.028)
-    bare = np.interp(length, [0.0, 0.03, 0.10, 0.20, 0.30, 0.7], [0.0205, 0.0215, 0.031, 0.041, 0.044, 0.052])
-    arm = tube(path, np.stack([bare * 0.92, bare * 1.06], 1), 20)
+    # The arm begins inside the hand, thin, so that it never shows through the back of it.
+    bare = np.interp(length, [0.0, 0.03, 0.06, 0.12, 0.20, 0.30, 0.7], [0.009, 0.0185, 0.0235, 0.032, 0.040, 0.044, 0.052])
+    bare_end = int(np.searchsorted(length, sleeve_from + 0.07))  # no farther, else it shows where the sleeve bends
+    arm = tube(path[:bare_end], np.stack([bare * 0.92, bare * 1.06], 1)[:bare_end], 20)
     arm = Mesh(vertices=arm.vertices, faces=arm.faces, uv=np.stack([np.full(len(arm.uv), 0.03), arm.uv[:, 1] * 5], 1))
     dress, along = _arm_path(wrist, into_arm, elbow, shoulder, 0.028)
     covered = along >= sleeve_from + 0.028

@@ -121,7 +121,8 @@ def _draw_item(
     # The material first: metal things come in so many classes that drawing the class first would make most of them metal.
     materials = [m for m in MATERIALS if classes_of(m, names)]
     if material is None:
-        material = materials[int(rng.integers(len(materials)))]
+        weights = np.array([0.5 if m == "cloth" else 1.0 for m in materials])
+        material = materials[int(rng.choice(len(materials), p=weights / weights.sum()))]
     choices = classes_of(material, names)
     if not choices:
         raise LayoutError(f"none of {names} is made of {material}")

@@ -30,9 +30,9 @@ class Level:
 
 
 LEVELS = {
-    "easy": Level(num_objects=(10, 13), camera_distance_m=(0.48, 0.60), ambiguity=0.0, snr_db=(15.0, 30.0)),
-    "medium": Level(num_objects=(12, 18), camera_distance_m=(0.55, 0.70), ambiguity=0.1, snr_db=(5.0, 25.0)),
-    "hard": Level(num_objects=(17, 25), camera_distance_m=(0.62, 0.80), ambiguity=0.5, snr_db=(-5.0, 12.0)),
+    "easy": Level(num_objects=(10, 13), camera_distance_m=(0.52, 0.64), ambiguity=0.0, snr_db=(15.0, 30.0)),
+    "medium": Level(num_objects=(12, 18), camera_distance_m=(0.58, 0.73), ambiguity=0.1, snr_db=(5.0, 25.0)),
+    "hard": Level(num_objects=(17, 25), camera_distance_m=(0.66, 0.84), ambiguity=0.5, snr_db=(-5.0, 12.0)),
 }
 """Difficulty by name; a data set mixes them by `SHARES`."""
 

@@ -276,7 +276,7 @@ class _Builder:
         """A lamp or window that casts shadows, a weaker second light, and the light of the room."""
         rng, spec = self._rng, self._spec
         warm = float(rng.uniform(-1.0, 1.0))
-        tint = np.array([1.0 + 0.06 * warm, 1.0, 1.0 - 0.10 * warm])
+        tint = np.array([1.0 + 0.05 * warm, 1.0, 1.0 - 0.08 * warm])
         for number in range(int(rng.integers(1, 3))):
             spot = np.array([rng.uniform(-0.9, 0.9), rng.uniform(-0.1, 0.5), rng.uniform(1.1, 1.7)])
             towards = np.array([0.0, 0.1, 0.0]) - spot
@@ -292,7 +292,9 @@ class _Builder:
         numbers = {
             "fallback.environment_light_intensity": rng.uniform(7000, 14000),
             "fallback.scene_light_intensity": rng.uniform(45000, 110000),
-            "cg.temperature": rng.uniform(-0.12, 0.2),
+            "cg.temperature": rng.uniform(-0.15, 0.12),
+            "cg.saturation": rng.uniform(0.68, 0.88),
+            "cg.contrast": rng.uniform(0.86, 0.96),
             "cg.exposure": rng.uniform(-0.25, 0.35),
         }
         for name, value in numbers.items():
