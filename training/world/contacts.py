@@ -19,7 +19,7 @@ import numpy.typing as npt
 from training.world.layout import TABLE
 from training.world.meshes import Points
 from training.world.scene import TIMESTEP_S, Scene
-from training.world.script import SETTLE_S, Stroke, release_s
+from training.world.script import SETTLE_S, Stroke, release_s, set_hand
 
 MIN_CLOSING_SPEED = 0.06
 """Metres per second."""
@@ -107,39 +107,74 @@ def simulate(
         stop_s: End of the simulation.
         snapshots_s: Times at which to keep the state, ascending.
     """
-    model, data = scene.model, mujoco.MjData(scene.model)
-    _start(scene, data, strokes)
-    watcher = _Watcher(scene, model, data, {stroke.plan.item for stroke in strokes if stroke.slide is not None})
+    run = Simulation(scene, {stroke.plan.item for stroke in strokes if stroke.slide is not None})
+    run.start({stroke.plan.side: stroke.position(0.0) for stroke in strokes})
     openings = {
-        model.equality(f"grip{'LR'[stroke.plan.side > 0]}").id: release_s(scene, stroke)
+        stroke.plan.side: release_s(scene, stroke)
         for stroke in strokes
         if stroke.plan.act == "drop" and stroke.strikes
     }
-    paths = [(model.body(f"path{'LR'[stroke.plan.side > 0]}").mocapid[0], stroke) for stroke in strokes]
     wanted, states = list(snapshots_s), []
-    for step in range(round(stop_s / TIMESTEP_S)):
-        t = step * TIMESTEP_S
+    for _ in range(round(stop_s / TIMESTEP_S)):
+        t = run.time_s
         while wanted and t >= wanted[0]:
             wanted.pop(0)
-            move_head(data, t)
-            states.append(State(time_s=t, qpos=data.qpos.copy(), mocap_pos=data.mocap_pos.copy(), mocap_quat=data.mocap_quat.copy()))
-        for mocap, stroke in paths:
-            data.mocap_pos[mocap] = stroke.position(t)
-        for weld, opening in openings.items():
-            if t >= opening:
-                data.eq_active[weld] = 0
-        mujoco.mj_step(model, data)
+            move_head(run.data, t)
+            states.append(run.state())
+        for side in [side for side, opening in openings.items() if t >= opening]:
+            run.open_hand(side)
+        run.step({stroke.plan.side: stroke.position(t) for stroke in strokes})
+    return run.record(states)
+
+
+class Simulation:
+    """The physics of a scene under way, millisecond by millisecond."""
+
+    def __init__(self, scene: Scene, scraping: set[int | None] = frozenset()) -> None:
+        """Prepares the start; the sliding of the items in `scraping` is recorded."""
+        self.data = mujoco.MjData(scene.model)
+        self._scene, self._model, self._steps = scene, scene.model, 0
+        self._watcher = _Watcher(scene, scene.model, self.data, scraping)
+        self._mocaps = {side: scene.model.body(f"path{'LR'[side > 0]}").mocapid[0] for side in scene.layout.plans}
+
+    @property
+    def time_s(self) -> float:
+        """Time since the start."""
+        return self._steps * TIMESTEP_S
+
+    def start(self, positions: dict[int, Points]) -> None:
+        """Puts the hands, by side, where they begin."""
+        for side, position in positions.items():
+            set_hand(self._scene, self.data, side, position)
+        mujoco.mj_forward(self._model, self.data)
+
+    def open_hand(self, side: int) -> None:
+        """Lets go of what a hand is about to drop."""
+        self.data.eq_active[self._model.equality(f"grip{'LR'[side > 0]}").id] = 0
+
+    def step(self, positions: dict[int, Points]) -> None:
+        """Moves the hands' paths to `positions` and advances by one time step."""
+        for side, position in positions.items():
+            self.data.mocap_pos[self._mocaps[side]] = position
+        t = self.time_s
+        mujoco.mj_step(self._model, self.data)
         if t > SETTLE_S:
-            watcher.look(t)
-    return Record(collisions=watcher.collisions(), frictions=watcher.frictions(), states=tuple(states))
+            self._watcher.look(t)
+        self._steps += 1
 
+    def state(self) -> State:
+        """The present moment."""
+        data = self.data
+        return State(
+            time_s=self.time_s,
+            qpos=data.qpos.copy(),
+            mocap_pos=data.mocap_pos.copy(),
+            mocap_quat=data.mocap_quat.copy(),
+        )
 
-def _start(scene: Scene, data: Any, strokes: Sequence[Stroke]) -> None:
-    from training.world.script import set_hand
-
-    for stroke in strokes:
-        set_hand(scene, data, stroke.plan.side, stroke.position(0.0))
-    mujoco.mj_forward(scene.model, data)
+    def record(self, states: Sequence[State]) -> Record:
+        """What happened so far."""
+        return Record(collisions=self._watcher.collisions(), frictions=self._watcher.frictions(), states=tuple(states))
 
 
 class _Watcher:

@@ -151,7 +151,7 @@ def _place_targets(rng: np.random.Generator, request: Request, layout: Layout) -
         on_table = (act == "put_down" and rng.random() < 0.75) or (act in ("drop", "scrape") and rng.random() < 0.4)
         if act == "hold" or "hold" in request.acts.values():
             continue
-        if on_table or (act == "hit" and not request.twins and rng.random() < 0.06):
+        if on_table or (act == "hit" and not (request.twins or request.distinct_materials) and rng.random() < 0.06):
             targets[side] = TABLE
             continue
         if act == "lid":
@@ -228,7 +228,7 @@ def _grasp(
 ) -> HandPlan:
     """Turns and places the held item so that one of its striking points meets the target."""
     item, other = layout.items[index], layout.plans.get(-side)
-    aim, approach = _aim(rng, layout, side, act, target, other)
+    aim, approach = aim_at(rng, layout, side, act, target, other)
     forward = aim - np.array([side * 0.30, layout.shoulders[side][1] + 0.05, aim[2]])
     bearing = float(np.arctan2(forward[1], forward[0]))
     item.rotation = _hold_upright(rng, item.shape, bearing, side, level=act in ("put_down", "lid", "drop"))
@@ -259,7 +259,7 @@ def _above_table(layout: Layout, plan: HandPlan) -> bool:
     return bool(surface[:, 2].min() > 0.004 and body[:, 2].min() > -0.006)
 
 
-def _aim(
+def aim_at(
     rng: np.random.Generator, layout: Layout, side: int, act: str, target: int | None, other: HandPlan | None
 ) -> tuple[Points, Points]:
     """Where the striking point should touch [3], and the direction from which it comes [3]."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +11,13 @@ import mujoco
 import numpy as np
 
 from training.world import effects, events, impact_sound, soundscape, truth
-from training.world.contacts import State
+from training.world.contacts import Collision, State
 from training.world.layout import TABLE, LayoutError, Request
 from training.world.levels import SHARES
 from training.world.recipes import Recipe
 from training.world.render import Renderer
 from training.world.scene import Scene
+from training.world.script import Stroke
 from training.world.shapes import CLASSES, build_shape
 from training.world.storage import WorldSample
 
@@ -89,7 +90,7 @@ def _attempt(
     before_s, after_s = rng.uniform(0.05, 0.12), rng.uniform(0.05, 0.14)
     outcomes = events.run(rng, recipe, scene, head, before_s, after_s)
     sensor, noise_seed = effects.sensor(rng), int(rng.integers(2**31))
-    with _Shots(scene, form, renderer, sensor, noise_seed) as shots:
+    with Shots(scene, form, renderer, sensor, noise_seed) as shots:
         for outcome in outcomes:
             shots.check_visible(outcome)
         samples = []
@@ -100,7 +101,7 @@ def _attempt(
     return samples
 
 
-class _Shots:
+class Shots:
     """Takes the pictures of a scene; the same state gives the same picture, so variants share what they can."""
 
     def __init__(self, scene: Scene, form: Format, renderer: Renderer, sensor: effects.Sensor, noise_seed: int) -> None:
@@ -110,7 +111,7 @@ class _Shots:
         self._ids: dict[bytes, Any] = {}
         self._pictures: dict[bytes, Any] = {}
 
-    def __enter__(self) -> _Shots:
+    def __enter__(self) -> Shots:
         self._renderer.open(self._scene.model)
         return self
 
@@ -126,28 +127,30 @@ class _Shots:
         return state.qpos.tobytes() + state.mocap_pos.tobytes()
 
     def geom_ids(self, state: State) -> Any:
+        """The map of geom ids of a state, int32 [H, W]."""
         key = self.show(state)
         if key not in self._ids:
             self._ids[key] = self._renderer.geom_ids(self.data)
         return self._ids[key]
 
-    def picture(self, state: State, outcome: events.Outcome) -> Any:
+    def picture(self, state: State, strokes: Sequence[Stroke]) -> Any:
+        """The finished picture of a state, RGB uint8 [H, W, 3]; `strokes` say which hands move."""
         key = self.show(state)
         if key not in self._pictures:
-            moving, object_shift, camera_shift = self._shifts(state, outcome)
+            moving, object_shift, camera_shift = self._shifts(state, strokes)
             raw = self._renderer.picture(self.data)
             blurred = effects.blur_motion(raw, moving, object_shift, camera_shift)
             rng = np.random.default_rng([self._noise_seed, round(state.time_s * 1e6)])
             self._pictures[key] = effects.expose(rng, blurred, self._sensor)
         return self._pictures[key]
 
-    def _shifts(self, state: State, outcome: events.Outcome) -> tuple[Any, Any, Any]:
+    def _shifts(self, state: State, strokes: Sequence[Stroke]) -> tuple[Any, Any, Any]:
         """What moves in a picture, and how far in pixels while the shutter is open."""
         shutter, scene = self._sensor.shutter_s, self._scene
         hand_ids = np.append(scene.hand_of_geom, 0)[self.geom_ids(state)]
         object_ids = np.append(scene.object_of_geom, -2)[self.geom_ids(state)]
         moving, shift = np.zeros(hand_ids.shape, bool), np.zeros(2)
-        for stroke in outcome.strokes:
+        for stroke in strokes:
             here, there = stroke.position(state.time_s - shutter), stroke.position(state.time_s)
             pixels = truth.project(self.camera, truth.to_camera(self.data, np.stack([here, there])))
             travelled = pixels[1] - pixels[0]
@@ -156,6 +159,11 @@ class _Shots:
                 if stroke.plan.item is not None:
                     moving |= object_ids == stroke.plan.item
         return moving, shift, np.zeros(2)
+
+    def forget(self) -> None:
+        """Drops what was taken so far."""
+        self._ids.clear()
+        self._pictures.clear()
 
     def check_visible(self, outcome: events.Outcome) -> None:
         """Raises a LayoutError if a colliding object is out of sight."""
@@ -253,7 +261,7 @@ def _off_screen(rng: np.random.Generator, dry: Any, time_s: float, rate_hz: int,
 
 
 def _sample(
-    scene: Scene, outcome: events.Outcome, level: str, form: Format, shots: _Shots, sound: _Heard, onset_s: float
+    scene: Scene, outcome: events.Outcome, level: str, form: Format, shots: Shots, sound: _Heard, onset_s: float
 ) -> WorldSample:
     shift = onset_s - outcome.onset_s
     before, at, after = outcome.record.states
@@ -269,15 +277,15 @@ def _sample(
         "onset_s": onset_s,
         "table": {"material": scene.table.material, "id": truth.TABLE_ID, "area_px": int((ids == truth.TABLE_ID).sum())},
         "objects": _objects(scene, ids),
-        "collision": _collision(scene, outcome, shots, ids, camera, onset_s),
-        "hands": [dataclasses.asdict(hand) for hand in truth.hand_truths(scene, geoms, min_pixels=40)],
+        "collision": collision_facts(scene, outcome.collision, shots, ids, onset_s) if outcome.collision else None,
+        "hands": [hand_facts(hand) for hand in truth.hand_truths(scene, geoms, min_pixels=40)],
         "other_collisions_s": [
             c.time_s + shift for c in outcome.record.collisions if c is not outcome.collision
         ],
         "sound": {"rate_hz": form.rate_hz, **sound.facts},
     }
     return WorldSample(
-        frames=tuple(shots.picture(state, outcome) for state in (before, at, after)),
+        frames=tuple(shots.picture(state, outcome.strokes) for state in (before, at, after)),
         ids=ids,
         sound=sound.noisy.astype(np.float32),
         clean=sound.clean.astype(np.float32),
@@ -306,23 +314,28 @@ def _objects(scene: Scene, ids: truth.IdMap) -> list[dict[str, Any]]:
     return listed
 
 
-def _collision(
-    scene: Scene, outcome: events.Outcome, shots: _Shots, ids: truth.IdMap, camera: truth.Intrinsics, onset_s: float
-) -> dict[str, Any] | None:
-    hit = outcome.collision
-    if hit is None:
-        return None
+def collision_facts(
+    scene: Scene, hit: Collision, shots: Shots, ids: truth.IdMap, time_s: float
+) -> dict[str, Any]:
+    """The truth about a collision in the state that `shots` shows, at `time_s` on the clock of the sound."""
     whole = truth.roots(scene)
     wholes = sorted({TABLE if index == TABLE else int(whole[index]) for index in hit.objects})
     point = truth.to_camera(shots.data, np.array([hit.point]))
-    hidden = [truth.occlusion(scene, shots.data, index, ids, camera) for index in wholes if index != TABLE]
+    hidden = [truth.occlusion(scene, shots.data, index, ids, shots.camera) for index in wholes if index != TABLE]
     return {
         "ids": [truth.TABLE_ID if index == TABLE else index + 1 for index in wholes],
         "materials": list(events.materials_of(scene, hit)),
-        "time_s": onset_s,
+        "time_s": time_s,
         "impulse_ns": hit.impulse,
         "closing_speed_m_s": hit.closing_speed,
-        "contact_xy": truth.project(camera, point)[0].tolist(),
+        "contact_xy": truth.project(shots.camera, point)[0].tolist(),
         "contact_xyz_m": point[0].tolist(),
         "occlusion": max(hidden, default=0.0),
     }
+
+
+def hand_facts(hand: truth.HandTruth) -> dict[str, Any]:
+    """One hand as it stands in truth.json; the object by its id."""
+    facts = dataclasses.asdict(hand)
+    facts["object"] = None if hand.object is None else hand.object + 1
+    return facts

@@ -128,8 +128,13 @@ def set_hand(scene: Scene, data: Any, side: int, position: Points) -> None:
         data.qpos[address : address + 3] = position + item.position - plan.touch
 
 
-def find_touch(scene: Scene, side: int) -> None:
+def find_touch(scene: Scene, side: int, now: Any = None) -> None:
     """Corrects the plan of a hand so that its origin is at `HandPlan.touch` when its object first touches the target.
+
+    Args:
+        scene: The scene.
+        side: Which hand.
+        now: State from which to look, unchanged; None for the beginning.
 
     Raises:
         LayoutError: if it touches nothing on its way, or something else.
@@ -139,8 +144,11 @@ def find_touch(scene: Scene, side: int) -> None:
         _check_target_below(scene, plan)
         return
     data = mujoco.MjData(scene.model)
-    for other in scene.layout.plans.values():
-        set_hand(scene, data, other.side, other.touch if other.act == "hold" else other.touch - other.approach * 0.12)
+    if now is None:
+        for other in scene.layout.plans.values():
+            set_hand(scene, data, other.side, other.touch if other.act == "hold" else other.touch - other.approach * 0.12)
+    else:
+        data.qpos[:], data.mocap_pos[:], data.mocap_quat[:] = now.qpos, now.mocap_pos, now.mocap_quat
     start, stop = _SWEEP_M
     step = 0.002
     for distance in np.arange(start, stop, step):
@@ -156,8 +164,9 @@ def find_touch(scene: Scene, side: int) -> None:
             break
     shift = plan.approach * (fine - step / 16)
     plan.touch = plan.touch + shift
-    item = scene.layout.items[plan.item]
-    item.position = item.position + shift
+    if now is None:
+        item = scene.layout.items[plan.item]
+        item.position = item.position + shift
 
 
 def _touched(scene: Scene, data: Any, plan: HandPlan, distance: float) -> set[int]:

@@ -1,0 +1,287 @@
+"""Whole video clips: hands that hit one thing after another, with sound in sync and every collision labelled.
+
+A clip is a folder: ``frames/000000.jpg`` ..., ``sound.flac``, ``ids000.png`` (the id map of the frame nearest to the
+onset of collision 0) ... and ``truth.json``. Frame k is exposed at k / fps seconds on the clock of the sound.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import soundfile
+
+from training.world import effects, events, sampler, script, soundscape, truth
+from training.world.contacts import Collision, Record, Simulation, State
+from training.world.generate import VERSION, silenced
+from training.world.layout import LayoutError, aim_at
+from training.world.levels import SHARES
+from training.world.meshes import Points
+from training.world.recipes import two_hands
+from training.world.render import make_renderer
+from training.world.sampler import Format
+from training.world.scene import TIMESTEP_S, Scene
+from training.world.script import HeadMotion, Stroke
+
+_LEAD_IN_S = script.SETTLE_S
+"""The clip begins when the table has settled."""
+_TRAVEL_S, _AFTER_STROKE_S = 0.45, 0.30
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClipPlan:
+    """What kind of clip.
+
+    Raises:
+        ValueError: if a value is out of its range.
+    """
+
+    duration_s: float = 10.0
+    """Length, 1 to 60 seconds."""
+    fps: float = 15.0
+    """Pictures per second, 5 to 60."""
+    form: Format = Format()
+    """Pictures, sound and level."""
+    renderer: str = "filament"
+    """filament or classic."""
+
+    def __post_init__(self) -> None:
+        if not 1.0 <= self.duration_s <= 60.0:
+            raise ValueError(f"ClipPlan.duration_s must be 1 to 60, got {self.duration_s}")
+        if not 5.0 <= self.fps <= 60.0:
+            raise ValueError(f"ClipPlan.fps must be 5 to 60, got {self.fps}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Clip:
+    """What was written."""
+
+    folder: Path
+    num_frames: int
+    collisions: tuple[dict[str, Any], ...]
+    """In order of time, as in truth.json."""
+
+
+def make_clip(seed: int, plan: ClipPlan, folder: Path, renderer: Any = None) -> Clip:
+    """Generates a clip; `folder` appears when it is complete.
+
+    Args:
+        seed: Fixes the clip.
+        plan: What kind of clip.
+        folder: New folder.
+        renderer: One to use again; None makes one.
+
+    Raises:
+        ValueError: if there is something at `folder`.
+        RuntimeError: if system libraries are missing.
+    """
+    if folder.exists():
+        raise ValueError(f"{folder} exists already: remove it or choose another name for the clip")
+    if renderer is None:
+        with silenced():
+            renderer = make_renderer(plan.renderer, plan.form.size_hw)
+    for attempt in range(sampler.MAX_ATTEMPTS):
+        rng = np.random.default_rng([8, seed, attempt])
+        try:
+            level = plan.form.level or str(rng.choice(list(SHARES), p=list(SHARES.values())))
+            recipe = two_hands()
+            scene, head = events.prepare(rng, recipe, events.level_request(level, recipe))
+        except LayoutError:
+            continue
+        record, strokes = _perform(rng, scene, head, plan)
+        if record.collisions:
+            break
+    else:
+        raise RuntimeError(f"no draw of the clip with seed {seed} works")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    workplace = folder.parent / f".{folder.name}.{os.getpid()}"
+    try:
+        clip = _write(rng, workplace, seed, scene, level, plan, record, strokes, renderer)
+        os.rename(workplace, folder)
+    except BaseException:
+        shutil.rmtree(workplace, ignore_errors=True)
+        raise
+    return Clip(folder=folder, num_frames=clip.num_frames, collisions=clip.collisions)
+
+
+class _Wandering:
+    """The path of one hand through a clip: strokes, with travel between them."""
+
+    def __init__(self, start: Points) -> None:
+        self._from, self._to, self._since = start, start, -1.0
+        self.stroke: Stroke | None = None
+
+    def travel(self, t: float, to: Points) -> None:
+        """From now on, move to `to` within `_TRAVEL_S`."""
+        self._from, self._to, self._since, self.stroke = self.position(t), to, t, None
+
+    def position(self, t: float) -> Points:
+        if self.stroke is not None:
+            return self.stroke.position(t)
+        share = float(np.clip((t - self._since) / _TRAVEL_S, 0.0, 1.0))
+        ease = share * share * (3.0 - 2.0 * share)
+        lift = 0.04 * np.sin(np.pi * share) * min(1.0, float(np.linalg.norm(self._to - self._from)) / 0.1)
+        return self._from + (self._to - self._from) * ease + np.array([0.0, 0.0, lift])
+
+
+def _perform(
+    rng: np.random.Generator, scene: Scene, head: HeadMotion, plan: ClipPlan
+) -> tuple[Record, list[tuple[Stroke, ...]]]:
+    """Runs the physics; returns what happened and, for each frame, the strokes under way."""
+    plans = scene.layout.plans
+    hands = {
+        side: _Wandering(p.touch if p.item is None else p.touch - p.approach * script.STANDOFF_M) for side, p in plans.items()
+    }
+    run = Simulation(scene)
+    run.start({side: hand.position(0.0) for side, hand in hands.items()})
+    frame_times = _LEAD_IN_S + np.arange(round(plan.duration_s * plan.fps)) / plan.fps
+    states, under_way = [], []
+    side, strike_s, ready = _next(rng, _LEAD_IN_S + 0.3, None), _LEAD_IN_S + float(rng.uniform(0.9, 1.4)), False
+    while len(states) < len(frame_times):
+        t = run.time_s
+        if t >= frame_times[len(states)] - TIMESTEP_S / 2:
+            script.place_head(run.data, scene, head, t)
+            states.append(run.state())
+            under_way.append(tuple(hand.stroke for hand in hands.values() if hand.stroke is not None))
+        if not ready and t >= strike_s - 0.75:
+            ready = True
+            if _choose_target(rng, scene, side, run.data):
+                hands[side].travel(t, plans[side].touch - plans[side].approach * script.STANDOFF_M)
+        if ready and hands[side].stroke is None and t >= strike_s - 0.27:
+            speed = float(rng.uniform(0.35, 0.9))
+            hands[side].stroke = Stroke(plan=_copy(plans[side]), speed=speed, touch_s=strike_s, fork_s=np.inf, strikes=True)
+        if ready and t >= strike_s + _AFTER_STROKE_S:
+            hands[side].travel(t, plans[side].touch - plans[side].approach * script.STANDOFF_M)
+            side, ready = _next(rng, t, side), False
+            strike_s = t + float(rng.uniform(0.9, 1.9))
+        run.step({which: hand.position(t) for which, hand in hands.items()})
+    return run.record(states), under_way
+
+
+def _next(rng: np.random.Generator, t: float, last: int | None) -> int:
+    return int(rng.choice([-1, 1])) if last is None or rng.random() < 0.4 else -last
+
+
+def _copy(plan: Any) -> Any:
+    from dataclasses import replace
+
+    return replace(plan)
+
+
+def _choose_target(rng: np.random.Generator, scene: Scene, side: int, data: Any) -> bool:
+    """Aims a hand at a thing near it that it can reach from where everything is now; False leaves it as it was."""
+    plan, layout = scene.layout.plans[side], scene.layout
+    held = {other.item for other in layout.plans.values()}
+    before = _copy(plan)
+    tips = layout.items[plan.item].shape.strike_points
+    for index in range(len(layout.items)):  # where things are now
+        body = scene.model.body(f"item{index}").id if index not in held else None
+        if body is not None:
+            layout.items[index].position = data.xpos[body].copy()
+    near = [i for i in range(len(layout.items)) if i not in held and abs(layout.items[i].position[0] - side * 0.13) < 0.16]
+    for _ in range(12):
+        target = int(rng.choice(near)) if near and rng.random() < 0.7 else before.target
+        aim, plan.approach = aim_at(rng, layout, side, "hit", target, None)
+        item = layout.items[plan.item]
+        tip = np.array(tips[int(rng.integers(len(tips)))]) - np.array(item.shape.grip.point)
+        plan.target, plan.touch = target, aim - item.rotation.apply(tip)
+        if side * plan.touch[0] < 0.03 or plan.touch[2] < 0.03:
+            continue
+        try:
+            script.find_touch(scene, side, data)
+            return True
+        except LayoutError:
+            continue
+    plan.target, plan.touch, plan.approach = before.target, before.touch, before.approach
+    return False
+
+
+def _write(
+    rng: np.random.Generator, folder: Path, seed: int, scene: Scene, level: str, plan: ClipPlan, record: Record,
+    strokes: Sequence[tuple[Stroke, ...]], renderer: Any,
+) -> Clip:  # fmt: skip
+    (folder / "frames").mkdir(parents=True)
+    sound, facts = _sound(rng, scene, record, plan, level)
+    soundfile.write(folder / "sound.flac", sound, plan.form.rate_hz, subtype="PCM_16")
+    times = [state.time_s - _LEAD_IN_S for state in record.states]
+    heard = [c for c in record.collisions if 0.0 <= c.time_s - _LEAD_IN_S < plan.duration_s]
+    by_frame: dict[int, list[Collision]] = {}
+    for collision in heard:
+        by_frame.setdefault(int(np.argmin(np.abs(np.array(times) - collision.time_s + _LEAD_IN_S))), []).append(collision)
+    collisions: list[dict[str, Any]] = []
+    sensor, noise_seed = effects.sensor(rng), int(rng.integers(2**31))
+    with sampler.Shots(scene, plan.form, renderer, sensor, noise_seed) as shots:
+        for number, (state, moving) in enumerate(zip(record.states, strokes)):
+            picture = shots.picture(state, moving)
+            _save(folder / "frames" / f"{number:06d}.jpg", picture[..., ::-1])
+            for collision in by_frame.get(number, ()):
+                collisions.append(_label(folder, shots, scene, state, collision, number, len(collisions)))
+            shots.forget()
+        camera = shots.camera
+    content = {
+        "data_set": "sim_cs3_clips",
+        "generator_version": VERSION,
+        "seed": seed,
+        "level": level,
+        "fps": plan.fps,
+        "num_frames": len(times),
+        "camera": {"width": camera.width, "height": camera.height, "focal_px": camera.focal, "centre_xy": camera.centre_xy},
+        "table": {"material": scene.table.material, "id": truth.TABLE_ID},
+        "objects": [
+            {"id": index + 1, "class": item.shape.name, "material": item.shape.material}
+            for index, item in enumerate(scene.layout.items)
+        ],
+        "collisions": collisions,
+        "sound": facts,
+    }
+    (folder / "truth.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
+    return Clip(folder=folder, num_frames=len(times), collisions=tuple(collisions))
+
+
+def _label(
+    folder: Path, shots: Any, scene: Scene, state: State, collision: Collision, frame: int, number: int
+) -> dict[str, Any]:
+    geoms = shots.geom_ids(state)
+    ids = truth.id_map(scene, geoms)
+    _save(folder / f"ids{number:03d}.png", ids)
+    return {
+        "frame": frame,
+        **sampler.collision_facts(scene, collision, shots, ids, collision.time_s - _LEAD_IN_S),
+        "hands": [sampler.hand_facts(hand) for hand in truth.hand_truths(scene, geoms, min_pixels=40)],
+    }
+
+
+def _sound(
+    rng: np.random.Generator, scene: Scene, record: Record, plan: ClipPlan, level: str
+) -> tuple[Any, dict[str, Any]]:
+    rate_hz = plan.form.rate_hz
+    duration_s = len(record.states) / plan.fps
+    dry = sampler.scene_sound(rng, scene, record, -_LEAD_IN_S, duration_s, rate_hz)
+    place = soundscape.room(rng, rate_hz)
+    clean = soundscape.reverberate(dry, place)
+    kind = str(rng.choice(soundscape.BACKGROUNDS))
+    low, high = events.LEVELS[level].snr_db
+    snr_db = float(rng.uniform(low, high))
+    powers = [
+        soundscape.onset_power(clean, c.time_s - _LEAD_IN_S, rate_hz)
+        for c in record.collisions
+        if 0.0 < c.time_s - _LEAD_IN_S < duration_s - 0.3
+    ]
+    # The ratio is that of the median collision: soft ones sink into the background, as in life.
+    bed = soundscape.background(rng, kind, len(clean), rate_hz) * np.sqrt(np.median(powers)) * 10 ** (-snr_db / 20)
+    noisy = clean + bed
+    noisy *= rng.uniform(0.5, 0.95) / np.abs(noisy).max()
+    return noisy.astype(np.float32), {"rate_hz": rate_hz, "snr_db": snr_db, "rt60_s": place.rt60_s, "background": kind}
+
+
+def _save(path: Path, image: Any) -> None:
+    done, data = cv2.imencode(path.suffix, np.ascontiguousarray(image), [cv2.IMWRITE_JPEG_QUALITY, 90] if path.suffix == ".jpg" else [])
+    assert done
+    path.write_bytes(data.tobytes())
