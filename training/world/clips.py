@@ -185,9 +185,10 @@ def _choose_target(rng: np.random.Generator, scene: Scene, side: int, data: Any)
         body = scene.model.body(f"item{index}").id if index not in held else None
         if body is not None:
             layout.items[index].position = data.xpos[body].copy()
-    near = [i for i in range(len(layout.items)) if i not in held and abs(layout.items[i].position[0] - side * 0.13) < 0.16]
+    spots = {i: item.position for i, item in enumerate(layout.items) if i not in held}
+    near = [i for i, (x, y, _) in spots.items() if abs(x - side * 0.12) < 0.14 and -0.15 < y < 0.26]
     for _ in range(12):
-        target = int(rng.choice(near)) if near and rng.random() < 0.7 else before.target
+        target = int(rng.choice(near)) if near and rng.random() < 0.8 else before.target
         aim, plan.approach = aim_at(rng, layout, side, "hit", target, None)
         item = layout.items[plan.item]
         tip = np.array(tips[int(rng.integers(len(tips)))]) - np.array(item.shape.grip.point)

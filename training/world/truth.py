@@ -96,7 +96,7 @@ def hand_truths(scene: Scene, geom_ids: npt.NDArray[np.int32], min_pixels: int) 
             HandTruth(
                 side="left" if side < 0 else "right",
                 box_xyxy=box_of(mask),
-                object=plan.item if held_box is not None else None,
+                object=int(roots(scene)[plan.item]) if held_box is not None else None,
                 object_box_xyxy=held_box,
             )
         )
