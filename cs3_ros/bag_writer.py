@@ -27,6 +27,9 @@ _RELIABLE = Qos(
     avoid_ros_namespace_conventions=False,
 )
 
+_LATCHED = _RELIABLE._replace(durability=QosDurability.TRANSIENT_LOCAL)
+_LATCHED_TOPICS = ("/tf_static",)  # their subscribers want what was sent before they came
+
 
 class BagWriter:
     """A new bag folder, complete or not there at all.
@@ -104,4 +107,5 @@ class BagWriter:
     def _connect(self, topic: str, type_name: str) -> Connection:
         if type_name not in self.typestore.types:
             raise ValueError(f"cannot record {topic}: the definition of {type_name} is neither common nor in cs3_msgs")
-        return self._writer.add_connection(topic, type_name, typestore=self.typestore, offered_qos_profiles=[_RELIABLE])
+        qos = _LATCHED if topic in _LATCHED_TOPICS else _RELIABLE
+        return self._writer.add_connection(topic, type_name, typestore=self.typestore, offered_qos_profiles=[qos])
