@@ -68,7 +68,9 @@ def clip_to_bag(clip: Path, bag_path: Path, config: ClipToBag) -> dict[str, int]
         if truth.get("data_set") != "sim_cs3_clips":
             raise ValueError(f"data_set is {truth.get('data_set')!r}")
     except (OSError, ValueError) as error:
-        raise ValueError(f"{clip} is no clip of the simulated world ({error}): python -m training.world clip") from error
+        raise ValueError(
+            f"{clip} is no clip of the simulated world ({error}): python -m training.world clip"
+        ) from error
     counts: dict[str, int] = {}
     with BagWriter(bag_path) as bag:
         messages = _Messages(bag.typestore.types, clip, truth, config)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from training.data.real import EGO4D_CS3, EPIC_CS3, open_real
 from training.samples import DataSet
+from training.world import dataset as sim_cs3
+from training.world.splits import SPLITS as SIM_CS3_SPLITS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,7 +28,7 @@ class Reader:
 READERS: Mapping[str, Reader] = {
     data_set.name: Reader(splits=tuple(data_set.files), evaluation_split="val", open=partial(open_real, data_set))
     for data_set in (EPIC_CS3, EGO4D_CS3)
-}
+} | {sim_cs3.NAME: Reader(splits=tuple(SIM_CS3_SPLITS), evaluation_split="test", open=sim_cs3.read_split)}
 """All data sets by name."""
 
 

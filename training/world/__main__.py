@@ -48,7 +48,9 @@ def _make(options: argparse.Namespace) -> int:
         keep_clean=options.keep_clean,
     )
     made = generate(plan)
-    print(f"{options.folder}: {made} new samples, {sum(sizes.values())} in all ({', '.join(f'{n} {s}' for n, s in sizes.items())})")
+    print(
+        f"{options.folder}: {made} new samples, {sum(sizes.values())} in all ({', '.join(f'{n} {s}' for n, s in sizes.items())})"
+    )
     return 0
 
 

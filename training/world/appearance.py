@@ -51,7 +51,9 @@ def ambiguous(rng: np.random.Generator) -> Finish:
     return Finish(rgba=(*_shade(rng, GLAZES), 1.0), roughness=rng.uniform(0.15, 0.45))
 
 
-def finish_of(rng: np.random.Generator, material: str, name: str, *, ambiguity: float, held_out: bool = False) -> Finish:
+def finish_of(
+    rng: np.random.Generator, material: str, name: str, *, ambiguity: float, held_out: bool = False
+) -> Finish:
     """Draws the finish of an object's body.
 
     Args:
@@ -71,7 +73,9 @@ def finish_of(rng: np.random.Generator, material: str, name: str, *, ambiguity: 
         brushed = _picture(rng, "brushed", held_out) if rng.random() < 0.5 or held_out else None
         if name in _STEEL_TOOLS:  # satin: a mirror of this shape shows the dark of the room and looks black
             return Finish(rgba=(*_shade(rng, METALS[2:3], 0.05), 1.0), metallic=0.6, roughness=rng.uniform(0.3, 0.5))
-        return Finish(rgba=(*_shade(rng, METALS, 0.05), 1.0), metallic=0.9, roughness=rng.uniform(0.2, 0.45), picture=brushed)
+        return Finish(
+            rgba=(*_shade(rng, METALS, 0.05), 1.0), metallic=0.9, roughness=rng.uniform(0.2, 0.45), picture=brushed
+        )
     if material == "ceramic":
         kind = str(rng.choice(["plain", "speckled", "banded"], p=[0.5, 0.25, 0.25]))
         if kind == "plain" or name in ("coaster", "lid"):
@@ -84,7 +88,9 @@ def finish_of(rng: np.random.Generator, material: str, name: str, *, ambiguity: 
         return Finish(rgba=(*map(float, tone), opacity), roughness=rng.uniform(0.02, 0.08))
     if material == "wood":
         return Finish(
-            rgba=(1, 1, 1, 1), roughness=rng.uniform(0.45, 0.8), picture=_picture(rng, "wood", held_out),
+            rgba=(1, 1, 1, 1),
+            roughness=rng.uniform(0.45, 0.8),
+            picture=_picture(rng, "wood", held_out),
             repeat=rng.uniform(0.7, 1.5),
         )
     if material == "plastic":
@@ -107,7 +113,9 @@ def handle_finish(rng: np.random.Generator, body: Finish) -> Finish:
     if kind < 0.4:
         return Finish(rgba=(1, 1, 1, 1), roughness=0.6, picture=_picture(rng, "wood", False))
     if kind < 0.75:
-        return Finish(rgba=(*_shade(rng, ((0.16, 0.16, 0.17), (0.24, 0.24, 0.25), (0.35, 0.2, 0.16))), 1.0), roughness=0.5)
+        return Finish(
+            rgba=(*_shade(rng, ((0.16, 0.16, 0.17), (0.24, 0.24, 0.25), (0.35, 0.2, 0.16))), 1.0), roughness=0.5
+        )
     return body if body.rgba[3] == 1.0 else Finish(rgba=(0.75, 0.75, 0.74, 1.0), roughness=0.5)
 
 
@@ -121,12 +129,16 @@ class Table:
 
 def table_top(rng: np.random.Generator, held_out: bool = False) -> Table:
     """Draws a worktop: wood, stone, laminate (counted as wood) or steel."""
-    kind = str(rng.choice(["wood", "planks", "stone", "marble", "laminate", "steel"], p=[0.24, 0.16, 0.2, 0.12, 0.22, 0.06]))
+    kind = str(
+        rng.choice(["wood", "planks", "stone", "marble", "laminate", "steel"], p=[0.24, 0.16, 0.2, 0.12, 0.22, 0.06])
+    )
     rough = float(rng.uniform(0.3, 0.7))
     if kind == "steel":
         return Table(
             material="metal",
-            finish=Finish(rgba=(0.62, 0.62, 0.63, 1.0), metallic=1.0, roughness=0.42, picture=("brushed", 0), repeat=3.0),
+            finish=Finish(
+                rgba=(0.62, 0.62, 0.63, 1.0), metallic=1.0, roughness=0.42, picture=("brushed", 0), repeat=3.0
+            ),
         )
     if kind == "laminate":
         shades = ((0.82, 0.81, 0.78), (0.66, 0.66, 0.64), (0.40, 0.41, 0.42), (0.76, 0.70, 0.62))
@@ -136,7 +148,10 @@ def table_top(rng: np.random.Generator, held_out: bool = False) -> Table:
     return Table(
         material=material,
         finish=Finish(
-            rgba=(tone, tone, tone, 1.0), roughness=rough, picture=_picture(rng, kind, held_out), repeat=rng.uniform(1.5, 3.0)
+            rgba=(tone, tone, tone, 1.0),
+            roughness=rough,
+            picture=_picture(rng, kind, held_out),
+            repeat=rng.uniform(1.5, 3.0),
         ),
     )
 
@@ -145,7 +160,10 @@ def wall_finish(rng: np.random.Generator, held_out: bool = False) -> Finish:
     """Tiles or plain paint."""
     if rng.random() < 0.65:
         return Finish(
-            rgba=(1, 1, 1, 1), roughness=rng.uniform(0.2, 0.5), picture=_picture(rng, "tile", held_out), repeat=rng.uniform(4, 7)
+            rgba=(1, 1, 1, 1),
+            roughness=rng.uniform(0.2, 0.5),
+            picture=_picture(rng, "tile", held_out),
+            repeat=rng.uniform(4, 7),
         )
     paints = ((0.88, 0.86, 0.82), (0.80, 0.82, 0.80), (0.72, 0.76, 0.78), (0.86, 0.78, 0.68))
     return Finish(rgba=(*_shade(rng, paints), 1.0), roughness=0.9)

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from training.world.render import make_renderer
 from training.world.sampler import Format
 from training.world.scene import TIMESTEP_S, Scene
 from training.world.script import HeadMotion, Stroke
+from training.world.storage import TABLE_ID
 
 _LEAD_IN_S = script.SETTLE_S
 """The clip begins when the table has settled."""
@@ -137,7 +138,8 @@ def _perform(
     """Runs the physics; returns what happened and, for each frame, the strokes under way."""
     plans = scene.layout.plans
     hands = {
-        side: _Wandering(p.touch if p.item is None else p.touch - p.approach * script.STANDOFF_M) for side, p in plans.items()
+        side: _Wandering(p.touch if p.item is None else p.touch - p.approach * script.STANDOFF_M)
+        for side, p in plans.items()
     }
     run = Simulation(scene)
     run.start({side: hand.position(0.0) for side, hand in hands.items()})
@@ -156,7 +158,9 @@ def _perform(
                 hands[side].travel(t, plans[side].touch - plans[side].approach * script.STANDOFF_M)
         if ready and hands[side].stroke is None and t >= strike_s - 0.27:
             speed = float(rng.uniform(0.35, 0.9))
-            hands[side].stroke = Stroke(plan=_copy(plans[side]), speed=speed, touch_s=strike_s, fork_s=np.inf, strikes=True)
+            hands[side].stroke = Stroke(
+                plan=replace(plans[side]), speed=speed, touch_s=strike_s, fork_s=np.inf, strikes=True
+            )
         if ready and t >= strike_s + _AFTER_STROKE_S:
             hands[side].travel(t, plans[side].touch - plans[side].approach * script.STANDOFF_M)
             side, ready = _next(rng, t, side), False
@@ -169,17 +173,11 @@ def _next(rng: np.random.Generator, t: float, last: int | None) -> int:
     return int(rng.choice([-1, 1])) if last is None or rng.random() < 0.4 else -last
 
 
-def _copy(plan: Any) -> Any:
-    from dataclasses import replace
-
-    return replace(plan)
-
-
 def _choose_target(rng: np.random.Generator, scene: Scene, side: int, data: Any) -> bool:
     """Aims a hand at a thing near it that it can reach from where everything is now; False leaves it as it was."""
     plan, layout = scene.layout.plans[side], scene.layout
     held = {other.item for other in layout.plans.values()}
-    before = _copy(plan)
+    before = replace(plan)
     tips = layout.items[plan.item].shape.strike_points
     for index in range(len(layout.items)):  # where things are now
         body = scene.model.body(f"item{index}").id if index not in held else None
@@ -215,7 +213,9 @@ def _write(
     heard = [c for c in record.collisions if 0.0 <= c.time_s - _LEAD_IN_S < plan.duration_s]
     by_frame: dict[int, list[Collision]] = {}
     for collision in heard:
-        by_frame.setdefault(int(np.argmin(np.abs(np.array(times) - collision.time_s + _LEAD_IN_S))), []).append(collision)
+        by_frame.setdefault(int(np.argmin(np.abs(np.array(times) - collision.time_s + _LEAD_IN_S))), []).append(
+            collision
+        )
     collisions: list[dict[str, Any]] = []
     sensor, noise_seed = effects.sensor(rng), int(rng.integers(2**31))
     with sampler.Shots(scene, plan.form, renderer, sensor, noise_seed) as shots:
@@ -233,8 +233,13 @@ def _write(
         "level": level,
         "fps": plan.fps,
         "num_frames": len(times),
-        "camera": {"width": camera.width, "height": camera.height, "focal_px": camera.focal, "centre_xy": camera.centre_xy},
-        "table": {"material": scene.table.material, "id": truth.TABLE_ID},
+        "camera": {
+            "width": camera.width,
+            "height": camera.height,
+            "focal_px": camera.focal,
+            "centre_xy": camera.centre_xy,
+        },
+        "table": {"material": scene.table.material, "id": TABLE_ID},
         "objects": [
             {"id": index + 1, "class": item.shape.name, "material": item.shape.material}
             for index, item in enumerate(scene.layout.items)
@@ -283,6 +288,8 @@ def _sound(
 
 
 def _save(path: Path, image: Any) -> None:
-    done, data = cv2.imencode(path.suffix, np.ascontiguousarray(image), [cv2.IMWRITE_JPEG_QUALITY, 90] if path.suffix == ".jpg" else [])
+    done, data = cv2.imencode(
+        path.suffix, np.ascontiguousarray(image), [cv2.IMWRITE_JPEG_QUALITY, 90] if path.suffix == ".jpg" else []
+    )
     assert done
     path.write_bytes(data.tobytes())

@@ -110,9 +110,7 @@ def simulate(
     run = Simulation(scene, {stroke.plan.item for stroke in strokes if stroke.slide is not None})
     run.start({stroke.plan.side: stroke.position(0.0) for stroke in strokes})
     openings = {
-        stroke.plan.side: release_s(scene, stroke)
-        for stroke in strokes
-        if stroke.plan.act == "drop" and stroke.strikes
+        stroke.plan.side: release_s(scene, stroke) for stroke in strokes if stroke.plan.act == "drop" and stroke.strikes
     }
     wanted, states = list(snapshots_s), []
     for _ in range(round(stop_s / TIMESTEP_S)):

@@ -9,17 +9,17 @@ from typing import Any
 import cv2
 
 from cs3_model.types import HandObjects, HeldObject, UInt8Image
-from training.samples import Conditions, Hand, Sample, SampleError, SceneObject, SoundSegment
+from training.samples import Conditions, DataSet, Hand, Sample, SampleError, SceneObject, SoundSegment
 from training.world.splits import split_named
-from training.world.storage import FRAME_NAMES, read_ids, read_truth
-from training.world.truth import TABLE_ID
+from training.world.storage import FRAME_NAMES, TABLE_ID, read_ids, read_truth
 
+NAME = "sim_cs3"
 FRAMES = {"before": 0, "at": 1, "after": 2}
 _SEGMENT_S = 0.4
 """Length of the annotated sound after an onset."""
 
 
-def read_split(root: Path, split: str) -> list[Sample]:
+def read_split(root: Path, split: str) -> DataSet:
     """Lists the samples of a split; pictures and sound stay on disk.
 
     The truth masks belong to the middle frame, the last one before the onset.
@@ -31,7 +31,7 @@ def read_split(root: Path, split: str) -> list[Sample]:
     folders = sorted(path for path in (root / split).glob("[0-9]*/[0-9]*") if path.is_dir())
     if not folders:
         raise ValueError(f"{root / split} has no samples: python -m training.world make {root} --splits {split}")
-    return [read_sample(folder) for folder in folders]
+    return DataSet(name=NAME, split=split, samples=tuple(read_sample(folder) for folder in folders))
 
 
 def read_sample(folder: Path, frame: str = "at") -> Sample:
@@ -60,7 +60,7 @@ def _sample(folder: Path, facts: dict[str, Any], frame: int) -> Sample:
             contact = (x, y)
     return Sample(
         sample_id=f"{facts['split']}-{facts['index']:06d}",
-        data_set="sim_cs3",
+        data_set=NAME,
         split=facts["split"],
         load_image=partial(_read_image, folder / FRAME_NAMES[frame]),
         sound=SoundSegment(path=folder / "sound.flac", start_s=onset_s, stop_s=onset_s + _SEGMENT_S),

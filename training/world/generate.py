@@ -159,7 +159,13 @@ def make_and_write(plan: Plan, name: str, scene: int, renderer: object) -> int:
         if folder.exists():
             continue
         sample.facts.update(
-            {"data_set": "sim_cs3", "generator_version": VERSION, "split": name, "index": index, "group": f"{name}-{scene:06d}"}
+            {
+                "data_set": "sim_cs3",
+                "generator_version": VERSION,
+                "split": name,
+                "index": index,
+                "group": f"{name}-{scene:06d}",
+            }
         )
         write_sample(folder, sample, keep_clean=plan.keep_clean)
         made += 1
@@ -204,7 +210,12 @@ class _Progress:
         left = (now - self._start) / max(self.made, 1) * (self._total - done)
         bar = "#" * round(30 * done / self._total)
         line = f"[{bar:.<30}] {done} / {self._total} samples, {left / 60:.1f} min left"
-        print(f"\r{line}\x1b[K" if self._terminal else line, end="" if self._terminal else "\n", file=sys.stderr, flush=True)
+        print(
+            f"\r{line}\x1b[K" if self._terminal else line,
+            end="" if self._terminal else "\n",
+            file=sys.stderr,
+            flush=True,
+        )
 
     def close(self) -> None:
         if self._terminal:

@@ -71,7 +71,9 @@ def pinching(half_thickness: float) -> Skeleton:
     for x, length, thick in _FINGERS:
         y = -0.034 + length * _PHALANGES * 0.93
         z = -drop - 0.016 * np.array([1.0, 0.45, 0.1, 0.0])
-        fingers.append((np.stack([np.full(4, x) * (1 - 0.1 * _PHALANGES), y, z], 1), thick * np.array([1, 0.95, 0.88, 0.76])))
+        fingers.append(
+            (np.stack([np.full(4, x) * (1 - 0.1 * _PHALANGES), y, z], 1), thick * np.array([1, 0.95, 0.88, 0.76]))
+        )
     thumb = np.array(
         [[0.022, -0.066, -0.012], [0.034, -0.040, 0.006], [0.032, -0.010, drop + 0.006], [0.027, 0.016, drop]]
     )
@@ -139,7 +141,11 @@ def _tints(points: Points, bones: Skeleton) -> Points:
         along = chain[3] - chain[2]
         along = along / np.linalg.norm(along)
         # The dorsal side looks away from the centre of curvature of the finger.
-        bend = chain[1] - 0.5 * (chain[0] + chain[2]) if np.ptp(chain @ np.array([0.0, 0.3, 1.0])) > 0.004 else np.eye(3)[2]
+        bend = (
+            chain[1] - 0.5 * (chain[0] + chain[2])
+            if np.ptp(chain @ np.array([0.0, 0.3, 1.0])) > 0.004
+            else np.eye(3)[2]
+        )
         dorsal = bend - along * (bend @ along)
         dorsal = dorsal / (np.linalg.norm(dorsal) + 1e-9)
         side = np.cross(along, dorsal)
@@ -239,14 +245,18 @@ def arm_meshes(
     """
     path, length = _arm_path(wrist, into_arm, elbow, shoulder, 0.028)
     # The arm begins inside the hand, thin, so that it never shows through the back of it.
-    bare = np.interp(length, [0.0, 0.03, 0.06, 0.12, 0.20, 0.30, 0.7], [0.009, 0.0185, 0.0235, 0.032, 0.040, 0.044, 0.052])
+    bare = np.interp(
+        length, [0.0, 0.03, 0.06, 0.12, 0.20, 0.30, 0.7], [0.009, 0.0185, 0.0235, 0.032, 0.040, 0.044, 0.052]
+    )
     bare_end = int(np.searchsorted(length, sleeve_from + 0.07))  # no farther, else it shows where the sleeve bends
     arm = tube(path[:bare_end], np.stack([bare * 0.92, bare * 1.06], 1)[:bare_end], 20)
     arm = Mesh(vertices=arm.vertices, faces=arm.faces, uv=np.stack([np.full(len(arm.uv), 0.03), arm.uv[:, 1] * 5], 1))
     dress, along = _arm_path(wrist, into_arm, elbow, shoulder, 0.028)
     covered = along >= sleeve_from + 0.028
     dress, along = dress[covered], along[covered]
-    loose = np.interp(along, length, bare) + np.interp(along - along[0], [0.0, 0.012, 0.02, 0.2], [0.0075, 0.008, 0.006, 0.010])
+    loose = np.interp(along, length, bare) + np.interp(
+        along - along[0], [0.0, 0.012, 0.02, 0.2], [0.0075, 0.008, 0.006, 0.010]
+    )
     folds = sum(
         rng.uniform(0.0006, 0.0022) * np.sin(along * rng.uniform(90, 260) + rng.uniform(0, 6.3)) for _ in range(3)
     )

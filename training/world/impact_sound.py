@@ -95,7 +95,9 @@ def modes(rng: np.random.Generator, body: Body, limit_hz: float) -> tuple[Sound,
         frequency = np.concatenate([once, once * rng.uniform(1.005, 1.03)])
     else:
         i, j = np.meshgrid(number[:9], number[:9])
-        frequency = (np.pi / 2 * shape.thickness * plate_speed * ((i / shape.length) ** 2 + (j / shape.width) ** 2)).ravel()
+        frequency = (
+            np.pi / 2 * shape.thickness * plate_speed * ((i / shape.length) ** 2 + (j / shape.width) ** 2)
+        ).ravel()
     frequency = frequency * rng.normal(1.0, 0.02, len(frequency))
     frequency = np.sort(frequency[(frequency > 60.0) & (frequency < limit_hz)])[:MAX_MODES]
     if len(frequency) == 0:
@@ -183,9 +185,7 @@ def _pulse(rng: np.random.Generator, bodies: Sequence[Body], blow: Impact, rate_
     return fine.reshape(-1, _SUBSAMPLES).sum(1), start
 
 
-def _friction(
-    rng: np.random.Generator, bodies: Sequence[Body], slide: Scrape, length: int, rate_hz: int
-) -> Sound:
+def _friction(rng: np.random.Generator, bodies: Sequence[Body], slide: Scrape, length: int, rate_hz: int) -> Sound:
     """Noise that follows the sliding speed in level and, by the size of the asperities, in pitch."""
     first, second = (bodies[index] for index in slide.bodies)
     roughness = acoustics(first.material).roughness * acoustics(second.material).roughness

@@ -15,7 +15,16 @@ from training.world.appearance import Finish, ambiguous, finish_of, handle_finis
 from training.world.levels import Level
 from training.world.materials import MATERIALS
 from training.world.meshes import Points
-from training.world.shapes import CLASSES, FACETED_SEGMENTS, HOLDABLE, ROUND_SEGMENTS, Shape, build_shape, classes_of, vessels
+from training.world.shapes import (
+    CLASSES,
+    FACETED_SEGMENTS,
+    HOLDABLE,
+    ROUND_SEGMENTS,
+    Shape,
+    build_shape,
+    classes_of,
+    vessels,
+)
 
 TABLE = -1
 """Index that stands for the table top where objects are numbered."""
@@ -23,9 +32,7 @@ TABLE = -1
 ACTS = ("hit", "put_down", "drop", "lid", "scrape", "hold")
 """What a hand may be about to do; ``hold`` keeps its object still in the air, for the other hand to hit."""
 
-HELD_OUT_PAIRS = frozenset(
-    frozenset(pair) for pair in (("glass", "wood"), ("ceramic", "plastic"), ("metal", "paper"))
-)
+HELD_OUT_PAIRS = frozenset(frozenset(pair) for pair in (("glass", "wood"), ("ceramic", "plastic"), ("metal", "paper")))
 """Materials that never collide with each other outside the held-out test."""
 
 
@@ -115,9 +122,7 @@ def lay_out(rng: np.random.Generator, request: Request) -> Layout:
     return layout
 
 
-def _draw_item(
-    rng: np.random.Generator, request: Request, names: tuple[str, ...], material: str | None = None
-) -> Item:
+def _draw_item(rng: np.random.Generator, request: Request, names: tuple[str, ...], material: str | None = None) -> Item:
     # The material first: metal things come in so many classes that drawing the class first would make most of them metal.
     materials = [m for m in MATERIALS if classes_of(m, names)]
     if material is None:
@@ -179,7 +184,9 @@ def _twin_of(rng: np.random.Generator, request: Request, first: Item) -> Item:
     materials = [m for m in CLASSES[first.shape.name][1] if m != first.shape.material]
     material = materials[int(rng.integers(len(materials)))]
     proportions = int(rng.integers(2**31))
-    shapes = [build_shape(np.random.default_rng(proportions), first.shape.name, m) for m in (first.shape.material, material)]
+    shapes = [
+        build_shape(np.random.default_rng(proportions), first.shape.name, m) for m in (first.shape.material, material)
+    ]
     first.shape = shapes[0]
     if rng.random() < 0.5:
         finish = first.finish = ambiguous(rng)
@@ -200,10 +207,21 @@ def _fill_hand(rng: np.random.Generator, request: Request, layout: Layout, side:
     names = HOLDABLE
     if act == "lid":
         pot = layout.items[targets[side]].shape
-        material = "metal" if pot.material == "metal" and rng.random() < 0.6 else ("glass" if pot.material == "metal" else "ceramic")
+        material = (
+            "metal"
+            if pot.material == "metal" and rng.random() < 0.6
+            else ("glass" if pot.material == "metal" else "ceramic")
+        )
         shape = vessels.lid(rng, material, ROUND_SEGMENTS, radius=pot.radius - 0.03 + 0.001)
         finish = finish_of(rng, material, "lid", ambiguity=0.0)
-        item = Item(shape=shape, finish=finish, handle=handle_finish(rng, finish), position=np.zeros(3), rotation=Rotation.identity(), part_of=target)
+        item = Item(
+            shape=shape,
+            finish=finish,
+            handle=handle_finish(rng, finish),
+            position=np.zeros(3),
+            rotation=Rotation.identity(),
+            part_of=target,
+        )
     else:
         if act == "scrape":
             names = ("spoon", "fork", "knife", "spatula", "ladle")
@@ -223,9 +241,7 @@ def _fill_hand(rng: np.random.Generator, request: Request, layout: Layout, side:
     raise LayoutError("the hand would dip into the table")
 
 
-def _grasp(
-    rng: np.random.Generator, layout: Layout, side: int, act: str, index: int, target: int | None
-) -> HandPlan:
+def _grasp(rng: np.random.Generator, layout: Layout, side: int, act: str, index: int, target: int | None) -> HandPlan:
     """Turns and places the held item so that one of its striking points meets the target."""
     item, other = layout.items[index], layout.plans.get(-side)
     aim, approach = aim_at(rng, layout, side, act, target, other)
@@ -265,7 +281,9 @@ def aim_at(
     """Where the striking point should touch [3], and the direction from which it comes [3]."""
     if act == "hold":
         approach = np.array([-side * 1.0, rng.uniform(-0.3, 0.3), rng.uniform(-0.2, 0.2)])
-        return np.array([side * 0.03, rng.uniform(-0.02, 0.12), rng.uniform(0.13, 0.22)]), approach / np.linalg.norm(approach)
+        return np.array([side * 0.03, rng.uniform(-0.02, 0.12), rng.uniform(0.13, 0.22)]), approach / np.linalg.norm(
+            approach
+        )
     if other is not None and other.act == "hold":
         held = layout.items[other.item]
         aim = held.position + held.rotation.apply(np.array(held.shape.strike_points[0]) * 0.7)
@@ -349,7 +367,9 @@ def _check_hands_apart(layout: Layout) -> None:
         return
     if layout.plans[1].touch[0] - layout.plans[-1].touch[0] < 0.07:
         raise LayoutError("hands would cross")
-    arms = {side: _along(np.concatenate([layout.plans[side].touch[None], arm_points(layout, side)])) for side in (-1, 1)}
+    arms = {
+        side: _along(np.concatenate([layout.plans[side].touch[None], arm_points(layout, side)])) for side in (-1, 1)
+    }
     apart = np.linalg.norm(arms[-1][:, None] - arms[1][None], axis=2).min()
     if apart < 0.10:
         raise LayoutError("arms would touch")
@@ -374,7 +394,9 @@ def _check_pairs(request: Request, layout: Layout) -> None:
 
 
 def _materials_of(layout: Layout, plan: HandPlan) -> list[str]:
-    return [layout.items[index].shape.material for index in (plan.item, plan.target) if index is not None and index >= 0]
+    return [
+        layout.items[index].shape.material for index in (plan.item, plan.target) if index is not None and index >= 0
+    ]
 
 
 def _occupied(layout: Layout) -> Points:

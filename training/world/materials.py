@@ -24,27 +24,15 @@ class Acoustics:
 
 
 MATERIALS: dict[str, Acoustics] = {
-    "metal": Acoustics(
-        young_pa=195e9, contact_pa=195e9, density=7800, poisson=0.29, loss=(5e-4, 3e-3), roughness=0.8
-    ),
-    "ceramic": Acoustics(
-        young_pa=70e9, contact_pa=70e9, density=2400, poisson=0.22, loss=(2e-3, 7e-3), roughness=1.0
-    ),
-    "glass": Acoustics(
-        young_pa=65e9, contact_pa=65e9, density=2500, poisson=0.23, loss=(1e-3, 3e-3), roughness=0.5
-    ),
-    "wood": Acoustics(
-        young_pa=11e9, contact_pa=1.5e9, density=650, poisson=0.35, loss=(1.2e-2, 3e-2), roughness=1.2
-    ),
+    "metal": Acoustics(young_pa=195e9, contact_pa=195e9, density=7800, poisson=0.29, loss=(5e-4, 3e-3), roughness=0.8),
+    "ceramic": Acoustics(young_pa=70e9, contact_pa=70e9, density=2400, poisson=0.22, loss=(2e-3, 7e-3), roughness=1.0),
+    "glass": Acoustics(young_pa=65e9, contact_pa=65e9, density=2500, poisson=0.23, loss=(1e-3, 3e-3), roughness=0.5),
+    "wood": Acoustics(young_pa=11e9, contact_pa=1.5e9, density=650, poisson=0.35, loss=(1.2e-2, 3e-2), roughness=1.2),
     "plastic": Acoustics(
         young_pa=2.4e9, contact_pa=1.5e9, density=1050, poisson=0.38, loss=(2e-2, 7e-2), roughness=0.7
     ),
-    "paper": Acoustics(
-        young_pa=1.2e9, contact_pa=6e7, density=500, poisson=0.3, loss=(7e-2, 0.2), roughness=1.4
-    ),
-    "cloth": Acoustics(
-        young_pa=4e7, contact_pa=6e6, density=300, poisson=0.3, loss=(0.3, 0.6), roughness=1.5
-    ),
+    "paper": Acoustics(young_pa=1.2e9, contact_pa=6e7, density=500, poisson=0.3, loss=(7e-2, 0.2), roughness=1.4),
+    "cloth": Acoustics(young_pa=4e7, contact_pa=6e6, density=300, poisson=0.3, loss=(0.3, 0.6), roughness=1.5),
 }
 """Acoustics by the material's name. The names are those of the EPIC-CS3 classes."""
 

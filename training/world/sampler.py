@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,23 +19,14 @@ from training.world.render import Renderer
 from training.world.scene import Scene
 from training.world.script import Stroke
 from training.world.shapes import CLASSES, build_shape
-from training.world.storage import WorldSample
+from training.world.splits import Theme
+from training.world.storage import TABLE_ID, WorldSample
 
 DURATION_S = 2.0
 MAX_IMPACTS = 12
 MIN_AREA = 0.0012
 """A colliding object must cover this share of the picture, or the scene is drawn again."""
 MAX_ATTEMPTS = 60
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Theme:
-    """What the scenes of a split have in common."""
-
-    draw_recipe: Callable[[np.random.Generator], Recipe]
-    twins: bool = False
-    held_out: bool = False
-    distinct_materials: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,7 +87,7 @@ def _attempt(
         samples = []
         for outcome in outcomes:
             onset_s = float(rng.uniform(0.6, 1.2))
-            sound = _sound(rng, scene, outcome, request, form.rate_hz, onset_s)
+            sound = sound_of(rng, scene, outcome, request, form.rate_hz, onset_s)
             samples.append(_sample(scene, outcome, level, form, shots, sound, onset_s))
     return samples
 
@@ -175,15 +166,20 @@ class Shots:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class _Heard:
+class Heard:
+    """The sound of one sample."""
+
     noisy: Any
+    """[T] in [-1, 1]."""
     clean: Any
+    """Without background, on the same scale [T]."""
     facts: dict[str, Any]
+    """What truth.json says about it."""
 
 
-def _sound(
+def sound_of(
     rng: np.random.Generator, scene: Scene, outcome: events.Outcome, request: Request, rate_hz: int, onset_s: float
-) -> _Heard:
+) -> Heard:
     """The sound of a variant, with the onset at `onset_s`."""
     shift = onset_s - outcome.onset_s
     dry = scene_sound(rng, scene, outcome.record, shift, DURATION_S, rate_hz)
@@ -209,10 +205,12 @@ def _sound(
     peak = rng.uniform(0.3, 0.95) if snr_db is not None else rng.uniform(0.02, 0.5)
     scale = peak / np.abs(noisy).max()
     facts = {"snr_db": snr_db, "rt60_s": place.rt60_s, "background": kind, "off_screen_s": off_screen_s}
-    return _Heard(noisy=noisy * scale, clean=clean * scale, facts=facts)
+    return Heard(noisy=noisy * scale, clean=clean * scale, facts=facts)
 
 
-def scene_sound(rng: np.random.Generator, scene: Scene, record: Any, shift: float, duration_s: float, rate_hz: int) -> Any:
+def scene_sound(
+    rng: np.random.Generator, scene: Scene, record: Any, shift: float, duration_s: float, rate_hz: int
+) -> Any:
     """The dry sound of all collisions and scrapes of a record, `shift` seconds later than they were simulated."""
     held = {plan.item for plan in scene.layout.plans.values() if plan.act != "drop"}
     involved = sorted({i for event in (*record.collisions, *record.frictions) for i in event.objects})
@@ -261,7 +259,7 @@ def _off_screen(rng: np.random.Generator, dry: Any, time_s: float, rate_hz: int,
 
 
 def _sample(
-    scene: Scene, outcome: events.Outcome, level: str, form: Format, shots: Shots, sound: _Heard, onset_s: float
+    scene: Scene, outcome: events.Outcome, level: str, form: Format, shots: Shots, sound: Heard, onset_s: float
 ) -> WorldSample:
     shift = onset_s - outcome.onset_s
     before, at, after = outcome.record.states
@@ -272,16 +270,19 @@ def _sample(
     facts: dict[str, Any] = {
         "scenario": outcome.variant.scenario,
         "level": level,
-        "camera": {"width": camera.width, "height": camera.height, "focal_px": camera.focal, "centre_xy": camera.centre_xy},
+        "camera": {
+            "width": camera.width,
+            "height": camera.height,
+            "focal_px": camera.focal,
+            "centre_xy": camera.centre_xy,
+        },
         "frame_times_s": [state.time_s + shift for state in (before, at, after)],
         "onset_s": onset_s,
-        "table": {"material": scene.table.material, "id": truth.TABLE_ID, "area_px": int((ids == truth.TABLE_ID).sum())},
+        "table": {"material": scene.table.material, "id": TABLE_ID, "area_px": int((ids == TABLE_ID).sum())},
         "objects": _objects(scene, ids),
         "collision": collision_facts(scene, outcome.collision, shots, ids, onset_s) if outcome.collision else None,
         "hands": [hand_facts(hand) for hand in truth.hand_truths(scene, geoms, min_pixels=40)],
-        "other_collisions_s": [
-            c.time_s + shift for c in outcome.record.collisions if c is not outcome.collision
-        ],
+        "other_collisions_s": [c.time_s + shift for c in outcome.record.collisions if c is not outcome.collision],
         "sound": {"rate_hz": form.rate_hz, **sound.facts},
     }
     return WorldSample(
@@ -314,16 +315,14 @@ def _objects(scene: Scene, ids: truth.IdMap) -> list[dict[str, Any]]:
     return listed
 
 
-def collision_facts(
-    scene: Scene, hit: Collision, shots: Shots, ids: truth.IdMap, time_s: float
-) -> dict[str, Any]:
+def collision_facts(scene: Scene, hit: Collision, shots: Shots, ids: truth.IdMap, time_s: float) -> dict[str, Any]:
     """The truth about a collision in the state that `shots` shows, at `time_s` on the clock of the sound."""
     whole = truth.roots(scene)
     wholes = sorted({TABLE if index == TABLE else int(whole[index]) for index in hit.objects})
     point = truth.to_camera(shots.data, np.array([hit.point]))
     hidden = [truth.occlusion(scene, shots.data, index, ids, shots.camera) for index in wholes if index != TABLE]
     return {
-        "ids": [truth.TABLE_ID if index == TABLE else index + 1 for index in wholes],
+        "ids": [TABLE_ID if index == TABLE else index + 1 for index in wholes],
         "materials": list(events.materials_of(scene, hit)),
         "time_s": time_s,
         "impulse_ns": hit.impulse,

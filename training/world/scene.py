@@ -150,7 +150,9 @@ class _Builder:
         )
         if finish.picture is not None:
             kind, variant = finish.picture
-            material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = self._texture(f"{kind}{variant}", texture(kind, variant))
+            material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = self._texture(
+                f"{kind}{variant}", texture(kind, variant)
+            )
         return name
 
     def skin(self, tone: int) -> str:
@@ -186,7 +188,9 @@ class _Builder:
             body.add_freejoint()
         return body
 
-    def item(self, body: Any, index: int, item: Item, offset: Points | None = None, turn: Rotation | None = None) -> None:
+    def item(
+        self, body: Any, index: int, item: Item, offset: Points | None = None, turn: Rotation | None = None
+    ) -> None:
         """Adds the geoms of an object at a pose relative to its body."""
         offset = np.zeros(3) if offset is None else offset
         turn = Rotation.identity() if turn is None else turn
@@ -223,7 +227,9 @@ class _Builder:
         wrist = plan.rotation.apply(wrist)
         elbow, shoulder = hands.arm_joints(plan.touch + wrist, layout.shoulders[side], side)
         into_arm = plan.rotation.apply(np.array([0.0, -1.0, -0.05]))
-        arm, cloth = hands.arm_meshes(self._rng, wrist, into_arm, elbow - plan.touch, shoulder - plan.touch, sleeve_from)
+        arm, cloth = hands.arm_meshes(
+            self._rng, wrist, into_arm, elbow - plan.touch, shoulder - plan.touch, sleeve_from
+        )
         self.show(body, f"hand{letter}.arm", arm, skin, SKIN_GROUP)
         self.show(body, f"hand{letter}.sleeve", cloth, sleeve, SKIN_GROUP)
         self._weld(f"weld{letter}", f"hand{letter}", f"path{letter}")
@@ -241,7 +247,9 @@ class _Builder:
         weld = self._spec.add_equality(
             name=name, type=mujoco.mjtEq.mjEQ_WELD, name1=one, name2=two, objtype=mujoco.mjtObj.mjOBJ_BODY
         )
-        weld.data = np.array([0.0] * 10 + [1.0, 0.0])  # anchor at the origin, relative pose of the initial state, full torque
+        weld.data = np.array(
+            [0.0] * 10 + [1.0, 0.0]
+        )  # anchor at the origin, relative pose of the initial state, full torque
         weld.solref, weld.solimp = [WELD_S, 1.0], [0.99, 0.99, 0.001, 0.5, 2.0]
 
     def room(self, table: Table, held_out: bool) -> None:
@@ -254,7 +262,13 @@ class _Builder:
             group=HIDDEN, friction=[0.6, 0.005, 0.0001],
         )  # fmt: skip
         wall_y = float(rng.uniform(0.6, 0.85))
-        self.show(self._world, "wall", box((2.5, 0.02, 1.2)), self.material(wall_finish(rng, held_out)), pos=[0.0, wall_y, 1.1])
+        self.show(
+            self._world,
+            "wall",
+            box((2.5, 0.02, 1.2)),
+            self.material(wall_finish(rng, held_out)),
+            pos=[0.0, wall_y, 1.1],
+        )
         floor = Finish(rgba=(0.5, 0.45, 0.4, 1.0), roughness=0.7, picture=("planks", 1), repeat=3.0)
         self.show(self._world, "floor", box((3.0, 3.0, 0.02)), self.material(floor), pos=[0.0, 0.0, -0.9])
         if rng.random() < 0.5:
@@ -268,7 +282,9 @@ class _Builder:
         from training.world.meshes import tube
 
         angle = np.linspace(0.0, 2 * np.pi, 41)
-        for number, (dx, dy, radius) in enumerate(((-0.13, -0.1, 0.085), (0.13, 0.1, 0.085), (-0.13, 0.12, 0.065), (0.13, -0.11, 0.065))):
+        for number, (dx, dy, radius) in enumerate(
+            ((-0.13, -0.1, 0.085), (0.13, 0.1, 0.085), (-0.13, 0.12, 0.065), (0.13, -0.11, 0.065))
+        ):
             path = np.stack([radius * np.cos(angle), radius * np.sin(angle), 0 * angle], 1)
             self.show(self._world, f"ring{number}", tube(path, 0.001, 6), ring, pos=[x + dx, 0.25 + dy, 0.003])
 

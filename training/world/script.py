@@ -146,7 +146,9 @@ def find_touch(scene: Scene, side: int, now: Any = None) -> None:
     data = mujoco.MjData(scene.model)
     if now is None:
         for other in scene.layout.plans.values():
-            set_hand(scene, data, other.side, other.touch if other.act == "hold" else other.touch - other.approach * 0.12)
+            set_hand(
+                scene, data, other.side, other.touch if other.act == "hold" else other.touch - other.approach * 0.12
+            )
     else:
         data.qpos[:], data.mocap_pos[:], data.mocap_quat[:] = now.qpos, now.mocap_pos, now.mocap_quat
     start, stop = _SWEEP_M

@@ -28,7 +28,9 @@ def tile(folder: Path) -> npt.NDArray[np.uint8]:
     picture = cv2.resize(picture, (_TILE, _TILE), interpolation=cv2.INTER_AREA)
     caption = np.full((16, _TILE, 3), 255, np.uint8)
     text = facts["scenario"] + (": " + " + ".join(hit["materials"]) if hit else "")
-    cv2.putText(caption, f"{text} ({facts['level']})", (3, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.36, (30, 30, 30), 1, cv2.LINE_AA)
+    cv2.putText(
+        caption, f"{text} ({facts['level']})", (3, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.36, (30, 30, 30), 1, cv2.LINE_AA
+    )
     return np.concatenate([picture, caption])
 
 
@@ -39,7 +41,9 @@ def write_sheet(root: Path, split: str, picture: Path, count: int, *, pairs: boo
         ValueError: if the split has too few samples.
     """
     scenes = count // 2 if pairs else count
-    folders = [sample_folder(root, split, 2 * scene + variant) for scene in range(scenes) for variant in range(1 + pairs)]
+    folders = [
+        sample_folder(root, split, 2 * scene + variant) for scene in range(scenes) for variant in range(1 + pairs)
+    ]
     if missing := [folder for folder in folders if not folder.exists()]:
         raise ValueError(f"{missing[0]} is missing: a sheet of {count} needs at least {2 * scenes} samples of {split}")
     columns = 6

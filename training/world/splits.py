@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from training.world import recipes
 from training.world.recipes import Recipe
-from training.world.sampler import Theme
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Theme:
+    """What the scenes of a split have in common."""
+
+    draw_recipe: Callable[[np.random.Generator], Recipe]
+    """What happens; called once per scene."""
+    twins: bool = False
+    """Whether both hands are about to hit things of one shape and different materials."""
+    held_out: bool = False
+    """Whether shapes, finishes and material pairs are those kept out of training."""
+    distinct_materials: bool = False
+    """Whether the two collisions of a scene differ in their set of materials."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,9 +48,7 @@ SPLITS = {
     "train": Split(number=1, num_samples=20_000, theme=Theme(draw_recipe=recipes.draw_recipe)),
     "val": Split(number=2, num_samples=1_000, theme=Theme(draw_recipe=recipes.draw_recipe)),
     "test": Split(number=3, num_samples=2_000, theme=Theme(draw_recipe=recipes.draw_recipe)),
-    "counterfactual": Split(
-        number=4, num_samples=1_000, theme=Theme(draw_recipe=_two_hands, distinct_materials=True)
-    ),
+    "counterfactual": Split(number=4, num_samples=1_000, theme=Theme(draw_recipe=_two_hands, distinct_materials=True)),
     "twins": Split(number=5, num_samples=500, theme=Theme(draw_recipe=_two_hands, twins=True)),
     "two_hands": Split(number=6, num_samples=500, theme=Theme(draw_recipe=_ambiguous_hands)),
     "held_out": Split(number=7, num_samples=500, theme=Theme(draw_recipe=recipes.draw_recipe, held_out=True)),

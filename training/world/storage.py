@@ -1,7 +1,7 @@
 """Writes samples to disk and reads them back.
 
 A sample is a folder: ``frame0.jpg`` ``frame1.jpg`` ``frame2.jpg`` (before, at and after the onset), ``ids.png`` (see
-`truth`), ``sound.flac``, ``clean.flac`` (without noise, for checks, on request) and ``truth.json``. It is written
+`TABLE_ID`), ``sound.flac``, ``clean.flac`` (without noise, for checks, on request) and ``truth.json``. It is written
 beside its place under a hidden name and moved there whole, so that a folder with its final name is always complete.
 """
 
@@ -20,6 +20,8 @@ import numpy.typing as npt
 import soundfile
 
 _JPEG_QUALITY = 92
+TABLE_ID, LEFT_HAND_ID, RIGHT_HAND_ID = 250, 251, 252
+"""Values of the id map for the table top and the hands with their arms. 0 is everything else, k + 1 is object k."""
 FRAME_NAMES = ("frame0.jpg", "frame1.jpg", "frame2.jpg")
 
 

@@ -175,7 +175,9 @@ def skin_palette(tone: int) -> npt.NDArray[np.uint8]:
     The vertices of a hand choose their colour by u: 0 back of the hand, 1/3 knuckle, 2/3 palm and finger tip, 1 nail.
     """
     base = np.array(SKIN_TONES[tone])
-    stops = np.stack([base, base * (0.93, 0.80, 0.76), base * (1.04, 0.94, 0.90) + 0.03, base * 0.6 + (0.40, 0.31, 0.29)])
+    stops = np.stack(
+        [base, base * (0.93, 0.80, 0.76), base * (1.04, 0.94, 0.90) + 0.03, base * 0.6 + (0.40, 0.31, 0.29)]
+    )
     u = np.linspace(0.0, 3.0, SIZE)
     row = np.stack([np.interp(u, range(4), stops[:, channel]) for channel in range(3)], 1)
     mottle = 0.95 + 0.1 * noise(np.random.default_rng(tone), 0.9)[..., None]

@@ -11,10 +11,8 @@ import numpy.typing as npt
 
 from training.world.layout import TABLE
 from training.world.meshes import Points
-from training.world.scene import Camera, Scene
-
-TABLE_ID, LEFT_HAND_ID, RIGHT_HAND_ID = 250, 251, 252
-"""Values of the id map for the table top and the hands with their arms. 0 is everything else, k + 1 is object k."""
+from training.world.scene import HIDDEN, Camera, Scene
+from training.world.storage import LEFT_HAND_ID, RIGHT_HAND_ID, TABLE_ID
 
 IdMap = npt.NDArray[np.uint8]
 Box = tuple[int, int, int, int]
@@ -119,7 +117,7 @@ def occlusion(scene: Scene, data: Any, index: int, ids: IdMap, camera: Intrinsic
     silhouette = np.zeros(ids.shape, np.uint8)
     for geom in np.flatnonzero(roots_of_geoms(scene) == index):
         mesh = scene.model.geom_dataid[geom]
-        if mesh < 0 or scene.model.geom_group[geom] == 3:
+        if mesh < 0 or scene.model.geom_group[geom] == HIDDEN:
             continue
         first, count = scene.model.mesh_vertadr[mesh], scene.model.mesh_vertnum[mesh]
         start, faces = scene.model.mesh_faceadr[mesh], scene.model.mesh_facenum[mesh]

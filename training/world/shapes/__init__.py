@@ -46,9 +46,7 @@ ROUND_SEGMENTS, FACETED_SEGMENTS = 40, 8
 """Segments around the axis of turned objects: ordinary ones, and the held-out shapes."""
 
 
-def build_shape(
-    rng: np.random.Generator, name: str, material: str, *, segments: int = ROUND_SEGMENTS
-) -> Shape:
+def build_shape(rng: np.random.Generator, name: str, material: str, *, segments: int = ROUND_SEGMENTS) -> Shape:
     """Builds one object with random proportions.
 
     Raises:

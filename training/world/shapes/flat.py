@@ -22,7 +22,11 @@ def plate(rng: np.random.Generator, material: str, segments: int) -> Shape:
     wall = rng.uniform(*THICKNESS_M[material])
     shown = max(wall, 0.003)
     outside = [(radius * 0.55, 0.0), (radius * 0.62, 0.002), (radius * 0.72, height * 0.4), (radius, height)]
-    inside = [(radius - 0.001, height + shown * 0.6), (radius * 0.72, height * 0.4 + shown), (radius * 0.62, shown + 0.001)]
+    inside = [
+        (radius - 0.001, height + shown * 0.6),
+        (radius * 0.72, height * 0.4 + shown),
+        (radius * 0.62, shown + 0.001),
+    ]
     surface = np.pi * radius**2
     return Shape(
         name="plate",
@@ -80,8 +84,10 @@ def tray(rng: np.random.Generator, material: str, segments: int) -> Shape:
     sides = []
     colliders = [Collider(kind="box", size=(a, b, shown), position=(0.0, 0.0, shown))]
     for half, position in (
-        ((shown, b, height / 2), (a, 0.0)), ((shown, b, height / 2), (-a, 0.0)),
-        ((a, shown, height / 2), (0.0, b)), ((a, shown, height / 2), (0.0, -b)),
+        ((shown, b, height / 2), (a, 0.0)),
+        ((shown, b, height / 2), (-a, 0.0)),
+        ((a, shown, height / 2), (0.0, b)),
+        ((a, shown, height / 2), (0.0, -b)),
     ):
         sides.append(box(half).moved((*position, height / 2)))
         colliders.append(Collider(kind="box", size=half, position=(*position, height / 2)))

@@ -92,7 +92,9 @@ class Shape:
     """Radiating surface, m^2."""
 
 
-def ring_of_boxes(bottom: float, top: float, z_low: float, z_high: float, wall: float, count: int = 10) -> list[Collider]:
+def ring_of_boxes(
+    bottom: float, top: float, z_low: float, z_high: float, wall: float, count: int = 10
+) -> list[Collider]:
     """The wall of a vessel as a ring of boxes, from radius `bottom` to radius `top`."""
     radius, height = (bottom + top) / 2, z_high - z_low
     tilt = float(np.arctan2(top - bottom, height))
@@ -111,7 +113,9 @@ def ring_of_boxes(bottom: float, top: float, z_low: float, z_high: float, wall: 
 def along_x(radius: float, x_low: float, x_high: float, z: float) -> Collider:
     """A capsule along the x axis."""
     half = max((x_high - x_low) / 2 - radius, 1e-3)
-    return Collider(kind="capsule", size=(radius, half), position=((x_low + x_high) / 2, 0.0, z), euler_zy=(0.0, np.pi / 2))
+    return Collider(
+        kind="capsule", size=(radius, half), position=((x_low + x_high) / 2, 0.0, z), euler_zy=(0.0, np.pi / 2)
+    )
 
 
 def mass_of(material: str, surface: float, thickness: float, contents: float = 0.0) -> float:

@@ -27,9 +27,19 @@ def _stick(x_low: float, x_high: float, z: float, radii: tuple[float, float], bo
 
 
 def _tool(
-    name: str, material: str, *, length: float, stick: float, body: Mesh, handle: Mesh | None,
-    colliders: tuple[Collider, ...], tip: tuple[tuple[float, float, float], ...], mass: float, width: float,
-    height: float, surface: float,
+    name: str,
+    material: str,
+    *,
+    length: float,
+    stick: float,
+    body: Mesh,
+    handle: Mesh | None,
+    colliders: tuple[Collider, ...],
+    tip: tuple[tuple[float, float, float], ...],
+    mass: float,
+    width: float,
+    height: float,
+    surface: float,
 ) -> Shape:
     return Shape(
         name=name,
@@ -73,9 +83,18 @@ def spoon(rng: np.random.Generator, material: str, segments: int) -> Shape:
     )
     surface = length * 4 * stick + 2 * np.pi * half * width
     return _tool(
-        "spoon", material, length=length, stick=stick, body=joined(rod, head), handle=None, colliders=colliders,
-        tip=((length / 2 - 0.3 * half, 0.0, 0.0), (length / 2, 0.0, 0.006)), mass=mass_of(material, surface, stick * 0.55),
-        width=width, height=0.016, surface=surface,
+        "spoon",
+        material,
+        length=length,
+        stick=stick,
+        body=joined(rod, head),
+        handle=None,
+        colliders=colliders,
+        tip=((length / 2 - 0.3 * half, 0.0, 0.0), (length / 2, 0.0, 0.006)),
+        mass=mass_of(material, surface, stick * 0.55),
+        width=width,
+        height=0.016,
+        surface=surface,
     )
 
 
@@ -85,7 +104,14 @@ def fork(rng: np.random.Generator, material: str, segments: int) -> Shape:
     neck, root = length / 2 - 0.075, length / 2 - 0.05
     rod = _stick(-length / 2, neck, stick, (stick, stick * 2.0), 0.006)
     fan = extruded(
-        [(neck - 0.005, -0.004), (root - 0.01, -0.0115), (root, -0.0125), (root, 0.0125), (root - 0.01, 0.0115), (neck - 0.005, 0.004)],
+        [
+            (neck - 0.005, -0.004),
+            (root - 0.01, -0.0115),
+            (root, -0.0125),
+            (root, 0.0125),
+            (root - 0.01, 0.0115),
+            (neck - 0.005, 0.004),
+        ],
         lambda xy: np.full(len(xy), stick),
         0.003,
     )
@@ -96,13 +122,24 @@ def fork(rng: np.random.Generator, material: str, segments: int) -> Shape:
     ]
     colliders = (
         along_x(stick, -length / 2, neck, stick),
-        Collider(kind="box", size=((length / 2 - neck) / 2, 0.0125, 0.002), position=((length / 2 + neck) / 2, 0.0, stick)),
+        Collider(
+            kind="box", size=((length / 2 - neck) / 2, 0.0125, 0.002), position=((length / 2 + neck) / 2, 0.0, stick)
+        ),
     )
     surface = length * 5 * stick
     return _tool(
-        "fork", material, length=length, stick=stick, body=joined(rod, fan, *tines), handle=None, colliders=colliders,
-        tip=((length / 2, 0.0, stick), (length / 2 - 0.02, 0.0, 0.0)), mass=mass_of(material, surface, stick), width=0.02,
-        height=0.012, surface=surface,
+        "fork",
+        material,
+        length=length,
+        stick=stick,
+        body=joined(rod, fan, *tines),
+        handle=None,
+        colliders=colliders,
+        tip=((length / 2, 0.0, stick), (length / 2 - 0.02, 0.0, 0.0)),
+        mass=mass_of(material, surface, stick),
+        width=0.02,
+        height=0.012,
+        surface=surface,
     )
 
 
@@ -122,9 +159,18 @@ def knife(rng: np.random.Generator, material: str, segments: int) -> Shape:
     )
     surface = 2 * blade * width
     return _tool(
-        "knife", material, length=length, stick=0.009, body=plate, handle=grip, colliders=colliders,
+        "knife",
+        material,
+        length=length,
+        stick=0.009,
+        body=plate,
+        handle=grip,
+        colliders=colliders,
         tip=((length / 2 - 0.03, -width * 0.3, 0.009), (x0 + blade * 0.5, -width * 0.4, 0.009)),
-        mass=mass_of(material, surface / 2, 0.002, 0.04), width=0.004, height=0.018, surface=surface,
+        mass=mass_of(material, surface / 2, 0.002, 0.04),
+        width=0.004,
+        height=0.018,
+        surface=surface,
     )
 
 
@@ -134,8 +180,12 @@ def spatula(rng: np.random.Generator, material: str, segments: int) -> Shape:
     stick = 0.004 if material == "metal" else rng.uniform(0.005, 0.007)
     x0 = length / 2 - 0.09
     outline = [
-        (x0, -width * 0.55), (length / 2 - 0.006, -width), (length / 2, -width + 0.008), (length / 2, width - 0.008),
-        (length / 2 - 0.006, width), (x0, width * 0.55),
+        (x0, -width * 0.55),
+        (length / 2 - 0.006, -width),
+        (length / 2, -width + 0.008),
+        (length / 2, width - 0.008),
+        (length / 2 - 0.006, width),
+        (x0, width * 0.55),
     ]
     blade = extruded(outline, lambda xy: 0.003 + 0.14 * np.clip(length / 2 - 0.05 - xy[:, 0], 0, 1) ** 1.1, 0.0025)
     rod = _stick(-length / 2, x0 + 0.02, stick + 0.006, (stick, stick * 1.7), 0.006)
@@ -145,9 +195,18 @@ def spatula(rng: np.random.Generator, material: str, segments: int) -> Shape:
     )
     surface = 0.18 * width * 2 + length * 4 * stick
     return _tool(
-        "spatula", material, length=length, stick=stick + 0.004, body=joined(rod, blade), handle=None, colliders=colliders,
-        tip=((length / 2, 0.0, 0.002), (length / 2 - 0.01, width * 0.8, 0.001)), mass=mass_of(material, surface, 0.0025),
-        width=width, height=0.02, surface=surface,
+        "spatula",
+        material,
+        length=length,
+        stick=stick + 0.004,
+        body=joined(rod, blade),
+        handle=None,
+        colliders=colliders,
+        tip=((length / 2, 0.0, 0.002), (length / 2 - 0.01, width * 0.8, 0.001)),
+        mass=mass_of(material, surface, 0.0025),
+        width=width,
+        height=0.02,
+        surface=surface,
     )
 
 
@@ -163,19 +222,36 @@ def ladle(rng: np.random.Generator, material: str, segments: int) -> Shape:
     centre = length / 2 - radius
     cup = lathe([*outside, *inside], segments).moved((centre, 0.0, 0.0))
     x = np.linspace(-length / 2, centre - radius * 0.93, 12)
-    rod = tube(np.stack([x, 0 * x, depth * 0.95 + 0.02 * ((centre - radius - x) / length) ** 2], 1), [[stick * 0.7, stick * 1.6]] * 12)
+    rod = tube(
+        np.stack([x, 0 * x, depth * 0.95 + 0.02 * ((centre - radius - x) / length) ** 2], 1),
+        [[stick * 0.7, stick * 1.6]] * 12,
+    )
     colliders = (
         along_x(stick, -length / 2, centre - radius * 0.9, depth * 0.95),
         *(
-            Collider(kind=c.kind, size=c.size, position=(c.position[0] + centre, c.position[1], c.position[2]), euler_zy=c.euler_zy)
+            Collider(
+                kind=c.kind,
+                size=c.size,
+                position=(c.position[0] + centre, c.position[1], c.position[2]),
+                euler_zy=c.euler_zy,
+            )
             for c in ring_of_boxes(radius * 0.6, radius, 0.0, depth, wall, 8)
         ),
     )
     surface = 2 * np.pi * radius * depth + length * 4 * stick
     return _tool(
-        "ladle", material, length=length, stick=depth, body=joined(rod, cup), handle=None, colliders=colliders,
-        tip=((centre, 0.0, 0.0), (length / 2, 0.0, depth * 0.9)), mass=mass_of(material, surface, 0.0018), width=radius,
-        height=depth + 0.02, surface=surface,
+        "ladle",
+        material,
+        length=length,
+        stick=depth,
+        body=joined(rod, cup),
+        handle=None,
+        colliders=colliders,
+        tip=((centre, 0.0, 0.0), (length / 2, 0.0, depth * 0.9)),
+        mass=mass_of(material, surface, 0.0018),
+        width=radius,
+        height=depth + 0.02,
+        surface=surface,
     )
 
 
@@ -188,10 +264,21 @@ def rolling_pin(rng: np.random.Generator, material: str, segments: int) -> Shape
     solid = 0.012 if material in ("wood", "plastic") else 0.002
     surface = 2 * np.pi * radius * length * 0.65
     return _tool(
-        "rolling_pin", material, length=length, stick=radius, body=body, handle=None,
-        colliders=(along_x(radius, -length * 0.35, length * 0.35, radius), along_x(radius * 0.5, -length / 2, length / 2, radius)),
-        tip=((length * 0.30, 0.0, 0.0), (length * 0.1, 0.0, 0.0)), mass=mass_of(material, surface, solid), width=2 * radius,
-        height=2 * radius, surface=surface,
+        "rolling_pin",
+        material,
+        length=length,
+        stick=radius,
+        body=body,
+        handle=None,
+        colliders=(
+            along_x(radius, -length * 0.35, length * 0.35, radius),
+            along_x(radius * 0.5, -length / 2, length / 2, radius),
+        ),
+        tip=((length * 0.30, 0.0, 0.0), (length * 0.1, 0.0, 0.0)),
+        mass=mass_of(material, surface, solid),
+        width=2 * radius,
+        height=2 * radius,
+        surface=surface,
     )
 
 
@@ -203,7 +290,9 @@ def pan(rng: np.random.Generator, material: str, segments: int) -> Shape:
     inside = [(radius - 0.003, height), (radius * 0.86, 0.007), (0.0, 0.005)]
     x = np.linspace(-radius * 0.95, -radius - reach, 12)
     rise = height * 0.85 + 0.022 * np.linspace(0.0, 1.0, 12) ** 0.7
-    handle = tube(np.stack([x, 0 * x, rise], 1), np.stack([np.linspace(0.006, 0.009, 12), np.linspace(0.008, 0.012, 12)], 1))
+    handle = tube(
+        np.stack([x, 0 * x, rise], 1), np.stack([np.linspace(0.006, 0.009, 12), np.linspace(0.008, 0.012, 12)], 1)
+    )
     surface = np.pi * radius**2 * 1.5
     hold = height * 0.85 + 0.018
     return Shape(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from training.world.meshes import joined, lathe, tube
+from training.world.meshes import Mesh, joined, lathe, tube
 from training.world.shapes.shape import (
     THICKNESS_M,
     Collider,
@@ -20,8 +22,18 @@ Profile = list[tuple[float, float]]
 
 
 def _vessel(
-    rng: np.random.Generator, material: str, name: str, *, foot: float, mouth: float, height: float, bulge: float,
-    segments: int, grip: Grip | None = None, thickness: float | None = None, base: float = 0.92,
+    rng: np.random.Generator,
+    material: str,
+    name: str,
+    *,
+    foot: float,
+    mouth: float,
+    height: float,
+    bulge: float,
+    segments: int,
+    grip: Grip | None = None,
+    thickness: float | None = None,
+    base: float = 0.92,
 ) -> Shape:
     wall = thickness or rng.uniform(*THICKNESS_M[material])
     shown = max(wall, 0.0018)
@@ -49,15 +61,12 @@ def _vessel(
     )
 
 
-def _with_parts(shape: Shape, *meshes, colliders: tuple[Collider, ...] = (), reach: float = 0.0, **changes) -> Shape:
-    from dataclasses import replace
-
+def _with_parts(shape: Shape, *meshes: Mesh, colliders: tuple[Collider, ...] = (), reach: float = 0.0) -> Shape:
     return replace(
         shape,
         body=joined(shape.body, *meshes),
         colliders=shape.colliders + colliders,
         radius=max(shape.radius, reach),
-        **changes,
     )
 
 
@@ -65,7 +74,14 @@ def mug(rng: np.random.Generator, material: str, segments: int) -> Shape:
     """A mug with an ear along x."""
     foot, height = rng.uniform(0.036, 0.044), rng.uniform(0.082, 0.105)
     shape = _vessel(
-        rng, material, "mug", foot=foot, mouth=foot * rng.uniform(0.98, 1.1), height=height, bulge=0.7, segments=segments
+        rng,
+        material,
+        "mug",
+        foot=foot,
+        mouth=foot * rng.uniform(0.98, 1.1),
+        height=height,
+        bulge=0.7,
+        segments=segments,
     )
     angle = np.linspace(-np.pi / 2, np.pi / 2, 12)
     reach = height * 0.3
@@ -89,16 +105,20 @@ def bowl(rng: np.random.Generator, material: str, segments: int) -> Shape:
     foot = rng.uniform(0.03, 0.045)
     mouth, height = foot * rng.uniform(1.7, 2.3), rng.uniform(0.045, 0.075)
     rim = Grip(kind="pinch", point=(-mouth * 0.98, 0.0, height * 0.93), radius=0.004)
-    return _vessel(
-        rng, material, "bowl", foot=foot, mouth=mouth, height=height, bulge=0.5, segments=segments, grip=rim
-    )
+    return _vessel(rng, material, "bowl", foot=foot, mouth=mouth, height=height, bulge=0.5, segments=segments, grip=rim)
 
 
 def jar(rng: np.random.Generator, material: str, segments: int) -> Shape:
     """A preserving jar, canister or cookie pot without its lid."""
     foot = rng.uniform(0.035, 0.048)
     return _vessel(
-        rng, material, "jar", foot=foot, mouth=foot * rng.uniform(0.92, 1.0), height=rng.uniform(0.08, 0.14), bulge=2.5,
+        rng,
+        material,
+        "jar",
+        foot=foot,
+        mouth=foot * rng.uniform(0.92, 1.0),
+        height=rng.uniform(0.08, 0.14),
+        bulge=2.5,
         segments=segments,
     )
 
@@ -132,14 +152,10 @@ def bottle(rng: np.random.Generator, material: str, segments: int) -> Shape:
     shoulder = rng.uniform(0.52, 0.68)
     wall = rng.uniform(*THICKNESS_M[material])
     bend = np.linspace(0.0, np.pi, 8)
-    slope = [
-        (neck + (radius - neck) * (0.5 + 0.5 * np.cos(a)), height * (shoulder + 0.2 * a / np.pi)) for a in bend
-    ]
+    slope = [(neck + (radius - neck) * (0.5 + 0.5 * np.cos(a)), height * (shoulder + 0.2 * a / np.pi)) for a in bend]
     body = lathe([(0.0, 0.003), (radius * 0.9, 0.0), (radius, 0.005), *slope, (neck, height * 0.95)], segments)
     cap_foot = height * 0.93
-    cap = lathe(
-        [(neck * 1.15, cap_foot), (neck * 1.2, height * 0.985), (neck, height), (0.0, height)], segments
-    )
+    cap = lathe([(neck * 1.15, cap_foot), (neck * 1.2, height * 0.985), (neck, height), (0.0, height)], segments)
     surface = 2 * np.pi * radius * height * 0.85
     contents = rng.uniform(0.0, 0.7) * 900 * np.pi * radius**2 * height * 0.7
     return Shape(
@@ -169,12 +185,24 @@ def pot(rng: np.random.Generator, material: str, segments: int) -> Shape:
     """A cooking pot with two ears along y, too heavy for one hand."""
     radius, height = rng.uniform(0.085, 0.115), rng.uniform(0.08, 0.12)
     shape = _vessel(
-        rng, material, "pot", foot=radius * 0.96, mouth=radius, height=height, bulge=1.0, segments=segments,
+        rng,
+        material,
+        "pot",
+        foot=radius * 0.96,
+        mouth=radius,
+        height=height,
+        bulge=1.0,
+        segments=segments,
         grip=Grip(kind="none", point=(0.0, 0.0, height)),
     )
     angle = np.linspace(-np.pi / 2, np.pi / 2, 10)
     ears = [
-        tube(np.stack([0.035 * np.sin(angle), side * (radius * 0.98 + 0.03 * np.cos(angle)), 0 * angle + height * 0.8], 1), 0.0055)
+        tube(
+            np.stack(
+                [0.035 * np.sin(angle), side * (radius * 0.98 + 0.03 * np.cos(angle)), 0 * angle + height * 0.8], 1
+            ),
+            0.0055,
+        )
         for side in (1.0, -1.0)
     ]
     return _with_parts(shape, *ears, reach=radius + 0.03)
@@ -190,7 +218,7 @@ def lid(rng: np.random.Generator, material: str, segments: int, radius: float | 
     over = [(radius * s, 0.006 + dome * (1 - s**2)) for s in share]
     under = [(radius * s * 0.98, 0.006 - shown + dome * (1 - s**2)) for s in share[::-1]]
     skirt = [(radius * 0.93, 0.0), (radius, 0.003)]
-    body = lathe([*under, *skirt, *over][::1], segments)
+    body = lathe([*under, *skirt, *over], segments)
     angle = np.linspace(0.0, np.pi, 11)
     bow = np.stack([0.042 * np.cos(angle), 0 * angle, 0.006 + dome * 0.94 + 0.034 * np.sin(angle) ** 0.6], 1)
     surface = np.pi * radius**2 * 1.05
