@@ -22,7 +22,7 @@ import numpy.typing as npt
 from mir_eval.util import match_events
 
 from benchmarks import onset_peers, sounds
-from cs3_model.cli.onsets import read_audio
+from cs3_model.media import MediaFile
 from cs3_model.onset import OnsetDetector, OnsetEvent, OnsetState
 
 RATE_HZ = 44_100
@@ -75,11 +75,11 @@ def real_recording(folder: Path) -> Recording | None:
     """The labelled clip of a knife on a board, or None where it is not there."""
     if not (folder / "chopping.mp4").exists():
         return None
-    pieces = list(read_audio(folder / "chopping.mp4"))
-    assert pieces[0][2] == RATE_HZ
+    clip = MediaFile(folder / "chopping.mp4")
+    assert clip.sample_rate_hz == RATE_HZ
     return Recording(
         name="knife on a board (real)",
-        samples=np.concatenate([samples for samples, _, _ in pieces]),
+        samples=np.concatenate([samples for _, samples in clip.mono()]),
         onsets_s=np.loadtxt(folder / "chopping.onsets.csv", skiprows=1),
         ignore_s=np.loadtxt(folder / "chopping.ignore.csv", skiprows=1, delimiter=",", ndmin=2),
     )

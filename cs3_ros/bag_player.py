@@ -27,10 +27,10 @@ from rclpy.publisher import Publisher
 from rclpy.signals import SignalHandlerOptions
 from rosbags.rosbag2 import Reader, ReaderError
 from rosgraph_msgs.msg import Clock
+from tqdm import tqdm
 
 from cs3_ros.conversions.times import NS_PER_S, ns_to_stamp
 from cs3_ros.message_types import message_class
-from cs3_ros.progress import ProgressLine
 from cs3_ros.qos import publication, recorded_offer
 
 _CLOCK_PERIOD_NS = 10_000_000
@@ -188,13 +188,13 @@ class BagPlayer:
         stop_ns = start_ns + max(0, round(span_s * NS_PER_S))
         messages = self._bag.messages(chosen, start=start_ns, stop=stop_ns)
         pace = _Pace(start_ns, playback.rate, self._publish_clock if self._clock else None)
-        progress, count = ProgressLine(span_s), 0
-        for connection, time_ns, data in messages:
-            self._lateness_s.append(pace.wait_until(time_ns))
-            self._publishers[connection.id].publish(bytes(data))
-            count += 1
-            progress.show((time_ns - start_ns) / NS_PER_S, f"{count} messages")
-        progress.clear()
+        count = 0
+        with tqdm(total=max(0.0, span_s), unit="s", unit_scale=True, leave=False, disable=None) as progress:
+            for connection, time_ns, data in messages:
+                self._lateness_s.append(pace.wait_until(time_ns))
+                self._publishers[connection.id].publish(bytes(data))
+                count += 1
+                progress.update((time_ns - start_ns) / NS_PER_S - progress.n)
         return count
 
     def _publish_clock(self, time_ns: int) -> None:

@@ -13,10 +13,10 @@ from typing import Any
 
 import cv2
 import numpy as np
+from tqdm import tqdm
 
+from cs3_model.media import END_NS, NS_PER_S, MediaFile, Picture, SoundBlock
 from cs3_ros.bag_writer import BagWriter
-from cs3_ros.progress import ProgressLine
-from cs3_ros.video_reader import END_NS, NS_PER_S, Picture, SoundBlock, VideoFile
 
 IMAGE_FRAME_ID = "camera_optical_frame"
 AUDIO_FRAME_ID = "microphone"
@@ -73,22 +73,22 @@ def video_to_bag(video_path: Path, bag_path: Path, config: VideoToBag) -> dict[s
     Raises:
         ValueError: if the video cannot be used, or there is something at `bag_path`; no bag is left then.
     """
-    video = VideoFile(video_path)
+    video = MediaFile(video_path, unreadable=f"{video_path} cannot be read as a video")
     start_ns = round(config.start_s * NS_PER_S)
     stop_ns = END_NS if config.duration_s is None else start_ns + round(config.duration_s * NS_PER_S)
     pictures = video.pictures(start_ns, stop_ns)
     sound = video.sound(config.audio_ms / 1e3, start_ns, stop_ns)
     zero_ns = round(config.time_zero_s * NS_PER_S)
     counts = {config.image_topic: 0, config.audio_topic: 0}
-    progress = ProgressLine(min(video.duration_s, stop_ns / NS_PER_S) - config.start_s)
+    length_s = max(0.0, min(video.duration_s, stop_ns / NS_PER_S) - config.start_s)
     with BagWriter(bag_path) as bag:
         messages = _Messages(bag.typestore.types, video, config, zero_ns)
-        for part in heapq.merge(pictures, sound, key=_heard_or_seen_ns):
-            topic = config.image_topic if isinstance(part, Picture) else config.audio_topic
-            bag.write(topic, messages.of(part), zero_ns + _heard_or_seen_ns(part))
-            counts[topic] += 1
-            progress.show(part.time_ns / NS_PER_S - config.start_s, f"{counts[config.image_topic]} images")
-        progress.clear()
+        with tqdm(total=length_s, unit="s", unit_scale=True, leave=False, disable=None) as progress:
+            for part in heapq.merge(pictures, sound, key=_heard_or_seen_ns):
+                topic = config.image_topic if isinstance(part, Picture) else config.audio_topic
+                bag.write(topic, messages.of(part), zero_ns + _heard_or_seen_ns(part))
+                counts[topic] += 1
+                progress.update((part.time_ns - start_ns) / NS_PER_S - progress.n)
         if missing := [topic for topic, count in counts.items() if count == 0]:
             raise ValueError(
                 f"{video_path} has nothing for {', '.join(missing)} from {config.start_s} s on "
@@ -104,7 +104,7 @@ def _heard_or_seen_ns(part: Picture | SoundBlock) -> int:
 class _Messages:
     """Makes rosbags messages, which need no ROS."""
 
-    def __init__(self, types: Any, video: VideoFile, config: VideoToBag, zero_ns: int) -> None:
+    def __init__(self, types: Any, video: MediaFile, config: VideoToBag, zero_ns: int) -> None:
         self._types, self._video, self._config, self._zero_ns = types, video, config, zero_ns
 
     def of(self, part: Picture | SoundBlock) -> Any:

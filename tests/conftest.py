@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 # Before anything imports rclpy: a graph of this process alone, on the loopback interface alone.
@@ -27,6 +29,53 @@ def shared_data() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture
+def make_video(tmp_path: Path) -> Callable[..., Path]:
+    """Returns a function that writes a small video.
+
+    ``pictures`` maps times in milliseconds to grey values, ``sound`` times in milliseconds to S16 samples [T, C];
+    None leaves the stream out.
+    """
+    import av
+
+    def make(
+        name: str,
+        pictures: dict[int, int] | None,
+        sound: dict[int, np.ndarray] | None,
+        *,
+        codecs: tuple[str, str] = ("mpeg4", "pcm_s16le"),
+        rate_hz: int = 8000,
+    ) -> Path:
+        path = tmp_path / name
+        parts = []
+        with av.open(str(path), "w") as container:
+            if pictures is not None:
+                video = container.add_stream(codecs[0], rate=1000)
+                video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+                for time_ms, grey in pictures.items():
+                    image = np.full((48, 64, 3), grey, np.uint8)
+                    frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format="yuv420p")
+                    frame.pts, frame.time_base = time_ms, Fraction(1, 1000)
+                    parts.append((time_ms, video, frame))
+            if sound is not None:
+                layouts = {1: "mono", 2: "stereo"}
+                channels = next(iter(sound.values())).shape[1]
+                audio = container.add_stream(codecs[1], rate=rate_hz, layout=layouts[channels])
+                for time_ms, samples in sound.items():
+                    packed = samples.astype("<i2").reshape(1, -1)
+                    frame = av.AudioFrame.from_ndarray(packed, format="s16", layout=layouts[channels])
+                    frame.sample_rate, frame.time_base = rate_hz, Fraction(1, rate_hz)
+                    frame.pts = time_ms * rate_hz // 1000
+                    parts.append((time_ms, audio, frame))
+            for _, stream, frame in sorted(parts, key=lambda part: part[0]):
+                container.mux(stream.encode(frame))
+            for stream in container.streams:
+                container.mux(stream.encode(None))
+        return path
+
+    return make
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

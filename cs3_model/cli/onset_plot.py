@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from cs3_model.media import NS_PER_S
 from cs3_model.onset import OnsetState
 
 if TYPE_CHECKING:
-    from cs3_model.cli.onsets import Onset
+    from cs3_model.cli.sound import Onset
 
 _COLUMN_S = 0.01
 _NUM_BANDS = 96
@@ -94,7 +95,7 @@ class OnsetPlot:
     def _draw_onsets(self, wave, spectrogram) -> None:
         handles = []
         for state, colour in _COLOURS.items():
-            times_s = [onset.onset_s for onset in self._onsets if onset.state is state]
+            times_s = [onset.time_ns / NS_PER_S for onset in self._onsets if onset.state is state]
             style = "-" if state is OnsetState.CONFIRMED else ":"
             for time_s in times_s:
                 wave.axvline(time_s, color=colour, linestyle=style, linewidth=1.2)

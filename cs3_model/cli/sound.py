@@ -1,19 +1,20 @@
-"""The sound around one onset of a file, as the live stream would have cut it."""
+"""The onsets in the sound of a file, and the sound around one of them, as the live stream would have cut it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
-import numpy as np
-
 from cs3_model.audio_ring import AudioRing
-from cs3_model.onset import OnsetDetector, OnsetState
+from cs3_model.cli.onset_plot import OnsetPlot
+from cs3_model.media import NS_PER_S, MediaFile
+from cs3_model.onset import OnsetDetector, OnsetEvent, OnsetState
 from cs3_model.stream import StreamConfig
-from cs3_model.types import AudioWindow, Float32Array
+from cs3_model.types import AudioWindow
 
-_NS = 1_000_000_000
+_MARGIN_NS = NS_PER_S // 100
+"""The first sample of a window may lie up to half a sample before it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,8 +22,58 @@ class Onset:
     """One collision sound on the timeline of the file."""
 
     time_ns: int
+    decided_ns: int | None = None
+    """Time of the last sample that was needed to decide; None if the time was given rather than found."""
     strength_db: float | None = None
-    """Rise over the sound before it; None if the time was given rather than found."""
+    """Rise over the sound before it, to 0.1 dB; None if the time was given rather than found."""
+    state: OnsetState = OnsetState.CONFIRMED
+
+
+def find_onsets(media: MediaFile, chunk: int = 960, picture: OnsetPlot | None = None) -> Iterator[Onset]:
+    """Yields the onsets in the sound of a file as they are decided, confirmed and withdrawn ones.
+
+    Args:
+        media: A file with sound.
+        chunk: Samples per push; the onsets do not depend on it.
+        picture: Optional `OnsetPlot` that sees the sound and the onsets too.
+
+    Raises:
+        ValueError: if the file has no sound or is damaged, or its sample rate is out of the detector's range.
+    """
+    pieces = media.mono()
+    rate_hz = media.sample_rate_hz
+    try:
+        detector = OnsetDetector(rate_hz)
+    except ValueError as error:
+        raise ValueError(f"{media.path} cannot be used: {error}") from None
+    origin_ns = due_ns = None
+
+    def ended(events: list[OnsetEvent]) -> Iterator[Onset]:
+        for event in events:
+            if event.state is OnsetState.PROVISIONAL:
+                continue
+            onset = Onset(
+                time_ns=origin_ns + round(event.onset_sample * NS_PER_S / rate_hz),
+                decided_ns=origin_ns + round(event.decided_sample * NS_PER_S / rate_hz),
+                strength_db=round(event.strength_db, 1),
+                state=event.state,
+            )
+            if picture is not None:
+                picture.mark(onset)
+            yield onset
+
+    for time_ns, samples in pieces:
+        if origin_ns is None or time_ns - due_ns > 1:  # a hole; times are rounded down to the nanosecond
+            yield from ended(detector.reset())
+            origin_ns = time_ns
+        due_ns = time_ns + len(samples) * NS_PER_S // rate_hz
+        for start in range(0, len(samples), chunk):
+            yield from ended(detector.push(samples[start : start + chunk]))
+        if picture is not None:
+            picture.hear(samples, time_ns / NS_PER_S, rate_hz)
+    if origin_ns is None:
+        raise ValueError(f"{media.path} holds no samples of sound")
+    yield from ended(detector.flush())
 
 
 def read_window(path: Path, onset_s: float | None) -> tuple[AudioWindow, Onset]:
@@ -30,56 +81,42 @@ def read_window(path: Path, onset_s: float | None) -> tuple[AudioWindow, Onset]:
 
     Args:
         path: Any audio or video file.
-        onset_s: Time of the onset, seconds; None for the strongest one that the onset detector finds.
+        onset_s: Time of the onset, seconds from the file's earliest picture or sample; None for the strongest one that
+            the onset detector finds.
 
     Raises:
         ValueError: if the file cannot be read, the time is not within it, or no onset is found.
     """
-    samples, rate_hz, start_ns = _read_audio(path)
-    end_ns = start_ns + round(len(samples) / rate_hz * _NS)
-    if onset_s is None:
-        onset = _strongest_onset(path, samples, rate_hz, start_ns)
-    elif start_ns <= onset_s * _NS <= end_ns:
-        onset = Onset(time_ns=round(onset_s * _NS))
-    else:
-        raise ValueError(f"onset must lie within {path}, [{start_ns / _NS:.2f}, {end_ns / _NS:.2f}] s, got {onset_s}")
-    ring = AudioRing(span_s=len(samples) / rate_hz + 1.0)
-    ring.push(samples, rate_hz, start_ns)
+    media = MediaFile(path, unreadable=f"{path} cannot be read as sound")
+    onset = _strongest_onset(media) if onset_s is None else _given_onset(media, onset_s)
     stream = StreamConfig()
-    window, _ = ring.window(
-        onset.time_ns - round(stream.audio_pre_s * _NS), onset.time_ns + round(stream.audio_post_s * _NS)
-    )
+    start_ns = onset.time_ns - round(stream.audio_pre_s * NS_PER_S)
+    stop_ns = onset.time_ns + round(stream.audio_post_s * NS_PER_S)
+    pieces = list(media.mono(start_ns - _MARGIN_NS, stop_ns + _MARGIN_NS))
+    if not pieces:
+        raise ValueError(f"{path} has a hole in its sound at {onset.time_ns / NS_PER_S:.2f} s; choose another onset")
+    ring = AudioRing(span_s=(stop_ns - start_ns + 2 * _MARGIN_NS) / NS_PER_S)
+    for time_ns, samples in pieces:
+        ring.push(samples, media.sample_rate_hz, time_ns)
+    window, _ = ring.window(start_ns, stop_ns)
     return window, onset
 
 
-def _strongest_onset(path: Path, samples: Float32Array, rate_hz: int, start_ns: int) -> Onset:
-    detector = OnsetDetector(rate_hz)
-    events = detector.push(samples.mean(axis=1)) + detector.flush()
-    confirmed = [event for event in events if event.state is OnsetState.CONFIRMED]
+def _strongest_onset(media: MediaFile) -> Onset:
+    confirmed = [onset for onset in find_onsets(media) if onset.state is OnsetState.CONFIRMED]
     if not confirmed:
-        raise ValueError(f"no collision was heard in {path}; say when it is with --onset SECONDS")
-    strongest = max(confirmed, key=lambda event: event.strength_db)
-    time_ns = start_ns + round(strongest.onset_sample / rate_hz * _NS)
-    return Onset(time_ns=time_ns, strength_db=round(strongest.strength_db, 1))
+        raise ValueError(f"no collision was heard in {media.path}; say when it is with --onset SECONDS")
+    return max(confirmed, key=lambda onset: onset.strength_db)
 
 
-def _read_audio(path: Path) -> tuple[Float32Array, int, int]:
-    """Returns all samples of the first audio stream, float32 [T, C], their rate, and the first one's time."""
-    blocks: list[Float32Array] = []
-    start_ns = 0
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.audio:
-                raise ValueError(f"{path} has no sound")
-            stream = container.streams.audio[0]
-            packer = av.AudioResampler(format="flt", layout=stream.layout, rate=stream.rate)
-            for frame in container.decode(stream):
-                if not blocks and frame.time is not None:
-                    start_ns = round(frame.time * _NS)
-                blocks += [packed.to_ndarray().reshape(-1, stream.channels) for packed in packer.resample(frame)]
-            rate_hz = stream.rate
-    except (av.FFmpegError, OSError) as error:
-        raise ValueError(f"{path} cannot be read as sound: {error.strerror}") from None
-    if not blocks:
-        raise ValueError(f"{path} holds no samples of sound")
-    return np.concatenate(blocks), rate_hz, start_ns
+def _given_onset(media: MediaFile, onset_s: float) -> Onset:
+    spans_s = [
+        (time_ns / NS_PER_S, time_ns / NS_PER_S + len(samples) / media.sample_rate_hz)
+        for time_ns, samples in media.mono()
+    ]
+    if not spans_s:
+        raise ValueError(f"{media.path} holds no samples of sound")
+    start_s, end_s = spans_s[0][0], spans_s[-1][1]
+    if not start_s <= onset_s <= end_s:
+        raise ValueError(f"onset must lie within {media.path}, [{start_s:.2f}, {end_s:.2f}] s, got {onset_s}")
+    return Onset(time_ns=round(onset_s * NS_PER_S))

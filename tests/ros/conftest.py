@@ -1,4 +1,4 @@
-"""Real graphs and small videos for tests, and look-alikes of other packages' audio messages, built for real."""
+"""Real graphs for tests, and look-alikes of other packages' audio messages, built for real."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ import sys
 import time
 from array import array
 from collections.abc import Callable, Iterator
-from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -199,53 +197,6 @@ def _colcon_build(workspace: Path) -> None:
     command += [f"-DPython3_EXECUTABLE={sys.executable}", "-DBUILD_TESTING=OFF"]
     done = subprocess.run(command, cwd=workspace, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.fixture
-def make_video(tmp_path: Path) -> Callable[..., Path]:
-    """Returns a function that writes a small video.
-
-    ``pictures`` maps times in milliseconds to grey values, ``sound`` times in milliseconds to S16 samples [T, C];
-    None leaves the stream out.
-    """
-    import av
-
-    def make(
-        name: str,
-        pictures: dict[int, int] | None,
-        sound: dict[int, np.ndarray] | None,
-        *,
-        codecs: tuple[str, str] = ("mpeg4", "pcm_s16le"),
-        rate_hz: int = 8000,
-    ) -> Path:
-        path = tmp_path / name
-        parts = []
-        with av.open(str(path), "w") as container:
-            if pictures is not None:
-                video = container.add_stream(codecs[0], rate=1000)
-                video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
-                for time_ms, grey in pictures.items():
-                    image = np.full((48, 64, 3), grey, np.uint8)
-                    frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format="yuv420p")
-                    frame.pts, frame.time_base = time_ms, Fraction(1, 1000)
-                    parts.append((time_ms, video, frame))
-            if sound is not None:
-                layouts = {1: "mono", 2: "stereo"}
-                channels = next(iter(sound.values())).shape[1]
-                audio = container.add_stream(codecs[1], rate=rate_hz, layout=layouts[channels])
-                for time_ms, samples in sound.items():
-                    packed = samples.astype("<i2").reshape(1, -1)
-                    frame = av.AudioFrame.from_ndarray(packed, format="s16", layout=layouts[channels])
-                    frame.sample_rate, frame.time_base = rate_hz, Fraction(1, rate_hz)
-                    frame.pts = time_ms * rate_hz // 1000
-                    parts.append((time_ms, audio, frame))
-            for _, stream, frame in sorted(parts, key=lambda part: part[0]):
-                container.mux(stream.encode(frame))
-            for stream in container.streams:
-                container.mux(stream.encode(None))
-        return path
-
-    return make
 
 
 @pytest.fixture

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 import soxr
 
+from cs3_model.media import NS_PER_S, MediaFile
 from cs3_model.types import MODEL_SAMPLE_RATE_HZ, Float32Array, UInt8Image
 from training.samples import SampleError
 
 _RUN_UP_S = 1
-"""Decoders need some time before the first exact sample, and resampling some context."""
+"""The nearest picture may lie before the time, and resampling needs some context."""
 
 
 def read_image(path: Path) -> UInt8Image:
@@ -48,22 +47,16 @@ def read_picture(path: Path, time_s: float) -> UInt8Image:
     Raises:
         SampleError: if the file is missing, no video, or has ended by then.
     """
-    with _open(path) as container:
-        if not container.streams.video:
-            raise SampleError(f"{path} has no pictures")
-        stream, zero_s = container.streams.video[0], _zero(container)
-        frame_s = 1 / Fraction(stream.average_rate or 30)
-        _seek(container, time_s, zero_s)
-        before = None
-        for frame in container.decode(stream):
-            offset_s = float(frame.pts * frame.time_base - zero_s) - time_s
-            if offset_s >= 0:
-                nearest = frame if before is None or offset_s <= -before[0] else before[1]
-                return _upright(nearest)
-            before = offset_s, frame
-        if before is None or -before[0] > frame_s:
-            raise SampleError(f"{path} has no picture at {time_s:.3f} s: it ends earlier")
-        return _upright(before[1])
+    time_ns, before = round(time_s * NS_PER_S), None
+    with _open(path) as media:
+        for picture in media.pictures(time_ns - _RUN_UP_S * NS_PER_S):
+            if picture.time_ns >= time_ns:
+                is_nearest = before is None or picture.time_ns - time_ns <= time_ns - before.time_ns
+                return picture.image if is_nearest else before.image
+            before = picture
+    if before is None or time_ns - before.time_ns > media.frame_s * NS_PER_S:
+        raise SampleError(f"{path} has no picture at {time_s:.3f} s: it ends earlier")
+    return before.image
 
 
 def read_sound(path: Path, start_s: float, stop_s: float) -> Float32Array:
@@ -80,25 +73,17 @@ def read_sound(path: Path, start_s: float, stop_s: float) -> Float32Array:
     Raises:
         SampleError: if the file is missing, has no sound track, or no sound in this stretch.
     """
-    with _open(path) as container:
-        if not container.streams.audio:
-            raise SampleError(f"{path} has no sound track")
-        stream, zero_s = container.streams.audio[0], _zero(container)
-        rate_hz = stream.rate
+    with _open(path) as media:
+        pieces = media.mono(*(round(time_s * NS_PER_S) for time_s in (start_s - _RUN_UP_S, stop_s + _RUN_UP_S)))
+        rate_hz = media.sample_rate_hz
         first = round((start_s - _RUN_UP_S) * rate_hz)
         mono = np.zeros(round((stop_s + _RUN_UP_S) * rate_hz) - first, np.float32)
         found = False
-        _seek(container, start_s - _RUN_UP_S, zero_s)
-        planar = av.AudioResampler(format="fltp", layout=stream.layout, rate=rate_hz)
-        for frame in (converted for decoded in container.decode(stream) for converted in planar.resample(decoded)):
-            samples = frame.to_ndarray().mean(axis=0)
-            offset = round(float(frame.pts * frame.time_base - zero_s) * rate_hz) - first
-            if offset >= mono.size:
-                break
-            begin, end = max(offset, 0), min(offset + samples.size, mono.size)
-            if begin < end:
-                mono[begin:end] = samples[begin - offset : end - offset]
-                found |= end > _RUN_UP_S * rate_hz and begin < mono.size - _RUN_UP_S * rate_hz
+        for time_ns, samples in pieces:
+            begin = max(0, round(time_ns * rate_hz / NS_PER_S) - first)
+            end = min(begin + samples.size, mono.size)
+            mono[begin:end] = samples[: end - begin]
+            found |= end > _RUN_UP_S * rate_hz and begin < mono.size - _RUN_UP_S * rate_hz
     if not found:
         raise SampleError(f"{path} has no sound between {start_s:.3f} s and {stop_s:.3f} s")
     resampled = soxr.resample(mono, rate_hz, MODEL_SAMPLE_RATE_HZ)
@@ -108,25 +93,10 @@ def read_sound(path: Path, start_s: float, stop_s: float) -> Float32Array:
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[av.container.InputContainer]:
+def _open(path: Path) -> Iterator[MediaFile]:
     if not path.is_file():
         raise SampleError(f"{path} does not exist")
     try:
-        with av.open(str(path)) as container:
-            yield container
-    except (av.FFmpegError, OSError) as error:
-        raise SampleError(f"{path} cannot be read as video or sound: {error.strerror}") from error
-
-
-def _zero(container: av.container.InputContainer) -> Fraction:
-    streams = (*container.streams.video, *container.streams.audio)
-    return min((s.start_time * s.time_base for s in streams if s.start_time is not None), default=Fraction(0))
-
-
-def _seek(container: av.container.InputContainer, time_s: float, zero_s: Fraction) -> None:
-    if time_s > _RUN_UP_S:
-        container.seek(int((time_s - _RUN_UP_S + zero_s) * av.time_base))
-
-
-def _upright(frame: av.VideoFrame) -> UInt8Image:
-    return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), k=frame.rotation // 90))
+        yield MediaFile(path)
+    except ValueError as error:
+        raise SampleError(str(error)) from error

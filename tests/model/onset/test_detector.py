@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks import sounds
-from cs3_model.cli.onsets import read_audio
+from cs3_model.media import MediaFile
 from cs3_model.onset import OnsetConfig, OnsetDetector, OnsetState, PeakConfig
 
 RATE_HZ = 48_000
@@ -301,8 +301,8 @@ def test_a_higher_threshold_finds_fewer_onsets():
 def test_the_labelled_chops_of_a_real_recording_are_found(shared_data, gain_db, noise_db):
     """Knife on a board: at four gains, two of them clipping, as recorded and over pink noise 20 dB below the peaks."""
     labels_s = np.loadtxt(shared_data("real/chopping.onsets.csv"), skiprows=1)
-    pieces = list(read_audio(shared_data("real/chopping.mp4")))
-    samples, rate_hz = np.concatenate([samples for samples, _, _ in pieces]), pieces[0][2]
+    clip = MediaFile(shared_data("real/chopping.mp4"))
+    samples, rate_hz = np.concatenate([samples for _, samples in clip.mono()]), clip.sample_rate_hz
     if noise_db is not None:
         noise = sounds.pink_noise(np.random.default_rng(0), len(samples) / rate_hz, rate_hz)
         samples = samples + 0.3 * np.abs(samples).max() * 10 ** (noise_db / 20) * noise

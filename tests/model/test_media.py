@@ -3,8 +3,9 @@ from __future__ import annotations
 import av
 import numpy as np
 import pytest
+import soundfile
 
-from cs3_ros.video_reader import VideoFile
+from cs3_model.media import MediaFile
 
 NS_PER_MS = 1_000_000
 
@@ -22,7 +23,7 @@ def heard(blocks) -> np.ndarray:
 def test_pictures_keep_the_times_of_a_variable_frame_rate(make_video):
     path = make_video("v.mkv", {0: 10, 40: 90, 100: 170, 350: 250}, {0: ramp(4000)})
 
-    pictures = list(VideoFile(path).pictures())
+    pictures = list(MediaFile(path).pictures())
 
     assert [picture.time_ns // NS_PER_MS for picture in pictures] == [0, 40, 100, 350]
     assert [int(picture.image.mean()) for picture in pictures] == pytest.approx([10, 90, 170, 250], abs=3)
@@ -34,7 +35,7 @@ def test_pictures_keep_the_times_of_a_variable_frame_rate(make_video):
 def test_sound_is_cut_into_blocks_without_losing_a_bit(make_video, container, channels):
     samples = ramp(1000, channels)
     pictures = {0: 0, 40: 0, 80: 0, 120: 0}
-    video = VideoFile(make_video(f"v.{container}", pictures, {0: samples[:700], 87.5: samples[700:]}))
+    video = MediaFile(make_video(f"v.{container}", pictures, {0: samples[:700], 87.5: samples[700:]}))
 
     blocks = list(video.sound(0.02))
 
@@ -59,7 +60,7 @@ def test_the_offset_between_picture_and_sound_is_kept(make_video, container, pic
         codecs=codecs,
         rate_hz=rate_hz,
     )
-    video = VideoFile(path)
+    video = MediaFile(path)
 
     first_picture_ns = next(video.pictures()).time_ns
     first_sound_ns = next(video.sound(0.02)).time_ns
@@ -74,7 +75,7 @@ def test_the_offset_between_picture_and_sound_is_kept(make_video, container, pic
 def test_a_hole_in_the_sound_is_a_hole_in_the_stamps(make_video):
     """0.1 s of sound, 0.05 s of nothing, 0.1 s of sound: the block before the hole is short, the next is on time."""
     sound = {0: ramp(800), 150: ramp(800, first=5000)}
-    video = VideoFile(make_video("v.mkv", {0: 0, 200: 0}, sound))
+    video = MediaFile(make_video("v.mkv", {0: 0, 200: 0}, sound))
 
     blocks = list(video.sound(0.03))
 
@@ -85,7 +86,7 @@ def test_a_hole_in_the_sound_is_a_hole_in_the_stamps(make_video):
 
 
 def test_sound_that_the_container_has_twice_is_given_once(make_video):
-    video = VideoFile(make_video("v.mkv", {0: 0, 200: 0}, {0: ramp(800), 50: ramp(800, first=400)}))
+    video = MediaFile(make_video("v.mkv", {0: 0, 200: 0}, {0: ramp(800), 50: ramp(800, first=400)}))
 
     blocks = list(video.sound(0.05))
 
@@ -96,17 +97,49 @@ def test_sound_that_the_container_has_twice_is_given_once(make_video):
 def test_times_rounded_by_the_container_do_not_tear_the_sound(make_video):
     """Matroska keeps milliseconds; blocks of 441 samples at 44.1 kHz stay exactly 10 ms apart."""
     sound = {10 * index: ramp(441, first=441 * index) for index in range(20)}
-    video = VideoFile(make_video("v.mkv", {0: 0, 150: 0}, sound, rate_hz=44100))
+    video = MediaFile(make_video("v.mkv", {0: 0, 150: 0}, sound, rate_hz=44100))
 
     blocks = list(video.sound(0.01))
 
     assert [block.time_ns for block in blocks] == [10 * NS_PER_MS * index for index in range(20)]
 
 
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "FLOAT", "DOUBLE"])
+def test_every_pcm_format_is_scaled_to_one(tmp_path, subtype):
+    square = np.resize([0.5, 0.5, -0.5, -0.5], (4800,))
+    soundfile.write(tmp_path / "square.wav", np.stack([square, square], 1), 48_000, subtype=subtype)
+    samples = np.concatenate([samples for _, samples in MediaFile(tmp_path / "square.wav").mono()])
+    assert samples.dtype == np.float32
+    assert samples == pytest.approx(square, abs=0.01)
+
+
+def test_channels_are_averaged(tmp_path):
+    soundfile.write(tmp_path / "two.flac", np.tile([0.5, -0.25], (4800, 1)), 48_000)
+    samples = np.concatenate([samples for _, samples in MediaFile(tmp_path / "two.flac").mono()])
+    assert samples == pytest.approx(0.125, abs=1e-4)
+
+
+def test_mono_runs_know_their_times_around_a_hole(make_video):
+    """0.1 s of sound, 0.05 s of nothing, 0.1 s of sound; asked for from 0.04 s to 0.2 s, at 8 kHz."""
+    sound = {0: ramp(800), 150: ramp(800, first=5000)}
+    media = MediaFile(make_video("v.mkv", {0: 0, 200: 0}, sound))
+
+    runs = list(media.mono(40 * NS_PER_MS, 200 * NS_PER_MS))
+
+    heard_at = {
+        time_ns / NS_PER_MS + index / 8: value * 32768
+        for time_ns, samples in runs
+        for index, value in enumerate(samples.tolist())
+    }
+    assert heard_at == {40 + index / 8: 320 + index for index in range(480)} | {
+        150 + index / 8: 5000 + index for index in range(400)
+    }
+
+
 @pytest.mark.parametrize("start_ms", [50, 1500, 2900])
 def test_a_span_is_cut_to_the_sample_and_keeps_its_times(make_video, start_ms):
     sound = {100 * index: ramp(800, first=800 * index) for index in range(35)}
-    video = VideoFile(make_video("v.mkv", {40 * index: 0 for index in range(80)}, sound))
+    video = MediaFile(make_video("v.mkv", {40 * index: 0 for index in range(80)}, sound))
 
     start_ns, stop_ns = start_ms * NS_PER_MS, (start_ms + 100) * NS_PER_MS
     pictures = list(video.pictures(start_ns, stop_ns))
@@ -129,7 +162,15 @@ def test_pictures_filmed_with_a_turned_camera_are_upright(make_video):
     data[place : place + 20] = zero + one + zero + minus_one + zero
     path.write_bytes(data)
 
-    assert next(VideoFile(path).pictures()).image.shape == (64, 48, 3)
+    assert next(MediaFile(path).pictures()).image.shape == (64, 48, 3)
+
+
+def test_one_stream_is_enough_for_those_who_need_no_other(make_video):
+    silent = MediaFile(make_video("silent.mkv", {0: 0, 40: 0}, None))
+    sound = MediaFile(make_video("sound.wav", None, {0: ramp(800)}))
+
+    assert (silent.has_pictures, silent.has_sound, len(list(silent.pictures()))) == (True, False, 2)
+    assert (sound.has_pictures, sound.has_sound, len(list(sound.sound(0.05)))) == (False, True, 2)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +182,9 @@ def test_pictures_filmed_with_a_turned_camera_are_upright(make_video):
 )
 def test_files_that_lack_a_stream_are_refused(make_video, name, pictures, sound, complaint):
     with pytest.raises(ValueError, match=complaint):
-        VideoFile(make_video(name, pictures, sound))
+        media = MediaFile(make_video(name, pictures, sound))
+        media.pictures()
+        media.sound(0.02)
 
 
 def test_files_that_are_no_videos_are_refused(tmp_path):
@@ -150,11 +193,11 @@ def test_files_that_are_no_videos_are_refused(tmp_path):
 
     for path in (text, tmp_path / "absent.mp4", tmp_path):
         with pytest.raises(ValueError, match=f"^{path} cannot be read as a video: [^\n]*$"):
-            VideoFile(path)
+            MediaFile(path, unreadable=f"{path} cannot be read as a video")
 
 
 def test_every_picture_of_the_real_clip_has_its_exact_time(shared_data):
-    pictures = list(VideoFile(shared_data("real/chopping.mp4")).pictures())
+    pictures = list(MediaFile(shared_data("real/chopping.mp4")).pictures())
 
     assert len(pictures) == 241
     assert [picture.time_ns for picture in pictures] == [round(index * 1001 / 30000 * 1e9) for index in range(241)]
@@ -165,7 +208,7 @@ def test_the_sound_of_the_real_clip_is_that_of_a_plain_decode(shared_data):
     with av.open(str(path)) as container:
         planes = np.concatenate([frame.to_ndarray() for frame in container.decode(audio=0)], axis=1)
 
-    video = VideoFile(path)
+    video = MediaFile(path)
     blocks = list(video.sound(0.02))
 
     assert (video.encoding, video.sample_rate_hz) == ("F32LE", 44100)

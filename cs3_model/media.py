@@ -1,4 +1,4 @@
-"""Pictures and sound of a video file on one timeline.
+"""Pictures and sound of a media file on one timeline: the only place that decodes them.
 
 Times count from the earliest picture or sample of the file, as players and audio editors show them. The offset between
 picture and sound is that of the container, whatever the numbers it starts at.
@@ -17,7 +17,7 @@ import av
 import numpy as np
 from av.stream import Disposition
 
-from cs3_model.types import UInt8Image
+from cs3_model.types import Float32Array, UInt8Image
 
 NS_PER_S = 1_000_000_000
 END_NS = 2**63 - 1
@@ -32,11 +32,17 @@ _FLOAT = ("flt", "F32LE")
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Picture:
-    """One decoded picture, upright."""
+    """One decoded picture."""
 
     time_ns: int
-    image: UInt8Image
-    """RGB, uint8 [H, W, 3]."""
+    frame: av.VideoFrame
+    """As the decoder gave it."""
+
+    @property
+    def image(self) -> UInt8Image:
+        """RGB, uint8 [H, W, 3], upright; converted at each access, so that skipped pictures cost nothing."""
+        upright = np.rot90(self.frame.to_ndarray(format="rgb24"), k=self.frame.rotation // 90)
+        return np.ascontiguousarray(upright)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -48,67 +54,104 @@ class SoundBlock:
     end_ns: int
     """Time of the sample after the last one."""
     data: bytes
-    """Interleaved, in the encoding of `VideoFile`."""
+    """Interleaved, in the encoding of `MediaFile`."""
 
 
-class VideoFile:
-    """A video with sound.
+class MediaFile:
+    """A file with pictures, sound or both; of several streams, the first that can be decoded.
+
+    The file is open only while something is being read; several readings may run side by side.
+
+    Args:
+        path: Any file that FFmpeg reads.
+        unreadable: How an error about the whole file begins, in the words of the caller; FFmpeg's reason follows.
 
     Raises:
-        ValueError: if the file cannot be read, or has no pictures or no sound.
+        ValueError: if the file cannot be read.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, *, unreadable: str | None = None) -> None:
+        self.path = path
+        self._unreadable = unreadable or f"{path} cannot be read as video or sound"
         with self._open() as container:
             # No codec context: FFmpeg has no decoder for it.
             pictures = [stream for stream in container.streams.video if stream.codec_context and not _is_cover(stream)]
             sounds = [stream for stream in container.streams.audio if stream.codec_context]
-            if not pictures:
-                raise ValueError(f"{path} has no pictures that can be decoded: collisions are shown in pictures")
-            if not sounds:
-                raise ValueError(f"{path} has no sound that can be decoded: collisions are found by their sound")
-            video, audio = pictures[0], sounds[0]
-            starts_s = [s.start_time * s.time_base for s in (video, audio) if s.start_time is not None]
+            used = (*pictures[:1], *sounds[:1])
+            starts_s = [stream.start_time * stream.time_base for stream in used if stream.start_time is not None]
             self._zero_s = min(starts_s, default=Fraction(0))
-            self._video_index, self._audio_index = video.index, audio.index
-            self._frame_s = 1 / Fraction(video.average_rate or 30)
             self.duration_s = float(Fraction(container.duration or 0, av.time_base))
             """Length that the container states; 0 where it states none."""
-            self.sample_rate_hz = audio.rate
-            self.channels = audio.channels
-            self._packed_format, self.encoding = _LOSSLESS.get(audio.format.packed.name, _FLOAT)
+            self.has_pictures = bool(pictures)
+            self.has_sound = bool(sounds)
+            if pictures:
+                self._video_index = pictures[0].index
+                self.frame_s = 1 / Fraction(pictures[0].average_rate or 30)
+                """Nominal time from picture to picture; only files with pictures have it."""
+            if sounds:  # only files with sound have these
+                self._audio_index = sounds[0].index
+                self.sample_rate_hz = sounds[0].rate
+                self.channels = sounds[0].channels
+                self._packed_format, self.encoding = _LOSSLESS.get(sounds[0].format.packed.name, _FLOAT)
 
     def pictures(self, start_ns: int = 0, stop_ns: int = END_NS) -> Iterator[Picture]:
-        """Yields the pictures with start_ns <= time < stop_ns, in order.
+        """Returns the pictures with start_ns <= time < stop_ns, in order.
 
         Raises:
-            ValueError: if the file turns out to be damaged.
+            ValueError: if the file has no pictures or, while they are read, turns out to be damaged.
         """
+        if not self.has_pictures:
+            raise ValueError(f"{self.path} has no pictures that can be decoded: collisions are shown in pictures")
+        return self._decode_pictures(start_ns, stop_ns)
+
+    def sound(self, block_s: float, start_ns: int = 0, stop_ns: int = END_NS) -> Iterator[SoundBlock]:
+        """Returns all samples with start_ns <= time < stop_ns in blocks of `block_s` seconds, in order.
+
+        A block is shorter before a hole in the sound and at the end. Samples that the container has twice come once.
+
+        Raises:
+            ValueError: if the file has no sound or, while it is read, turns out to be damaged.
+        """
+        self._require_sound()
+        return self._cut_blocks(max(1, round(block_s * self.sample_rate_hz)), start_ns, stop_ns)
+
+    def mono(self, start_ns: int = 0, stop_ns: int = END_NS) -> Iterator[tuple[int, Float32Array]]:
+        """Returns the samples with start_ns <= time < stop_ns, averaged over the channels, in order.
+
+        They come as the file has them packed; samples that the container has twice come once.
+
+        Yields:
+            Time of the first sample, nanoseconds, and float32 [T]; integer formats are scaled to [-1, 1].
+
+        Raises:
+            ValueError: if the file has no sound or, while it is read, turns out to be damaged.
+        """
+        self._require_sound()
+        return (
+            (begin * NS_PER_S // self.sample_rate_hz, _mix(samples))
+            for begin, samples in self._decode_sound(start_ns, stop_ns)
+        )
+
+    def _require_sound(self) -> None:
+        if not self.has_sound:
+            raise ValueError(f"{self.path} has no sound that can be decoded: collisions are found by their sound")
+
+    def _decode_pictures(self, start_ns: int, stop_ns: int) -> Iterator[Picture]:
         with self._open() as container:
             self._seek(container, start_ns)
             time_s = Fraction(0)
             for frame in container.decode(container.streams[self._video_index]):
                 # Raw streams have no times: their pictures follow each other at the nominal rate.
-                time_s = time_s + self._frame_s if frame.pts is None else frame.pts * frame.time_base - self._zero_s
+                time_s = time_s + self.frame_s if frame.pts is None else frame.pts * frame.time_base - self._zero_s
                 time_ns = round(time_s * NS_PER_S)
                 if time_ns >= stop_ns:
                     return
                 if time_ns >= start_ns:
-                    upright = np.rot90(frame.to_ndarray(format="rgb24"), k=frame.rotation // 90)
-                    yield Picture(time_ns=time_ns, image=np.ascontiguousarray(upright))
+                    yield Picture(time_ns=time_ns, frame=frame)
 
-    def sound(self, block_s: float, start_ns: int = 0, stop_ns: int = END_NS) -> Iterator[SoundBlock]:
-        """Yields all samples with start_ns <= time < stop_ns in blocks of `block_s` seconds, in order.
-
-        A block is shorter before a hole in the sound and at the end. Samples that the container has twice come once.
-
-        Raises:
-            ValueError: if the file turns out to be damaged.
-        """
-        size = max(1, round(block_s * self.sample_rate_hz))
+    def _cut_blocks(self, size: int, start_ns: int, stop_ns: int) -> Iterator[SoundBlock]:
         begin, pending = 0, None
-        for index, samples in self._samples(start_ns, stop_ns):
+        for index, samples in self._decode_sound(start_ns, stop_ns):
             if pending is not None and index == begin + len(pending):
                 pending = np.concatenate((pending, samples))
             else:
@@ -121,11 +164,11 @@ class VideoFile:
         if pending is not None and len(pending):
             yield self._block(begin, pending)
 
-    def _samples(self, start_ns: int, stop_ns: int) -> Iterator[tuple[int, np.ndarray]]:
+    def _decode_sound(self, start_ns: int, stop_ns: int) -> Iterator[tuple[int, np.ndarray]]:
         """Yields runs of samples [T, C] with the index of their first one, counted from time zero."""
         rate_hz = self.sample_rate_hz
         tolerance = round(_GAP_TOLERANCE_S * rate_hz)
-        due, stop = (math.ceil(Fraction(time_ns * rate_hz, NS_PER_S)) for time_ns in (start_ns, stop_ns))
+        due, stop = (math.ceil(Fraction(time_ns * rate_hz, NS_PER_S)) for time_ns in (max(0, start_ns), stop_ns))
         running = False
         with self._open() as container:
             self._seek(container, start_ns)
@@ -155,15 +198,20 @@ class VideoFile:
     @contextmanager
     def _open(self) -> Iterator[av.container.InputContainer]:
         try:
-            with av.open(str(self._path)) as container:
+            with av.open(str(self.path)) as container:
                 yield container
         except (av.FFmpegError, OSError) as error:
-            raise ValueError(f"{self._path} cannot be read as a video: {error.strerror}") from error
+            raise ValueError(f"{self._unreadable}: {error.strerror}") from error
 
     def _seek(self, container: av.container.InputContainer, start_ns: int) -> None:
         begin_s = Fraction(start_ns, NS_PER_S) - _SEEK_MARGIN_S
         if begin_s > 0:
             container.seek(int((begin_s + self._zero_s) * av.time_base))
+
+
+def _mix(samples: np.ndarray) -> Float32Array:
+    mono = samples.mean(axis=1, dtype=np.float32)
+    return mono if samples.dtype.kind == "f" else mono / -np.float32(np.iinfo(samples.dtype).min)
 
 
 def _is_cover(stream: av.video.stream.VideoStream) -> bool:
