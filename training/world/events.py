@@ -13,9 +13,9 @@ from training.world.levels import LEVELS
 from training.world.recipes import Recipe, Variant
 from training.world.scene import Scene, build
 
-TOUCH_S = 0.32
+TOUCH_S = 0.28
 """When the strokes of a still sample touch, on the clock of the simulation."""
-STOP_S = 0.52
+STOP_S = 0.44
 _EARLIEST_S, _LATEST_S = 0.012, 0.045
 """The first touch may come this much before and after `TOUCH_S`."""
 LABEL_TOLERANCE_S = 0.005

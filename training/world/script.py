@@ -18,7 +18,7 @@ from training.world.scene import WELD_S, Scene, quaternion
 
 STANDOFF_M = 0.09
 """How far from the touch a hand waits."""
-SETTLE_S = 0.15
+SETTLE_S = 0.12
 """Time for the table to come to rest."""
 _GRAVITY = 9.81
 _LAG_S = 2.0 * WELD_S

@@ -34,7 +34,7 @@ def plate(rng: np.random.Generator, material: str, segments: int) -> Shape:
         body=lathe([(0.0, 0.0), *outside, *inside, (0.0, shown)], segments),
         colliders=(
             Collider(kind="cylinder", size=(radius * 0.62, 0.002), position=(0.0, 0.0, 0.002)),
-            *ring_of_boxes(radius * 0.62, radius, 0.0, height, wall, 12),
+            *ring_of_boxes(radius * 0.62, radius, 0.005, height, wall, 12),
         ),
         grip=Grip(kind="pinch", point=(-radius * 0.93, 0.0, height), radius=0.004),
         strike_points=((radius, 0.0, height * 0.9), (radius * 0.5, 0.0, 0.0), (0.0, 0.0, 0.0)),

@@ -303,7 +303,7 @@ def pan(rng: np.random.Generator, material: str, segments: int) -> Shape:
         colliders=(
             Collider(kind="cylinder", size=(radius * 0.86, 0.003), position=(0.0, 0.0, 0.003)),
             along_x(0.009, -radius - reach, -radius, hold - 0.004),
-            *ring_of_boxes(radius * 0.88, radius, 0.0, height, wall, 12),
+            *ring_of_boxes(radius * 0.88, radius, 0.005, height, wall, 12),
         ),
         grip=Grip(kind="wrap", point=(-radius - reach * 0.6, 0.0, hold), axis=(1.0, 0.0, 0.0), radius=0.011),
         strike_points=((radius, 0.0, height * 0.5), (0.0, 0.0, 0.0), (radius * 0.7, radius * 0.7, height)),

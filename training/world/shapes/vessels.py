@@ -43,7 +43,7 @@ def _vessel(
     inside: Profile = [(r - shown, max(z - shown * 0.2, shown)) for r, z in outside[:0:-1]]
     body = lathe([(0.0, 0.0), *outside, *inside, (0.0, shown)], segments)
     colliders = [Collider(kind="cylinder", size=(foot * 0.97, 0.002), position=(0.0, 0.0, 0.002))]
-    colliders += ring_of_boxes(foot, mouth, 0.0, height, wall)
+    colliders += ring_of_boxes(foot, mouth, 0.005, height, wall)
     surface = float(np.pi * (foot + mouth) * np.hypot(height, mouth - foot) + np.pi * foot**2)
     middle = (foot + mouth) / 2
     return Shape(
