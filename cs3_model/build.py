@@ -129,7 +129,7 @@ def build_pipeline(preset: Preset, *, device: torch.device, seed: int = 0) -> Co
 def warm_up(pipeline: CollisionPipeline, *, size_hw: tuple[int, int] = (720, 1280), window_s: float = 2.0) -> None:
     """Runs every shape once, so that no later event waits for compilation or for the device's first use.
 
-    Call it from the thread that will use the pipeline, with the camera's image size and the window's length.
+    Best with the camera's image size and the length of the audio windows that will come.
     """
     noise = np.random.default_rng(0)
     frame = Frame(image=noise.integers(0, 256, (*size_hw, 3), np.uint8))

@@ -99,12 +99,14 @@ class PerceptionNode(LifecycleNode):
         preset_name = self.get_parameter("preset").value
         self.get_logger().info(f"loading preset {preset_name}")
         # PyTorch takes seconds to import: until here the node is on the graph already.
-        from cs3_model.build import build_pipeline, load_preset, select_device
+        from cs3_model.build import build_pipeline, load_preset, select_device, warm_up
 
         try:
             preset = load_preset(preset_name)
             device = select_device(self.get_parameter("device").value)
             self._pipeline = build_pipeline(preset, device=device)
+            config = stream_config(parameter_values(self))
+            warm_up(self._pipeline, window_s=config.audio_pre_s + config.audio_post_s)
         except Exception as error:  # weights and devices fail in many ways, and the user may try another preset
             return self._refuse("configure", error)
         self._preset_verification = preset.pipeline.verification

@@ -199,9 +199,13 @@ import sys, time
 from tests.model.conftest import BrightestSpot
 from tests.ros.perception_graph import use_hand_made_parts
 use_hand_made_parts()
+calls = []
 def embed_audio(self, window):
-    print("working", file=sys.stderr, flush=True)
-    time.sleep(60)
+    calls.append(window)
+    if len(calls) > 1:  # the first is the warm-up
+        print("working", file=sys.stderr, flush=True)
+        time.sleep(60)
+    return 1.0
 BrightestSpot.embed_audio = embed_audio
 from cs3_ros.perception_node import main
 main(["perception", "--ros-args", "-p", "audio_pre_s:=0.3", "-p", "audio_post_s:=0.3"])
