@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -173,8 +174,8 @@ class MediaFile:
         with self._open() as container:
             self._seek(container, start_ns)
             stream = container.streams[self._audio_index]
-            packer = av.AudioResampler(format=self._packed_format, layout=stream.layout, rate=rate_hz)
-            for packed in (packed for frame in container.decode(stream) for packed in packer.resample(frame)):
+            target = {"format": self._packed_format, "layout": stream.layout.name, "rate": rate_hz}
+            for packed in _pack(container.decode(stream), target):
                 samples = packed.to_ndarray().reshape(-1, self.channels)
                 index = due if packed.pts is None else round((packed.pts * packed.time_base - self._zero_s) * rate_hz)
                 if running and abs(index - due) <= tolerance:
@@ -207,6 +208,19 @@ class MediaFile:
         begin_s = Fraction(start_ns, NS_PER_S) - _SEEK_MARGIN_S
         if begin_s > 0:
             container.seek(int((begin_s + self._zero_s) * av.time_base))
+
+
+def _pack(frames: Iterator[av.AudioFrame], target: dict[str, Any]) -> Iterator[av.AudioFrame]:
+    """Brings all frames to one format, layout and rate: joined and broadcast files change theirs on the way."""
+    packer, source = None, None
+    for frame in frames:
+        if source != (source := (frame.format.name, frame.layout.name, frame.sample_rate)):
+            if packer is not None:
+                yield from filter(None, packer.resample(None))  # the last samples, held back by a change of rate
+            packer = av.AudioResampler(**target)
+        yield from packer.resample(frame)
+    if packer is not None:
+        yield from filter(None, packer.resample(None))
 
 
 def _mix(samples: np.ndarray) -> Float32Array:

@@ -24,7 +24,8 @@ def segment(
     preset: Annotated[str, typer.Option(help="Name of a preset, or a YAML file.")] = "foundation",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     onset: Annotated[
-        float | None, typer.Option(help="Time of the collision in AUDIO, seconds; the strongest one if left out.")
+        float | None,
+        typer.Option(help="Collision, seconds from AUDIO's earliest picture or sample; the strongest if left out."),
     ] = None,
     strategy: Annotated[Strategy, typer.Option(help="How masks are chosen (Table 3).")] = Strategy.OURS,
     no_crop: Annotated[bool, typer.Option("--no-crop", help="Look at the whole image only (Table 2).")] = False,

@@ -119,6 +119,24 @@ def test_channels_are_averaged(tmp_path):
     assert samples == pytest.approx(0.125, abs=1e-4)
 
 
+def test_sound_that_changes_its_format_on_the_way_goes_on_in_the_first_one(make_video):
+    """A second of mono at 48 kHz, then a second of stereo at 44.1 kHz, as in a broadcast."""
+    codecs = ("mpeg4", "mp2")
+    tones = {rate_hz: (8192 * np.sin(np.arange(rate_hz) / rate_hz * 2765))[:, None] for rate_hz in (48_000, 44_100)}
+    first = make_video("first.ts", None, {0: tones[48_000]}, codecs=codecs, rate_hz=48_000)
+    second = make_video("second.ts", None, {1000: tones[44_100].repeat(2, 1)}, codecs=codecs, rate_hz=44_100)
+    first.write_bytes(first.read_bytes() + second.read_bytes())
+
+    media = MediaFile(first)
+    samples = np.concatenate([samples for _, samples in media.mono()])
+
+    assert (media.sample_rate_hz, media.channels) == (48_000, 1)
+    assert len(samples) == pytest.approx(96_000, abs=1200)  # MPEG audio has frames of 1152 samples
+    for start in (10_000, 58_000):
+        spectrum = np.abs(np.fft.rfft(samples[start : start + 24_000]))
+        assert 2 * spectrum.argmax() == pytest.approx(440, abs=2)
+
+
 def test_mono_runs_know_their_times_around_a_hole(make_video):
     """0.1 s of sound, 0.05 s of nothing, 0.1 s of sound; asked for from 0.04 s to 0.2 s, at 8 kHz."""
     sound = {0: ramp(800), 150: ramp(800, first=5000)}

@@ -85,6 +85,20 @@ def test_the_window_is_centred_on_the_onset_and_zero_beyond_the_file(knocks: Pat
     assert np.abs(window.samples[:15_900]).max() < 1e-3 < np.abs(window.samples[16_000:16_200]).max()
 
 
+def test_a_given_onset_counts_from_the_files_earliest_picture(make_video: Callable[..., Path]) -> None:
+    """Pictures begin 1 s before the sound, whose one loud sample is its 4000th at 8 kHz."""
+    sound = np.zeros((16_000, 1))
+    sound[4000] = 20_000
+    window, _ = read_window(make_video("late.mkv", {0: 0, 1000: 0, 2000: 0}, {1000: sound}), 1.5)
+    assert abs(int(np.abs(window.samples).argmax()) - 16_000) <= 1
+
+
+def test_an_onset_in_a_hole_of_the_sound_is_refused(make_video: Callable[..., Path]) -> None:
+    path = make_video("hole.mkv", {0: 0}, {0: np.zeros((800, 1)), 5000: np.zeros((800, 1))})
+    with pytest.raises(ValueError, match="hole.mkv has a hole in its sound at 2.50 s"):
+        read_window(path, 2.5)
+
+
 @pytest.mark.parametrize(
     ("option", "missing"), [("--no-hands", {"left_hand", "right_hand"}), ("--no-boxes-for-sound", set())]
 )
