@@ -39,7 +39,7 @@ STAGES = {
     "scene upload": ("render.py", "open"),
     "pictures": ("render.py", "picture"),
     "ids": ("render.py", "geom_ids"),
-    "camera effects": ("effects.py", ("blur_motion", "expose")),
+    "camera effects": ("effects.py", ("blur_motion", "develop")),
     "sound": ("sampler.py", "sound_of"),
     "sound (clip)": ("clips.py", "_sound"),
     "writing": ("storage.py", "write_sample"),

@@ -1,4 +1,7 @@
-"""What a camera does to a rendered picture: motion blur, exposure, white balance, vignette and sensor noise."""
+"""The camera: optics, motion blur, exposure, white balance, vignette, sensor noise and tone curve.
+
+Pictures are linear light, float32 [H, W, 3], until `develop` makes them sRGB.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-Picture = npt.NDArray[np.uint8]
+Light = npt.NDArray[np.float32]
+
+_BRIGHT = 0.55
+"""Linear light to which the exposure brings the bright parts of a scene (their 90th percentile)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -16,11 +22,13 @@ class Sensor:
     """The settings of one camera in one scene."""
 
     exposure: float
-    """Factor on linear light."""
+    """Factor on the light after the automatic exposure."""
     white_balance: tuple[float, float, float]
     """Factors on linear red, green and blue."""
+    saturation: float
+    """1 keeps colours, 0 makes them grey."""
     noise: float
-    """Standard deviation at mid grey, in units of 1/255."""
+    """Standard deviation at full light, as a fraction of it; it grows with the root of the light."""
     vignette: float
     """Loss of light in the corners, as a fraction."""
     shutter_s: float
@@ -29,55 +37,70 @@ class Sensor:
 
 def sensor(rng: np.random.Generator) -> Sensor:
     """Draws a camera."""
-    warm = rng.normal(0.0, 0.05)
+    warm = rng.normal(0.0, 0.06)
     return Sensor(
-        exposure=float(np.exp2(rng.normal(0.0, 0.22))),
-        white_balance=(float(np.exp(warm)), float(np.exp(rng.normal(0.0, 0.015))), float(np.exp(-warm))),
-        noise=float(rng.uniform(0.5, 2.6)),
-        vignette=float(rng.uniform(0.0, 0.3)),
+        exposure=float(np.exp2(rng.normal(0.0, 0.3))),
+        white_balance=(float(np.exp(warm)), float(np.exp(rng.normal(0.0, 0.02))), float(np.exp(-warm))),
+        saturation=float(rng.uniform(0.75, 1.0)),
+        noise=float(rng.uniform(0.004, 0.016)),
+        vignette=float(rng.uniform(0.0, 0.35)),
         shutter_s=float(rng.uniform(0.003, 0.016)),
     )
 
 
-def expose(rng: np.random.Generator, picture: Picture, settings: Sensor) -> Picture:
-    """Applies exposure, white balance, vignette and noise to an sRGB picture [H, W, 3]."""
-    height, width = picture.shape[:2]
-    gain = settings.exposure * np.array(settings.white_balance)
-    # 2.2 stands for the sRGB curve: a factor on linear light is a power-law factor on sRGB.
-    light = picture.astype(np.float32) * (gain ** (1 / 2.2)).astype(np.float32)
+def metered(light: Light) -> float:
+    """The factor on `light` that an automatic exposure would choose."""
+    return _BRIGHT / max(float(np.percentile(light[::4, ::4].mean(2), 90.0)), 0.02)
+
+
+def develop(rng: np.random.Generator, light: Light, settings: Sensor, gain: float) -> npt.NDArray[np.uint8]:
+    """Turns light into an sRGB picture, uint8 [H, W, 3].
+
+    Args:
+        rng: Draws the noise.
+        light: Linear light.
+        settings: The camera.
+        gain: The automatic exposure, see `metered`.
+    """
+    height, width = light.shape[:2]
+    # The blur of lens and colour filter; it also smooths the edges and the coarse steps of the rendering.
+    light = cv2.sepFilter2D(light, -1, *[np.array([0.2, 0.6, 0.2], np.float32)] * 2, borderType=cv2.BORDER_REPLICATE)
+    light = light * (np.array(settings.white_balance) * settings.exposure * gain).astype(np.float32)
+    grey = light.mean(2, keepdims=True)
+    light = grey + (light - grey) * np.float32(settings.saturation)
     y = np.linspace(-1.0, 1.0, height, dtype=np.float32)[:, None]
     x = np.linspace(-1.0, 1.0, width, dtype=np.float32)[None]
     light *= (1.0 - settings.vignette * 0.5 * (x * x + y * y))[..., None]
-    over = light > 235.0  # a soft shoulder instead of hard clipping
-    light = np.where(over, 235.0 + 20.0 * (1.0 - np.exp(-(light - 235.0) / 20.0)), light)
-    grain = rng.standard_normal((height, width, 1), dtype=np.float32) + 0.5 * rng.standard_normal(
-        (height, width, 3), dtype=np.float32
-    )
-    light += grain * settings.noise * np.sqrt(np.maximum(light, 8.0) / 128.0)
-    return np.clip(light, 0.0, 255.0).astype(np.uint8)
+    grain = rng.standard_normal((height, width, 3), dtype=np.float32)
+    light += grain * np.float32(settings.noise) * np.sqrt(np.maximum(light, 0.01))
+    light = np.maximum(light, 0.0)
+    shoulder = 1.0 - 0.3 * np.exp(-(light - 0.7) / 0.3)  # highlights roll off instead of clipping
+    light = np.where(light > 0.7, shoulder, light)
+    srgb = np.where(light > 0.0031308, 1.055 * light ** (1 / 2.4) - 0.055, 12.92 * light)
+    return np.clip(srgb * 255.0 + 0.5, 0.0, 255.0).astype(np.uint8)
 
 
 def blur_motion(
-    picture: Picture, moving: npt.NDArray[np.bool_], object_shift: npt.ArrayLike, camera_shift: npt.ArrayLike
-) -> Picture:
+    light: Light, moving: npt.NDArray[np.bool_], object_shift: npt.ArrayLike, camera_shift: npt.ArrayLike
+) -> Light:
     """Smears a picture as the shutter would.
 
     Args:
-        picture: RGB [H, W, 3].
+        light: Linear light.
         moving: Pixels of what moves by itself, [H, W].
         object_shift: How far that moves during the exposure, pixels (x, y), camera motion included.
         camera_shift: How far everything else moves, pixels (x, y).
     """
-    still = _smear(picture, camera_shift)
+    still = _smear(light, camera_shift)
     if not moving.any():
         return still
     weight = _smear(moving.astype(np.float32), object_shift)[..., None]
-    masked = picture.astype(np.float32) * moving[..., None]
+    masked = light * moving[..., None]
     front = _smear(masked, object_shift)
-    return np.clip(front + still.astype(np.float32) * (1.0 - weight), 0.0, 255.0).astype(np.uint8)
+    return front + still * (1.0 - weight)
 
 
-def _smear(image: npt.NDArray, shift: npt.ArrayLike) -> npt.NDArray:
+def _smear(image: Light, shift: npt.ArrayLike) -> Light:
     dx, dy = np.clip(np.asarray(shift, float), -25.0, 25.0)
     length = float(np.hypot(dx, dy))
     if length < 0.6:

@@ -218,7 +218,8 @@ def arm_joints(wrist: Points, shoulder: Points, side: int) -> tuple[Points, Poin
 def _arm_path(wrist: Points, into_arm: Points, elbow: Points, shoulder: Points, start: float) -> tuple[Points, Points]:
     """A smooth path from `start` metres before the wrist to behind the shoulder, and the arc length of each point."""
     bend = wrist + into_arm * 0.05
-    corners = [wrist - into_arm * start, wrist, bend, elbow, shoulder, shoulder + (shoulder - elbow) * 0.8]
+    behind = shoulder + np.array([0.0, -0.5, 0.03])  # out of every picture
+    corners = [wrist - into_arm * start, wrist, bend, elbow, shoulder, behind]
     dense = np.concatenate([a + (b - a) * np.linspace(0, 1, 30)[:-1, None] for a, b in zip(corners, corners[1:])])
     for _ in range(150):
         dense[1:-1] = 0.25 * dense[:-2] + 0.5 * dense[1:-1] + 0.25 * dense[2:]

@@ -26,8 +26,8 @@ class Renderer(Protocol):
     def close(self) -> None:
         """Forgets the current scene and frees its memory."""
 
-    def picture(self, data: Any) -> npt.NDArray[np.uint8]:
-        """Renders the fixed camera 0, RGB uint8 [H, W, 3]."""
+    def picture(self, data: Any) -> npt.NDArray[np.float32]:
+        """Renders the fixed camera 0: linear light, RGB float32 [H, W, 3] in [0, 1]."""
 
     def geom_ids(self, data: Any) -> npt.NDArray[np.int32]:
         """Returns the id of the geom that each pixel of the fixed camera 0 shows, -1 for none, int32 [H, W]."""
@@ -84,10 +84,14 @@ class FilamentRenderer:
         del self._model_scene, self._scene
         self._context.flush()  # else about a megabyte per scene stays allocated
 
-    def picture(self, data: Any) -> npt.NDArray[np.uint8]:
-        """Renders the fixed camera 0, RGB uint8 [H, W, 3]."""
+    def picture(self, data: Any) -> npt.NDArray[np.float32]:
+        """Renders the fixed camera 0: linear light, RGB float32 [H, W, 3] in [0, 1]."""
         self._model_scene.update(data)
-        return self._shoot(self._request(data)).copy()
+        request = self._request(data)
+        # Filament's post-processing dithers with a random pattern of each frame, so that no picture could be made
+        # again. Without it the picture is linear light, and `effects` is the camera.
+        request.post_processing = False
+        return self._shoot(request).astype(np.float32) / np.float32(255.0)
 
     def geom_ids(self, data: Any) -> npt.NDArray[np.int32]:
         """Returns the id of the geom that each pixel of the fixed camera 0 shows, -1 for none, int32 [H, W]."""
@@ -143,11 +147,11 @@ class ClassicRenderer:
         """Forgets the current scene and frees its memory."""
         self._renderer.close()
 
-    def picture(self, data: Any) -> npt.NDArray[np.uint8]:
-        """Renders the fixed camera 0, RGB uint8 [H, W, 3]."""
+    def picture(self, data: Any) -> npt.NDArray[np.float32]:
+        """Renders the fixed camera 0: linear light, RGB float32 [H, W, 3] in [0, 1]."""
         self._renderer.disable_segmentation_rendering()
         self._renderer.update_scene(data, 0, self._options)
-        return self._renderer.render().copy()
+        return (self._renderer.render().astype(np.float32) / np.float32(255.0)) ** np.float32(2.2)
 
     def geom_ids(self, data: Any) -> npt.NDArray[np.int32]:
         """Returns the id of the geom that each pixel of the fixed camera 0 shows, -1 for none, int32 [H, W]."""

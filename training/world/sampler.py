@@ -101,6 +101,7 @@ class Shots:
         self.data = mujoco.MjData(scene.model)
         self._ids: dict[bytes, Any] = {}
         self._pictures: dict[bytes, Any] = {}
+        self._gain: float | None = None
 
     def __enter__(self) -> Shots:
         self._renderer.open(self._scene.model)
@@ -129,10 +130,12 @@ class Shots:
         key = self.show(state)
         if key not in self._pictures:
             moving, object_shift, camera_shift = self._shifts(state, strokes)
-            raw = self._renderer.picture(self.data)
-            blurred = effects.blur_motion(raw, moving, object_shift, camera_shift)
+            light = self._renderer.picture(self.data)
+            if self._gain is None:  # the exposure stays as it was for the first picture
+                self._gain = effects.metered(light)
+            light = effects.blur_motion(light, moving, object_shift, camera_shift)
             rng = np.random.default_rng([self._noise_seed, round(state.time_s * 1e6)])
-            self._pictures[key] = effects.expose(rng, blurred, self._sensor)
+            self._pictures[key] = effects.develop(rng, light, self._sensor, self._gain)
         return self._pictures[key]
 
     def _shifts(self, state: State, strokes: Sequence[Stroke]) -> tuple[Any, Any, Any]:

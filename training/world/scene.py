@@ -306,18 +306,13 @@ class _Builder:
                 cutoff=80.0,
                 bulbradius=float(rng.uniform(0.03, 0.1)),
             )
+        # As bright as the 8 bits of linear light allow; the camera sets the exposure.
         numbers = {
-            "fallback.environment_light_intensity": rng.uniform(7000, 14000),
-            "fallback.scene_light_intensity": rng.uniform(45000, 110000),
-            "cg.temperature": rng.uniform(-0.15, 0.12),
-            "cg.saturation": rng.uniform(0.68, 0.88),
-            "cg.contrast": rng.uniform(0.86, 0.96),
-            "cg.exposure": rng.uniform(-0.25, 0.35),
+            "fallback.environment_light_intensity": rng.uniform(14000, 26000),
+            "fallback.scene_light_intensity": rng.uniform(80000, 170000),
         }
         for name, value in numbers.items():
             spec.add_numeric(name=f"filament.{name}", data=[float(value)])
-        for name in ("ao.quality", "ao.low_pass_filter", "ao.upsampling"):
-            spec.add_text(name=f"filament.{name}", data="high")  # low quality stipples
 
     def camera(self, camera: Camera) -> None:
         """The head, which `script` moves, with the camera in it."""

@@ -1,0 +1,99 @@
+"""Seeds fix samples; interruptions and full disks leave whole samples only."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from training.world import generate, storage
+from training.world.sampler import Format
+from training.world.splits import SPLITS
+
+SMALL = Format(size_hw=(96, 96))
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+
+def digest_tree(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file below a folder."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def _command(folder: Path, workers: int) -> list[str]:
+    arguments = "--splits val --size val=6 --width 96 --height 96 --workers".split()
+    return [sys.executable, "-m", "training.world", "make", str(folder), *arguments, str(workers)]
+
+
+def test_a_scene_does_not_depend_on_what_was_made_before(tiny, tmp_path, renderer):
+    plan = generate.Plan(root=tmp_path, sizes={"counterfactual": 4}, form=SMALL, keep_clean=True)
+    generate.make_and_write(plan, "counterfactual", 1, renderer)
+    for index in (2, 3):
+        again = storage.sample_folder(tmp_path, "counterfactual", index)
+        assert digest_tree(again) == digest_tree(storage.sample_folder(tiny, "counterfactual", index))
+
+
+def test_a_killed_run_goes_on_to_the_same_data_set_with_another_number_of_workers(tmp_path, renderer):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    subprocess.run(_command(whole, 2), cwd=REPOSITORY, check=True, capture_output=True)
+    run = subprocess.Popen(_command(broken, 1), cwd=REPOSITORY, start_new_session=True, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not list(broken.glob("val/*/0*")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    leftover = broken / "val" / "000" / ".000005.1"
+    leftover.mkdir(parents=True)
+    subprocess.run(_command(broken, 1), cwd=REPOSITORY, check=True, capture_output=True)
+    assert not leftover.exists()
+    assert digest_tree(broken) == digest_tree(whole)
+
+
+def test_a_full_disk_is_reported_and_leaves_no_broken_sample(tiny, tmp_path, monkeypatch):
+    source = storage.sample_folder(tiny, "train", 0)
+    frames = tuple(cv2.imread(str(source / name)) for name in storage.FRAME_NAMES)
+    facts = storage.read_truth(source)
+    sound = np.zeros(100, np.float32)
+    sample = storage.WorldSample(frames=frames, ids=storage.read_ids(source), sound=sound, clean=sound, facts=facts)
+
+    def full(path, *_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(storage.DiskFullError, match="no space left for .*000000"):
+        storage.write_sample(tmp_path / "000000", sample)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_format_in_the_same_folder_is_refused(tiny):
+    plan = generate.Plan(root=tiny, sizes={"val": 2}, form=Format(size_hw=(128, 128)))
+    with pytest.raises(ValueError, match="choose another folder"):
+        generate.generate(plan)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"sizes": {"trian": 2}}, "split must be one of train, .*, got 'trian'"),
+        ({"sizes": {"train": 3}}, "must be even"),
+        ({"workers": -1}, "workers must be 0"),
+        ({"renderer": "unreal"}, "renderer must be one of filament, classic"),
+    ],
+)
+def test_a_wrong_plan_is_refused_with_the_choices(tmp_path, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        generate.Plan(root=tmp_path, **arguments)
+
+
+def test_splits_have_seeds_of_their_own():
+    numbers = [split.number for split in SPLITS.values()]
+    assert len(set(numbers)) == len(numbers)

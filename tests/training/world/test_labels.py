@@ -1,0 +1,77 @@
+"""The labels are true: physics and sound confirm them by other means."""
+
+from __future__ import annotations
+
+import numpy as np
+import soundfile
+
+from training.world.contacts import MIN_IMPULSE
+from training.world.label_check import label_violations, sound_violations
+from training.world.recipes import SCENARIOS
+from training.world.splits import SPLITS
+from training.world.storage import read_truth
+
+
+def test_contact_forces_confirm_every_labelled_collision(outcomes):
+    for scene, variants in outcomes:
+        for outcome in variants:
+            assert label_violations(scene, outcome) == []
+
+
+def test_a_label_with_another_time_is_refuted(outcomes):
+    from dataclasses import replace
+
+    scene, variants = outcomes[0]
+    late = replace(variants[0].collision, time_s=variants[0].collision.time_s + 0.012)
+    assert label_violations(scene, replace(variants[0], collision=late))
+
+
+def test_a_label_with_other_objects_is_refuted(outcomes):
+    from dataclasses import replace
+
+    scene, (first, second) = outcomes[0]
+    swapped = replace(first.collision, objects=second.collision.objects)
+    assert label_violations(scene, replace(first, collision=swapped))
+
+
+def test_every_kind_of_scene_can_be_made(outcomes):
+    scenarios = {outcome.variant.scenario for _, variants in outcomes for outcome in variants}
+    visible = set(SCENARIOS) - {"near_miss", "off_screen", "silence"}
+    assert visible <= scenarios
+
+
+def test_silent_variants_have_no_collision(outcomes):
+    silent = [o for _, variants in outcomes for o in variants if o.variant.striking == 0]
+    assert silent
+    assert all(outcome.record.collisions == () for outcome in silent)
+
+
+def test_impulse_of_a_drop_is_the_momentum_it_loses(outcomes):
+    """The weaker bound is no rebound, the stronger a full one: J = m v (1 + e) with e in [0, 1]."""
+    scene, variants = next(made for made in outcomes if made[1][0].variant.scenario == "drop")
+    hit = variants[0].collision
+    masses = [scene.layout.items[i].shape.mass for i in hit.objects if i >= 0]
+    reduced = 1.0 / sum(1.0 / mass for mass in masses)
+    assert 0.7 * reduced * hit.closing_speed <= hit.impulse <= 2.1 * reduced * hit.closing_speed
+
+
+def test_both_variants_of_a_scene_are_the_same_until_they_fork(outcomes):
+    _, (first, second) = outcomes[0]
+    for one, other in zip(first.record.states[:2], second.record.states[:2]):
+        assert np.array_equal(one.qpos, other.qpos)
+        assert np.array_equal(one.mocap_pos, other.mocap_pos)
+    assert first.collision.objects != second.collision.objects
+
+
+def test_onset_is_audible_within_5_ms_in_every_stored_clean_sound(tiny):
+    checked = 0
+    for split in SPLITS:
+        for path in (tiny / split).glob("*/*/truth.json"):
+            facts = read_truth(path.parent)
+            if facts["collision"] is None:
+                continue
+            clean, rate_hz = soundfile.read(path.parent / "clean.flac")
+            assert sound_violations(clean, facts["collision"]["time_s"], rate_hz) == []
+            assert facts["collision"]["impulse_ns"] >= MIN_IMPULSE
+            checked += 1
+    assert checked >= 8
