@@ -91,7 +91,7 @@ def test_every_pin_has_a_hash_and_no_line_names_an_index(lock):
 def test_every_requirement_is_locked(lock):
     """A name added to an .in file without `make lock` shows here."""
     wanted = lock.with_suffix(".in").read_text()
-    names = re.findall(r"^([A-Za-z][\w.-]*)(?:==(\S+))?", wanted, flags=re.MULTILINE)
+    names = re.findall(r"^([A-Za-z][\w.-]*)(?:==([^\s;]+))?", wanted, flags=re.MULTILINE)
     pins = pins_of(lock)
     assert names or "-r " in wanted
     assert [(name, version) for name, version in names if version not in ("", *pins.get(name, ()))] == []
