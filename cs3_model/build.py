@@ -127,17 +127,19 @@ def build_pipeline(preset: Preset, *, device: torch.device, seed: int = 0) -> Co
 
 
 def warm_up(pipeline: CollisionPipeline, *, size_hw: tuple[int, int] = (720, 1280), window_s: float = 2.0) -> None:
-    """Runs every shape once, so that no later event waits for compilation or for the device's first use.
+    """Runs every shape, so that no later event waits for compilation or for the device's first use.
 
-    Best with the camera's image size and the length of the audio windows that will come.
+    Twice, because networks fill caches at their first call, which changes what was compiled. Best with the camera's
+    image size and the length of the audio windows that will come.
     """
     noise = np.random.default_rng(0)
     frame = Frame(image=noise.integers(0, 256, (*size_hw, 3), np.uint8))
     samples = noise.uniform(-0.1, 0.1, round(window_s * MODEL_SAMPLE_RATE_HZ)).astype(np.float32)
-    prepared = pipeline.prepare(frame)
-    pipeline.finish(prepared, AudioWindow(samples=samples))
-    for num_boxes in (1, 2, 3):
-        pipeline.boxes.segment(prepared.box_embedding, _boxes_inside(size_hw, num_boxes))
+    for _ in range(2):
+        prepared = pipeline.prepare(frame)
+        pipeline.finish(prepared, AudioWindow(samples=samples))
+        for num_boxes in (1, 2, 3):
+            pipeline.boxes.segment(prepared.box_embedding, _boxes_inside(size_hw, num_boxes))
 
 
 def release_memory() -> None:

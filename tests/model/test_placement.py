@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 import torch
@@ -71,14 +73,15 @@ def test_all_networks_run_in_bfloat16(frame: Frame, window: AudioWindow) -> None
     assert np.abs(exact.heatmap - rounded.heatmap).mean() < 0.05
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_compiled_networks_give_the_same_masks_and_are_not_recompiled(frame: Frame, window: AudioWindow) -> None:
+def test_compiled_networks_are_whole_graphs_and_not_captured_again(frame, window, monkeypatch) -> None:
+    """All that TorchDynamo decides. The generated code is left out: it takes minutes, and is PyTorch's own."""
     eager = build(Precision.FLOAT32, Compilation.NEVER).process(frame, window)
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="eager"))
     compiled = build(Precision.FLOAT32, Compilation.ALWAYS)
     warm_up(compiled, size_hw=(120, 160), window_s=2.0)
     with torch.compiler.set_stance("fail_on_recompile"):
         result = compiled.process(frame, window)
-    np.testing.assert_allclose(result.heatmap, eager.heatmap, atol=1e-3)
+    np.testing.assert_array_equal(result.heatmap, eager.heatmap)
     for mine, theirs in zip(result.candidates, eager.candidates, strict=True):
-        assert mine.role is theirs.role and np.mean(mine.mask != theirs.mask) < 0.01
+        assert mine.role is theirs.role
+        np.testing.assert_array_equal(mine.mask, theirs.mask)
