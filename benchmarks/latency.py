@@ -94,7 +94,9 @@ def timed(work: Callable[[], object]) -> tuple[float, object]:
     return 1e3 * (time.perf_counter() - start), result
 
 
-def run_pipeline(pipeline: CollisionPipeline, frame: Frame, window: AudioWindow) -> tuple[dict[str, float], CollisionResult]:
+def run_pipeline(
+    pipeline: CollisionPipeline, frame: Frame, window: AudioWindow
+) -> tuple[dict[str, float], CollisionResult]:
     """One event as the node runs it: vision at the onset, the rest when the sound is there."""
     prepare_ms, prepared = timed(lambda: pipeline.prepare(frame))
     finish_ms, result = timed(lambda: pipeline.finish(prepared, window))
@@ -162,11 +164,15 @@ def main() -> None:
         reference_ms.append(stages_ms)
         ious.append(agreement(mine, theirs))
 
-    print(f"{describe_machine(device)}\n\n{arguments.size}, SAM 2.1 {arguments.sam}, {arguments.repeats} repeats by turns")
+    print(
+        f"{describe_machine(device)}\n\n{arguments.size}, SAM 2.1 {arguments.sam}, {arguments.repeats} repeats by turns"
+    )
     print_table("Reference, float32", reference_ms)
     print_table(f"Pipeline, {placement.dtype}{', compiled' if placement.compiled else ''}", pipeline_ms)
     ratios = [theirs["whole"] / mine["whole"] for theirs, mine in zip(reference_ms, pipeline_ms)]
-    print(f"\nThe pipeline is {np.median(ratios):.2f} times as fast (median of {len(ratios)} pairs, least {min(ratios):.2f}).")
+    print(
+        f"\nThe pipeline is {np.median(ratios):.2f} times as fast (median of {len(ratios)} pairs, least {min(ratios):.2f})."
+    )
     roles = [candidate.role.name.lower() for candidate in mine.candidates]
     print(f"IoU with the reference's masks: {', '.join(f'{r} {i:.4f}' for r, i in zip(roles, np.mean(ious, axis=0)))}.")
     print(f"Peak memory of the pipeline: {ram_gb:.1f} GB RAM{f', {vram_gb:.1f} GB VRAM' if vram_gb else ''}.")

@@ -34,9 +34,7 @@ class Reference:
         device: Where all of it runs.
     """
 
-    def __init__(
-        self, audio_visual: AudioVisualNetwork, sam: torch.nn.Module, *, device: torch.device
-    ) -> None:
+    def __init__(self, audio_visual: AudioVisualNetwork, sam: torch.nn.Module, *, device: torch.device) -> None:
         self.device = device
         self.network = audio_visual.to(device)
         self.clipseg = audio_visual.clipseg.model
@@ -49,9 +47,7 @@ class Reference:
         self.sam = SAM2ImagePredictor(sam.to(device))
 
     @torch.no_grad()
-    def run(
-        self, frame: Frame, window: AudioWindow, held: HandObjects
-    ) -> tuple[dict[str, float], list[BoolMask]]:
+    def run(self, frame: Frame, window: AudioWindow, held: HandObjects) -> tuple[dict[str, float], list[BoolMask]]:
         """Returns milliseconds per stage, and the masks of the right hand, the left hand and the heard object."""
         stage_ms: dict[str, float] = {}
         with self._timed(stage_ms, "audio"):
@@ -68,7 +64,9 @@ class Reference:
             masks = [self.sam.predict(box=np.array(box), multimask_output=False)[0][0] > 0 for box in boxes]
         with self._timed(stage_ms, "verification"):
             for first, second in combinations(masks, 2):
-                cv2.distanceTransform((~second).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[first].min(initial=0)
+                cv2.distanceTransform((~second).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[first].min(
+                    initial=0
+                )
         return stage_ms | {"whole": sum(stage_ms.values())}, masks
 
     def _condition(self, window: AudioWindow) -> torch.Tensor:

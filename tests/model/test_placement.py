@@ -68,11 +68,15 @@ def frame() -> Frame:
 
 def test_all_networks_run_in_bfloat16(frame: Frame, window: AudioWindow) -> None:
     """On the debug networks; the masks are close to those of float32."""
-    exact, rounded = (build(p, Compilation.NEVER).process(frame, window) for p in (Precision.FLOAT32, Precision.BFLOAT16))
+    exact, rounded = (
+        build(p, Compilation.NEVER).process(frame, window) for p in (Precision.FLOAT32, Precision.BFLOAT16)
+    )
     assert rounded.heatmap.dtype == np.float32
     assert np.abs(exact.heatmap - rounded.heatmap).mean() < 0.05
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_compiled_networks_are_whole_graphs_and_not_captured_again(frame, window, monkeypatch) -> None:
     """All that TorchDynamo decides. The generated code is left out: it takes minutes, and is PyTorch's own."""
     eager = build(Precision.FLOAT32, Compilation.NEVER).process(frame, window)
