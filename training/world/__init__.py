@@ -4,3 +4,8 @@ A world sample is fixed by one seed. `generate` drives the modules in this order
 `appearance`, `hands`), `script` moves the hands, `contacts` runs the physics and reports what touched, `impact_sound`
 and `soundscape` make the audio, `render` and `camera` the frames, `truth` the labels, and `storage` writes it all.
 """
+
+import os
+
+# Read when mujoco is first imported: render without a display.
+os.environ.setdefault("MUJOCO_GL", "egl")

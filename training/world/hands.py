@@ -23,8 +23,8 @@ _FINGERS = (
 )
 _PHALANGES = np.array([0.0, 0.46, 0.76, 1.0])
 _CELL = 0.0034
-GRIP_RADII = (0.012, 0.019, 0.027, 0.035, 0.043)
-"""Radii for which a wrapping hand is modelled; others take the nearest."""
+GRIP_RADII = (0.012, 0.019, 0.025, 0.030, 0.035, 0.040, 0.046)
+"""Radii for which a wrapping hand is modelled; others take the next larger one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -47,8 +47,10 @@ def wrapping(radius: float) -> Skeleton:
     around = bend + 0.0085
     fingers = []
     for x, length, thick in _FINGERS:
-        angle = np.deg2rad(68.0) - np.minimum(_PHALANGES * length / around, np.deg2rad(265.0))
-        chain = np.stack([np.full(4, x), around * np.cos(angle), centre_z + around * np.sin(angle)], 1)
+        angle = np.deg2rad(80.0) - np.minimum(_PHALANGES * length / around, np.deg2rad(265.0))
+        # Bones are chords: their ends lie outside of the circle that their middles should touch.
+        ends = around * (1.0 + 0.7 * (1.0 - np.cos(0.5 * (angle[0] - angle[1]))))
+        chain = np.stack([np.full(4, x), ends * np.cos(angle), centre_z + ends * np.sin(angle)], 1)
         chain[:, 0] *= 1.0 - 0.06 * _PHALANGES
         fingers.append((chain, thick * np.array([1.0, 0.95, 0.88, 0.76])))
     thumb_angle = np.deg2rad([128.0, 172.0, 215.0, 246.0])
@@ -58,8 +60,7 @@ def wrapping(radius: float) -> Skeleton:
     )
     thumb[0, 1:] = (-0.034, centre_z + around * 0.75)
     fingers.append((thumb, np.array([0.0135, 0.0118, 0.0108, 0.0086])))
-    height = centre_z + around + 0.006
-    wrist = np.array([0.0, -0.072, height - 0.004])
+    wrist = np.array([0.0, -0.072, centre_z + around + 0.013])
     palm = np.array([f[0][0] for f in fingers[:4]] + [thumb[0]])
     return Skeleton(fingers=tuple(fingers), wrist=wrist, palm=palm)
 
@@ -182,9 +183,9 @@ def hand_mesh(kind: str, radius: float) -> tuple[Mesh, npt.NDArray[np.float64]]:
     return mesh, bones.wrist
 
 
-def nearest_grip_radius(radius: float) -> float:
-    """The modelled radius nearest to `radius`."""
-    return min(GRIP_RADII, key=lambda modelled: abs(modelled - radius))
+def modelled_grip_radius(radius: float) -> float:
+    """The smallest modelled radius that is not less than `radius`, or the largest."""
+    return next((modelled for modelled in GRIP_RADII if modelled >= radius - 5e-4), GRIP_RADII[-1])
 
 
 def arm_joints(wrist: Points, shoulder: Points, side: int) -> tuple[Points, Points]:

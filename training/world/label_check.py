@@ -24,7 +24,7 @@ def label_violations(scene: Scene, outcome: Outcome) -> list[str]:
         return []
     forces = _forces(scene, outcome)
     label = outcome.collision
-    labelled = forces[label.objects]
+    labelled = forces.get(label.objects, np.zeros(round(STOP_S / TIMESTEP_S)))
     onset_step = round(label.time_s / TIMESTEP_S)
     tolerance = round(LABEL_TOLERANCE_S / TIMESTEP_S)
     problems = []

@@ -153,7 +153,7 @@ def _place_targets(rng: np.random.Generator, request: Request, layout: Layout) -
     targets: dict[int, int] = {}
     twin: Item | None = None
     for side, act in request.acts.items():
-        on_table = (act == "put_down" and rng.random() < 0.75) or (act in ("drop", "scrape") and rng.random() < 0.4)
+        on_table = (act == "put_down" and rng.random() < 0.6) or (act in ("drop", "scrape") and rng.random() < 0.4)
         if act == "hold" or "hold" in request.acts.values():
             continue
         if on_table or (act == "hit" and not (request.twins or request.distinct_materials) and rng.random() < 0.06):
@@ -259,7 +259,7 @@ def _grasp(rng: np.random.Generator, layout: Layout, side: int, act: str, index:
         item=index,
         target=other.item if other is not None and other.act == "hold" else target,
         pose=item.shape.grip.kind,
-        grip_radius=hands.nearest_grip_radius(item.shape.grip.radius) if wraps else 0.005,
+        grip_radius=hands.modelled_grip_radius(item.shape.grip.radius) if wraps else 0.005,
         rotation=_hand_rotation(item, bearing, side),
         touch=item.position + grip,
         approach=approach,

@@ -132,7 +132,6 @@ class ClassicRenderer:
     """MuJoCo's OpenGL renderer: plainer pictures, the same ids."""
 
     def __init__(self, size_hw: tuple[int, int]) -> None:
-        os.environ.setdefault("MUJOCO_GL", "egl")
         self._height, self._width = size_hw
 
     def open(self, model: Any) -> None:

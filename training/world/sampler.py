@@ -130,7 +130,7 @@ class Shots:
         key = self.show(state)
         if key not in self._pictures:
             moving, object_shift, camera_shift = self._shifts(state, strokes)
-            light = self._renderer.picture(self.data)
+            light = effects.soften_edges(self._renderer.picture(self.data), self.geom_ids(state))
             if self._gain is None:  # the exposure stays as it was for the first picture
                 self._gain = effects.metered(light)
             light = effects.blur_motion(light, moving, object_shift, camera_shift)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from training.world.storage import FRAME_NAMES, read_ids, read_truth, sample_folder
 
-_TILE = 232
+_TILE = 208
 _COLOURS = ((90, 255, 90), (255, 170, 60))
 
 
@@ -60,5 +60,5 @@ def write_sheet(root: Path, split: str, picture: Path, count: int, *, pairs: boo
 
 def _with_few_colours(sheet: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Smooths sensor noise and rounds colours, so that a PNG stays small."""
-    smooth = cv2.bilateralFilter(sheet, 5, 18, 5)
-    return (smooth // 6 * 6 + 2).astype(np.uint8)
+    smooth = cv2.bilateralFilter(sheet, 3, 12, 3)
+    return (smooth // 5 * 5 + 2).astype(np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-pytest.importorskip("mujoco", reason="the simulated world needs mujoco==4.0.0")
+if importlib.util.find_spec("mujoco") is None:
+    pytest.skip("the simulated world needs mujoco==4.0.0", allow_module_level=True)
 
 from training.world import events, generate, recipes  # noqa: E402
 from training.world.layout import LayoutError  # noqa: E402

@@ -65,7 +65,7 @@ def test_a_full_disk_is_reported_and_leaves_no_broken_sample(tiny, tmp_path, mon
     sound = np.zeros(100, np.float32)
     sample = storage.WorldSample(frames=frames, ids=storage.read_ids(source), sound=sound, clean=sound, facts=facts)
 
-    def full(path, *_):
+    def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "write_text", full)

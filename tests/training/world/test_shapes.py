@@ -67,7 +67,7 @@ def test_a_hand_has_the_size_of_a_hand(pose):
 def test_a_wrapping_hand_leaves_room_for_what_it_holds():
     mesh, _ = hand_mesh("wrap", 0.035)
     across = np.hypot(mesh.vertices[:, 1], mesh.vertices[:, 2])
-    assert across.min() > 0.030
+    assert across.min() > 0.85 * 0.035  # flesh gives way
 
 
 def test_unknown_names_are_refused_with_the_choices():

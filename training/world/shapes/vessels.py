@@ -51,7 +51,8 @@ def _vessel(
         material=material,
         body=body,
         colliders=tuple(colliders),
-        grip=grip or Grip(kind="wrap", point=(0.0, 0.0, height * 0.55), radius=min(middle, 0.045)),
+        grip=grip
+        or Grip(kind="wrap", point=(0.0, 0.0, height * 0.5), radius=min(foot + 0.85 * max(mouth - foot, 0.0), 0.046)),
         strike_points=((0.0, 0.0, 0.0), (mouth * 0.97, 0.0, height * 0.97), (foot * 0.95, 0.0, 0.005)),
         radius=max(foot, mouth),
         height=height,
