@@ -188,24 +188,23 @@ def modelled_grip_radius(radius: float) -> float:
     return next((modelled for modelled in GRIP_RADII if modelled >= radius - 5e-4), GRIP_RADII[-1])
 
 
-def arm_joints(wrist: Points, shoulder: Points, side: int) -> tuple[Points, Points]:
-    """Where elbow and shoulder are, for a wrist anywhere on the table.
+_ARM_M = 0.55
+"""From wrist to shoulder."""
+
+
+def elbow_of(wrist: Points, shoulder: Points, side: int) -> Points:
+    """Where the elbow is, for a wrist anywhere on the table, [3].
 
     Args:
         wrist: [3], world.
-        shoulder: [3], world; a farther shoulder leans forward.
+        shoulder: [3], world.
         side: -1 left, +1 right.
-
-    Returns:
-        Elbow [3] and shoulder [3].
     """
-    forearm, upper = 0.26, 0.29
     reach = wrist - shoulder
     distance = float(np.linalg.norm(reach))
-    longest = 0.97 * (forearm + upper)
-    if distance > longest:
-        shoulder = wrist - reach / distance * longest
-        reach, distance = wrist - shoulder, longest
+    # A far reach lengthens the arm a little: a shoulder that leaned forward would come into the picture.
+    stretch = max(distance / (0.97 * _ARM_M), 1.0)
+    forearm, upper = 0.47 * _ARM_M * stretch, 0.53 * _ARM_M * stretch
     along = reach / distance
     foot = (upper**2 - forearm**2 + distance**2) / (2.0 * distance)
     out = float(np.sqrt(max(upper**2 - foot**2, 0.0)))
@@ -213,7 +212,7 @@ def arm_joints(wrist: Points, shoulder: Points, side: int) -> tuple[Points, Poin
     pole -= along * (pole @ along)
     elbow = shoulder + along * foot + pole / np.linalg.norm(pole) * out
     elbow[2] = max(elbow[2], 0.055)
-    return elbow, shoulder
+    return elbow
 
 
 def _arm_path(wrist: Points, into_arm: Points, elbow: Points, shoulder: Points, start: float) -> tuple[Points, Points]:

@@ -117,6 +117,8 @@ def lay_out(rng: np.random.Generator, request: Request) -> Layout:
     for side in (-1, 1):
         if side not in layout.plans and rng.random() < 0.6:
             layout.plans[side] = _empty_hand(rng, layout, side)
+    for side in layout.plans:
+        _check_arm(layout, side)
     _check_hands_apart(layout)
     _add_clutter(rng, request, layout)
     return layout
@@ -353,13 +355,25 @@ def arm_points(layout: Layout, side: int) -> Points:
     plan = layout.plans[side]
     _, wrist = hands.hand_mesh(plan.pose, plan.grip_radius)
     wrist = plan.touch + plan.rotation.apply(wrist * (-side, 1.0, 1.0))
-    elbow, shoulder = hands.arm_joints(wrist, layout.shoulders[side], side)
-    return np.stack([wrist, elbow, shoulder])
+    elbow = hands.elbow_of(wrist, layout.shoulders[side], side)
+    return np.stack([wrist, elbow, layout.shoulders[side]])
 
 
 def _along(corners: Points, steps: int = 10) -> Points:
     share = np.linspace(0.0, 1.0, steps)[:, None]
     return np.concatenate([a + (b - a) * share for a, b in zip(corners, corners[1:])])
+
+
+def _check_arm(layout: Layout, side: int) -> None:
+    """No wrist bends by more than 70 degrees and no elbow to less than 50."""
+    wrist, elbow, shoulder = arm_points(layout, side)
+    forearm, upper = (
+        (wrist - elbow) / np.linalg.norm(wrist - elbow),
+        (shoulder - elbow) / np.linalg.norm(shoulder - elbow),
+    )
+    fingers = layout.plans[side].rotation.apply(np.array([0.0, 1.0, 0.0]))
+    if fingers @ forearm < np.cos(np.deg2rad(70.0)) or forearm @ upper > np.cos(np.deg2rad(50.0)):
+        raise LayoutError("an arm would bend too far")
 
 
 def _check_hands_apart(layout: Layout) -> None:

@@ -226,7 +226,8 @@ class _Builder:
         body.mass, body.inertia, body.explicitinertial = 0.4, [0.002, 0.002, 0.002], True
         self.show(body, f"hand{letter}.hand", mesh, skin, SKIN_GROUP, quat=quaternion(plan.rotation))
         wrist = plan.rotation.apply(wrist)
-        elbow, shoulder = hands.arm_joints(plan.touch + wrist, layout.shoulders[side], side)
+        shoulder = layout.shoulders[side]
+        elbow = hands.elbow_of(plan.touch + wrist, shoulder, side)
         into_arm = plan.rotation.apply(np.array([0.0, -1.0, -0.05]))
         arm, cloth = hands.arm_meshes(
             self._rng, wrist, into_arm, elbow - plan.touch, shoulder - plan.touch, sleeve_from

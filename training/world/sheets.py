@@ -61,4 +61,4 @@ def write_sheet(root: Path, split: str, picture: Path, count: int, *, pairs: boo
 def _with_few_colours(sheet: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Smooths sensor noise and rounds colours, so that a PNG stays small."""
     smooth = cv2.bilateralFilter(sheet, 3, 12, 3)
-    return (smooth // 5 * 5 + 2).astype(np.uint8)
+    return np.minimum(smooth // 5 * 5, 253) + np.uint8(2)
