@@ -62,15 +62,15 @@ class Playback:
     """How much to replay, seconds of the bag."""
     delay_s: float = 0.0
     """Pause before the first message, seconds."""
-    min_subscribers: int = 0
-    """Wait until every topic has that many subscribers."""
+    wait_for: tuple[str, ...] = ()
+    """Topics, as published, that must have a subscriber before the replay begins."""
     wait_timeout_s: float = 30.0
     """How long to wait for them, seconds."""
 
     def __post_init__(self) -> None:
         if not 0.001 <= self.rate <= 1000.0:
             raise ValueError(f"rate must be 0.001 to 1000, got {self.rate}")
-        for name in ("start_s", "delay_s", "min_subscribers", "wait_timeout_s"):
+        for name in ("start_s", "delay_s", "wait_timeout_s"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")
         if not self.duration_s > 0.0:
@@ -168,15 +168,11 @@ class BagPlayer:
 
     def _wait_for_subscribers(self) -> None:
         deadline = time.monotonic() + self._playback.wait_timeout_s
-        while lonely := sorted(
-            publisher.topic_name
-            for publisher in self._publishers.values()
-            if publisher.get_subscription_count() < self._playback.min_subscribers
-        ):
+        while lonely := [topic for topic in self._playback.wait_for if not self._node.count_subscribers(topic)]:
             if time.monotonic() > deadline:
                 raise ValueError(
-                    f"fewer than {self._playback.min_subscribers} subscriber(s) on {', '.join(lonely)} after "
-                    f"{self._playback.wait_timeout_s:g} s: is the node up, with these topics and this ROS_DOMAIN_ID?"
+                    f"no subscriber on {', '.join(lonely)} after {self._playback.wait_timeout_s:g} s: "
+                    "is the node up, with these topics and this ROS_DOMAIN_ID?"
                 )
             time.sleep(0.02)
 
@@ -264,9 +260,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--start", dest="start_s", type=float, help="begin this far into the bag, seconds")
     parser.add_argument("--duration", dest="duration_s", type=float, help="replay this much of it, seconds")
     parser.add_argument("--delay", dest="delay_s", type=float, help="pause before the first message, seconds")
-    parser.add_argument(
-        "--wait-for-subscribers", dest="min_subscribers", type=int, help="wait until every topic has this many"
-    )
+    parser.add_argument("--wait-for", nargs="+", metavar="TOPIC", help="wait until these have a subscriber")
     parser.add_argument("--wait-timeout", dest="wait_timeout_s", type=float, help="give up waiting after, seconds")
     return parser
 

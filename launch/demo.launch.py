@@ -10,7 +10,7 @@ from launch_ros.substitutions import FindPackageShare
 
 
 def generate_launch_description() -> LaunchDescription:
-    """The bag, the node and RViz; `make demo` makes such a bag in out/demo/input."""
+    """The bag, the node and RViz."""
     perception = PathJoinSubstitution([FindPackageShare("cs3_ros"), "launch", "perception.launch.py"])
     return LaunchDescription(
         [

@@ -94,7 +94,8 @@ def bag_player(context: LaunchContext) -> list[Node]:
     if not bag:
         return []
     clock = ["--clock"] if LaunchConfiguration("use_sim_time").perform(context) == "true" else []
-    arguments = [bag, "--wait-for-subscribers", "1", "--wait-timeout", "120", *clock]
+    audio = LaunchConfiguration("audio").perform(context)  # the node subscribes to all its inputs at once
+    arguments = [bag, "--wait-for", audio, "--wait-timeout", "300", *clock]
     return [
         Node(
             package="cs3_ros",

@@ -43,7 +43,7 @@ def test_every_chop_of_a_real_clip_is_heard_once_and_seen_in_the_nearest_frame(s
     with closing(MediaGraph()) as graph, NodeProcess(NODE, "--ros-args", "-p", "device:=cpu") as node:
         overlays = graph.listen(Image, "/perception/overlay")
         graph.wait_for(lambda: node.has_said("nobody publishes /audio"), "the node", START_S)
-        with NodeProcess(PLAYER, str(bag), "--wait-for-subscribers", "1") as player:
+        with NodeProcess(PLAYER, str(bag), "--wait-for", "/audio", "/image/compressed") as player:
             graph.wait_for(lambda: player.process.poll() is not None, "the end of the bag", START_S)
             assert player.process.returncode == 0, player.output()
         status = graph.status
