@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 VERSION = 1
 """Raised when the same seed no longer gives the same sample."""
-_SCENES_PER_PROCESS = 400
+_SCENES_PER_PROCESS = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,7 +111,9 @@ def _run(plan: Plan, missing: list[tuple[str, int]], workers: int) -> Iterator[i
     """Yields the number of new samples of each finished scene."""
     context = multiprocessing.get_context("spawn")  # a renderer does not survive a fork
     batch = _SCENES_PER_PROCESS * workers
-    for start in range(0, len(missing), batch):  # fresh processes now and then, should a library leak
+    for start in range(
+        0, len(missing), batch
+    ):  # fresh processes now and then: the renderer keeps some memory of each scene
         queue, running = iter(missing[start : start + batch]), set()
         pool = ProcessPoolExecutor(workers, context, _begin, (plan,))
         try:
