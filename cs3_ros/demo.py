@@ -110,7 +110,9 @@ def _watch(listener: CollisionListener, bag: Path, preset: str) -> None:
     executor = SingleThreadedExecutor()
     executor.add_node(listener)
     print(f"starting the perception node with the preset '{preset}' (loading the networks takes a while)", flush=True)
-    node = _start("cs3_ros.perception_node", "--ros-args", "-p", f"preset:={preset}", "--log-level", "perception:=error")
+    node = _start(
+        "cs3_ros.perception_node", "--ros-args", "-p", f"preset:={preset}", "--log-level", "perception:=error"
+    )
     player = None
     try:
         _spin(executor, lambda: listener.hears_the_node, _READY_TIMEOUT_S, [node], "the perception node did not start")
