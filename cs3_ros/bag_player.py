@@ -167,8 +167,17 @@ class BagPlayer:
         return publishers
 
     def _wait_for_subscribers(self) -> None:
+        """Waits for subscriptions that are matched: what is published earlier would not reach them."""
+        published = {publisher.topic_name: publisher for publisher in self._publishers.values()}
+        if self._clock is not None:
+            published[self._clock.topic_name] = self._clock
+        awaited = [self._node.resolve_topic_name(topic) for topic in self._playback.wait_for]
+        if unknown := [topic for topic in awaited if topic not in published]:
+            raise ValueError(
+                f"cannot wait for a subscriber on {', '.join(unknown)}: only {', '.join(sorted(published))} are published"
+            )
         deadline = time.monotonic() + self._playback.wait_timeout_s
-        while lonely := [topic for topic in self._playback.wait_for if not self._node.count_subscribers(topic)]:
+        while lonely := [topic for topic in awaited if not published[topic].get_subscription_count()]:
             if time.monotonic() > deadline:
                 raise ValueError(
                     f"no subscriber on {', '.join(lonely)} after {self._playback.wait_timeout_s:g} s: "

@@ -198,6 +198,11 @@ def test_it_waits_for_a_subscriber_that_comes_late(graph, notes_bag):
     assert statuses == [0]
 
 
+def test_a_topic_that_is_not_published_cannot_be_waited_for(notes_bag, capsys):
+    assert main([str(notes_bag), "--wait-for", "/image"]) == 1
+    assert "cannot wait for a subscriber on /image: only /even, /odd are published" in capsys.readouterr().err
+
+
 def test_subscribers_that_do_not_come_are_named(notes_bag, capsys):
     assert main([str(notes_bag), "--wait-for", "/even", "/odd", "--wait-timeout", "0.1"]) == 1
 
