@@ -76,8 +76,8 @@ def player_without_signals(monkeypatch):
     monkeypatch.setattr(signal, "signal", lambda *_: None)
 
 
-def play(listener: Listener, bag: Path, *options: str) -> int:
-    return listener.while_running([str(bag), "--wait-for", *listener.topics, *options])
+def play(listener: Listener, bag: Path, *options: str, wait_for: tuple[str, ...] = ()) -> int:
+    return listener.while_running([str(bag), "--wait-for", *(wait_for or listener.topics), *options])
 
 
 def test_all_messages_arrive_and_in_order(graph, notes_bag):
