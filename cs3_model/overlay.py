@@ -47,11 +47,12 @@ def draw_overlay(
     canvas = image.copy()
     scale = max(image.shape[1] / 1280, 0.7)
     for candidate in result.rejected:
-        _draw_box(canvas, candidate, _GREY, scale)
+        _draw_box(canvas, candidate, scale)
     for candidate in result.masks:
         _draw_mask(canvas, candidate, scale)
     for candidate in result.masks:
         _draw_contact(canvas, candidate, scale)
+    _draw_labels(canvas, result, scale)
     lines = [caption] if caption else []
     lines.append(f"{_VERDICT_WORDS[result.verdict]}: {result.detail}")
     bars = [_text_bar(image.shape[1], lines, trained, scale), canvas]
@@ -75,22 +76,26 @@ def _draw_mask(canvas: UInt8Image, candidate: Candidate, scale: float) -> None:
     canvas[mask] = (0.5 * canvas[mask] + 0.5 * np.array(colour)).astype(np.uint8)
     contours, _ = cv2.findContours(mask.view(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(canvas, contours, -1, colour, max(1, round(2 * scale)), cv2.LINE_AA)
-    _draw_label(canvas, candidate, colour, scale)
 
 
-def _draw_box(canvas: UInt8Image, candidate: Candidate, colour: tuple[int, int, int], scale: float) -> None:
+def _draw_box(canvas: UInt8Image, candidate: Candidate, scale: float) -> None:
     x_min, y_min, x_max, y_max = (round(edge) for edge in candidate.box_xyxy)
-    cv2.rectangle(canvas, (x_min, y_min), (x_max - 1, y_max - 1), colour, 1, cv2.LINE_AA)
-    _draw_label(canvas, candidate, colour, scale)
+    cv2.rectangle(canvas, (x_min, y_min), (x_max - 1, y_max - 1), _GREY, max(1, round(scale)), cv2.LINE_AA)
 
 
-def _draw_label(canvas: UInt8Image, candidate: Candidate, colour: tuple[int, int, int], scale: float) -> None:
-    text = f"{role_name(candidate.role)} {candidate.score:.2f}"
-    size = 0.6 * scale
-    (width, height), _ = cv2.getTextSize(text, _FONT, size, 1)
-    x = int(np.clip(candidate.box_xyxy[0], 0, max(0, canvas.shape[1] - width)))
-    y = int(np.clip(candidate.box_xyxy[1] - 4, height + 2, canvas.shape[0] - 2))
-    _draw_text(canvas, text, (x, y), size, colour)
+def _draw_labels(canvas: UInt8Image, result: CollisionResult, scale: float) -> None:
+    """Writes each candidate's role and score at the top left of its box, below a label that is there already."""
+    size, taken = 0.6 * scale, []
+    coloured = [(candidate, _colour(candidate.role)) for candidate in result.masks]
+    for candidate, colour in coloured + [(candidate, _GREY) for candidate in result.rejected]:
+        text = f"{role_name(candidate.role)} {candidate.score:.2f}"
+        (width, height), _ = cv2.getTextSize(text, _FONT, size, 1)
+        x = int(np.clip(candidate.box_xyxy[0], 0, max(0, canvas.shape[1] - width)))
+        y = int(np.clip(candidate.box_xyxy[1] - 4, height + 2, canvas.shape[0] - 2))
+        while any(abs(x - other_x) < width and abs(y - other_y) < height + 4 for other_x, other_y in taken):
+            y += height + 4
+        taken.append((x, y))
+        _draw_text(canvas, text, (x, y), size, colour)
 
 
 def _draw_contact(canvas: UInt8Image, candidate: Candidate, scale: float) -> None:
