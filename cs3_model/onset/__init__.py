@@ -1,9 +1,9 @@
 """The collision onset detector: a mono stream in, the moments at which two things hit each other out."""
 
 from cs3_model.onset.config import (
+    AttackConfig,
     ConfirmationConfig,
     DecayTest,
-    LocalizationConfig,
     NoveltyConfig,
     OnsetConfig,
     PeakConfig,
@@ -15,7 +15,7 @@ __all__ = [
     "CollisionGate",
     "ConfirmationConfig",
     "DecayTest",
-    "LocalizationConfig",
+    "AttackConfig",
     "NoveltyConfig",
     "OnsetConfig",
     "OnsetDetector",

@@ -71,7 +71,7 @@ class PeakConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LocalizationConfig:
+class AttackConfig:
     """Where exactly the onset lies: a back-search in the 1 ms level."""
 
     level_window_s: float = 0.001
@@ -195,7 +195,7 @@ class OnsetConfig:
     """Corner of the high-pass that removes DC, wind and most of the mains hum first, Hz."""
     novelty: NoveltyConfig = field(default_factory=NoveltyConfig)
     peak: PeakConfig = field(default_factory=PeakConfig)
-    localization: LocalizationConfig = field(default_factory=LocalizationConfig)
+    attack: AttackConfig = field(default_factory=AttackConfig)
     confirmation: ConfirmationConfig = field(default_factory=ConfirmationConfig)
 
     def __post_init__(self) -> None:

@@ -13,8 +13,8 @@ import numpy.typing as npt
 import scipy.fft
 import scipy.signal
 
+from cs3_model.onset.attack import SILENCE_DB, Attack, level_db
 from cs3_model.onset.config import ConfirmationConfig, DecayTest
-from cs3_model.onset.localization import SILENCE_DB, Attack, level_db
 
 FloatArray = npt.NDArray[np.float64]
 

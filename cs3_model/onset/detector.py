@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import scipy.signal
 
+from cs3_model.onset.attack import Attack, find_attack
 from cs3_model.onset.config import OnsetConfig
 from cs3_model.onset.confirmation import Confirmation
 from cs3_model.onset.events import CollisionGate, OnsetEvent, OnsetState
 from cs3_model.onset.history import SampleHistory
-from cs3_model.onset.localization import Attack, localize
 from cs3_model.onset.novelty import SpectralNovelty
 
 MIN_SAMPLE_RATE_HZ = 8_000
@@ -187,7 +187,7 @@ class OnsetDetector:
     def _consider(self, frame_end: int, excess: float, rise_B: npt.NDArray[np.float64]) -> list[OnsetEvent]:
         """Localizes a peak of the novelty; reports it as provisional unless it belongs to the onset before."""
         config = self.config.peak
-        attack = localize(self._filtered, frame_end, self._novelty.frame, self.sample_rate_hz, self.config.localization)
+        attack = find_attack(self._filtered, frame_end, self._novelty.frame, self.sample_rate_hz, self.config.attack)
         if attack is None or attack.rise_db < config.min_rise_db or attack.peak_db < config.min_level_db:
             return []
         sharp = attack.rise_db >= config.sharp_rise_db and attack.duration_s <= config.sharp_attack_s

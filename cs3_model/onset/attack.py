@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cs3_model.onset.config import LocalizationConfig
+from cs3_model.onset.config import AttackConfig
 from cs3_model.onset.history import SampleHistory
 
 SILENCE_DB = -110.0
@@ -40,8 +40,8 @@ def level_db(samples: npt.NDArray[np.float64], window: int) -> npt.NDArray[np.fl
     return 10 * np.log10(np.maximum(energy[window - 1 :], 0) / window + 10 ** (SILENCE_DB / 10))
 
 
-def localize(
-    history: SampleHistory, frame_end: int, frame: int, sample_rate_hz: float, config: LocalizationConfig
+def find_attack(
+    history: SampleHistory, frame_end: int, frame: int, sample_rate_hz: float, config: AttackConfig
 ) -> Attack | None:
     """Finds the attack whose novelty peaks in the frame that ends at position `frame_end`.
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cs3_model.onset import LocalizationConfig
+from cs3_model.onset import AttackConfig
+from cs3_model.onset.attack import SILENCE_DB, find_attack, level_db
 from cs3_model.onset.history import SampleHistory
-from cs3_model.onset.localization import SILENCE_DB, level_db, localize
 
 RATE_HZ = 10_000
 
@@ -13,7 +13,7 @@ RATE_HZ = 10_000
 def attack_of(samples, frame_end):
     history = SampleHistory(RATE_HZ)
     history.append(np.asarray(samples, dtype=float))
-    return localize(history, frame_end, 116, RATE_HZ, LocalizationConfig())
+    return find_attack(history, frame_end, 116, RATE_HZ, AttackConfig())
 
 
 def test_level_is_the_rms_of_the_window_in_decibel():
