@@ -18,14 +18,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Union
 
+import numpy as np
 import numpy.typing as npt
 
 from cs3_model.audio_ring import AcceptedAudio, AudioRing, Discontinuity
 from cs3_model.frame_ring import FrameRing, StoredFrame
 from cs3_model.onset import CollisionGate, OnsetConfig, OnsetDetector, OnsetEvent, OnsetState
-from cs3_model.types import MIN_WINDOW_SAMPLES, MODEL_SAMPLE_RATE_HZ, AudioWindow, Reason, UInt8Image
+from cs3_model.types import MIN_WINDOW_SAMPLES, MODEL_SAMPLE_RATE_HZ, AudioWindow, Float32Array, Reason, UInt8Image
 
 _NS = 1_000_000_000
+_DETECTION_BLOCK_S = 0.04
+"""The detector hears at least this much at once: smaller calls cost about as much each."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,6 +145,7 @@ class CollisionStream:
         self._audio = AudioRing(span_s=config.audio_pre_s + config.audio_post_s + config.patience_s + 5.0)
         self._frames = FrameRing(max_bytes=config.max_frame_bytes)
         self._detector: OnsetDetector | None = None
+        self._unheard: list[Float32Array] = []
         self._first_event_id = 0
         self._num_detected = 0
         self._waiting: dict[int, _Waiting] = {}
@@ -162,9 +166,8 @@ class CollisionStream:
         steps = self._on_discontinuity(accepted)
         if detector is not self._detector:
             self._detector, self._first_event_id = detector, self._num_detected
-        if accepted.samples.size:
-            steps += self._on_onsets(detector.push(accepted.samples))
-        return steps + self._completed()
+        self._unheard.append(accepted.samples)
+        return steps + self._hear(_DETECTION_BLOCK_S) + self._completed()
 
     def push_frame(
         self, *, stamp_ns: int, frame_id: str, num_bytes: int, decode: Callable[[], UInt8Image]
@@ -184,11 +187,13 @@ class CollisionStream:
 
     def close(self) -> list[Step]:
         """Ends all events with what there is, at the end of a recording."""
-        steps = self._on_onsets(self._detector.flush()) if self._detector else []
+        steps = self._hear(0.0)
+        steps += self._on_onsets(self._detector.flush()) if self._detector else []
         return steps + [self._end(waiting) for waiting in list(self._waiting.values())]
 
     def clear(self, reason: Reason, detail: str) -> list[Step]:
         """Forgets all audio and frames; confirmed events fail with the given reason."""
+        self._unheard = []
         steps = self._on_onsets(self._detector.reset()) if self._detector else []
         self._audio.clear()
         self._frames.clear()
@@ -202,12 +207,21 @@ class CollisionStream:
         self.counters["audio_missing_ms"] += round(accepted.missing_s * 1000)
         if kind is Discontinuity.DUPLICATE:
             return []
+        self._unheard = []
         steps = self._on_onsets(self._detector.reset()) if self._detector else []
         if kind is Discontinuity.JUMP:
             steps += self._abandon(Reason.TIME_JUMP, "the audio's stamps jumped")
         if kind is Discontinuity.RATE_CHANGE:
             steps += self._abandon(Reason.AUDIO_GAP, "the audio's sample rate changed")
         return steps
+
+    def _hear(self, at_least_s: float) -> list[Step]:
+        """Hands what has gathered to the detector, if it is that much. What a gap cuts off is not worth hearing."""
+        num_samples = sum(block.size for block in self._unheard)
+        if self._detector is None or not num_samples or num_samples < at_least_s * self._detector.sample_rate_hz:
+            return []
+        samples, self._unheard = np.concatenate(self._unheard), []
+        return self._on_onsets(self._detector.push(samples))
 
     def _on_onsets(self, onsets: list[OnsetEvent]) -> list[Step]:
         steps: list[Step] = []
