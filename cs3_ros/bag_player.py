@@ -36,6 +36,8 @@ from cs3_ros.qos import publication, recorded_offer
 _CLOCK_PERIOD_NS = 10_000_000
 _LATENESS_HISTORY = 100_000
 _LAST_ACKNOWLEDGEMENT_S = 1.0
+_SETTLING_S = 0.2
+"""A subscription that the publisher knows may not know the publisher yet."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -184,6 +186,8 @@ class BagPlayer:
                     "is the node up, with these topics and this ROS_DOMAIN_ID?"
                 )
             time.sleep(0.02)
+        if awaited:
+            time.sleep(_SETTLING_S)
 
     def _play_once(self) -> int:
         playback = self._playback

@@ -148,7 +148,7 @@ def test_the_clock_shows_the_time_of_the_bag(graph, notes_bag):
 def test_a_loop_begins_again_until_it_is_stopped(notes_bag, graph):
     listener = Listener(graph, {"/even": String, "/odd": String})
     with subprocess.Popen(
-        [sys.executable, "-m", "cs3_ros.bag_player", str(notes_bag), "--loop", "--wait-for", "/even"]
+        [sys.executable, "-m", "cs3_ros.bag_player", str(notes_bag), "--loop", "--wait-for", "/even", "/odd"]
     ) as process:
         graph.wait_for(lambda: len(listener.notes()) > 25, "three rounds")
         process.send_signal(signal.SIGINT)
