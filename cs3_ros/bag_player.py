@@ -244,7 +244,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     split = argv.index("--ros-args") if "--ros-args" in argv else len(argv)
     options = vars(_parser().parse_args(argv[:split]))
     bag_path = options.pop("bag")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where a script in the background has ignored Ctrl-C
+        signal.signal(number, signal.default_int_handler)
     try:
         # Without rclpy's own handlers, an interrupt ends the sleep between two messages.
         with rclpy.init(args=argv[split:], signal_handler_options=SignalHandlerOptions.NO), open_bag(bag_path) as bag:
