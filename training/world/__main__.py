@@ -72,7 +72,12 @@ def _sheet(options: argparse.Namespace) -> int:
 
 
 def _format(options: argparse.Namespace) -> Format:
-    return Format(size_hw=(options.height, options.width), rate_hz=options.rate, level=options.level)
+    return Format(
+        size_hw=(options.height, options.width),
+        rate_hz=options.rate,
+        level=options.level,
+        only_at_onset=getattr(options, "only_at_onset", False),
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -92,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("--splits", nargs="+", metavar="SPLIT", help=f"only these of {', '.join(SPLITS)}")
     make.add_argument("--size", action="append", default=[], metavar="SPLIT=NUMBER", help="another size of a split")
     make.add_argument("--workers", type=int, default=0, help="number of processes (default: all cores)")
+    make.add_argument("--only-at-onset", action="store_true", help="only the picture that the masks belong to")
     make.add_argument("--keep-clean", action="store_true", help="keep the sound without background as well")
     make.set_defaults(run=_make)
 

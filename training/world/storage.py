@@ -33,8 +33,8 @@ class DiskFullError(OSError):
 class WorldSample:
     """One sample in memory."""
 
-    frames: tuple[npt.NDArray[np.uint8], ...]
-    """RGB [H, W, 3]: before, at and after the onset."""
+    frames: dict[int, npt.NDArray[np.uint8]]
+    """RGB [H, W, 3] by index in `FRAME_NAMES`; the middle one is always there."""
     ids: npt.NDArray[np.uint8]
     """[H, W], of the middle frame."""
     sound: npt.NDArray[np.float32]
@@ -60,8 +60,8 @@ def write_sample(folder: Path, sample: WorldSample, *, keep_clean: bool = False)
     workplace = folder.parent / f".{folder.name}.{os.getpid()}"
     try:
         workplace.mkdir()
-        for name, frame in zip(FRAME_NAMES, sample.frames):
-            _write_image(workplace / name, frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+        for number, frame in sample.frames.items():
+            _write_image(workplace / FRAME_NAMES[number], frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
         _write_image(workplace / "ids.png", sample.ids, [])
         rate_hz = sample.facts["sound"]["rate_hz"]
         soundfile.write(workplace / "sound.flac", sample.sound, rate_hz, subtype="PCM_16")

@@ -60,7 +60,7 @@ def test_a_killed_run_goes_on_to_the_same_data_set_with_another_number_of_worker
 
 def test_a_full_disk_is_reported_and_leaves_no_broken_sample(tiny, tmp_path, monkeypatch):
     source = storage.sample_folder(tiny, "train", 0)
-    frames = tuple(cv2.imread(str(source / name)) for name in storage.FRAME_NAMES)
+    frames = {number: cv2.imread(str(source / name)) for number, name in enumerate(storage.FRAME_NAMES)}
     facts = storage.read_truth(source)
     sound = np.zeros(100, np.float32)
     sample = storage.WorldSample(frames=frames, ids=storage.read_ids(source), sound=sound, clean=sound, facts=facts)
@@ -97,3 +97,10 @@ def test_a_wrong_plan_is_refused_with_the_choices(tmp_path, arguments, message):
 def test_splits_have_seeds_of_their_own():
     numbers = [split.number for split in SPLITS.values()]
     assert len(set(numbers)) == len(numbers)
+
+
+def test_the_pictures_before_and_after_the_onset_can_be_left_out(tmp_path):
+    command = [sys.executable, "-m", "training.world", "make", str(tmp_path), "--splits", "train", "--size", "train=2"]
+    subprocess.run([*command, "--only-at-onset", "--width", "64", "--height", "64"], cwd=REPOSITORY, check=True)
+    names = {path.name for path in storage.sample_folder(tmp_path, "train", 1).iterdir()}
+    assert names == {"frame1.jpg", "ids.png", "sound.flac", "truth.json"}
