@@ -6,9 +6,10 @@ import gc
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -18,6 +19,9 @@ from cs3_model.config import from_mapping
 from cs3_model.pipeline import CollisionPipeline, PipelineConfig
 from cs3_model.placement import Compilation, Placement, Precision
 from cs3_model.types import MODEL_SAMPLE_RATE_HZ, AudioWindow, Float32Array, Frame
+
+if TYPE_CHECKING:
+    from cs3_model.networks.micro.parts import MicroParts
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +57,9 @@ class Preset:
     audio_weights: str = ""
     """Trained BEATs and audio token for the `clipseg` part: path of a file that `training` wrote, relative to the
     preset's own file. Empty: sound conditions CLIPSeg through AudioSet tags instead, without training."""
+    micro_weights: str = ""
+    """Weights of the `micro` parts: path of a file that `training.micro` wrote, relative to the preset's own file.
+    Empty: those that ship with the package."""
     precision: Precision = Precision.AUTO
     """Of the networks with published weights; random ones are float32."""
     compilation: Compilation = Compilation.NEVER
@@ -80,9 +87,9 @@ def load_preset(name: str) -> Preset:
         preset = from_mapping(Preset, yaml.safe_load(text) or {})
     except (ValueError, yaml.YAMLError) as error:
         raise ValueError(f"preset '{name}': {error}") from None
-    if not preset.audio_weights:
-        return preset
-    return replace(preset, audio_weights=str(folder / Path(preset.audio_weights).expanduser()))
+    paths = {name: getattr(preset, name) for name in ("audio_weights", "micro_weights")}
+    paths = {name: str(folder / Path(path).expanduser()) for name, path in paths.items() if path}
+    return replace(preset, **paths)
 
 
 def select_device(device: str) -> torch.device:
@@ -118,8 +125,8 @@ def build_pipeline(preset: Preset, *, device: torch.device, seed: int = 0) -> Co
     Raises:
         ValueError: if weights cannot be had or do not fit: one line with file, reason and remedy.
     """
-    builders = {part: choices[getattr(preset.parts, part)] for part, choices in PART_BUILDERS.items()}
-    parts = {part: builder(preset, device, seed) for part, builder in builders.items()}
+    build = Build(preset=preset, device=device, seed=seed)
+    parts = {part: choices[getattr(preset.parts, part)](build) for part, choices in PART_BUILDERS.items()}
     pipeline = CollisionPipeline(**parts, config=preset.pipeline)
     if not pipeline.trained:
         logger.warning("a part of this preset has RANDOM WEIGHTS: the masks mean nothing")
@@ -158,51 +165,77 @@ def _preset_folder() -> Any:
     return resources.files("cs3_model") / "presets"
 
 
-def _debug_audio_visual(preset: Preset, device: torch.device, seed: int) -> Any:
+class Build:
+    """A pipeline in the making: what its parts are built from, and what they share.
+
+    Args:
+        preset: What to build.
+        device: Where the networks run.
+        seed: Fixes random weights.
+    """
+
+    def __init__(self, *, preset: Preset, device: torch.device, seed: int) -> None:
+        self.preset, self.device, self.seed = preset, device, seed
+
+    @property
+    def placement(self) -> Placement:
+        """Precision and compilation of networks with published weights."""
+        return Placement.choose(self.device, self.preset.precision, self.preset.compilation)
+
+    @cached_property
+    def micro(self) -> MicroParts:
+        """The parts of `micro`, which share a tower."""
+        from cs3_model.networks.micro.parts import build_micro_parts
+
+        with resources.as_file(_preset_folder() / "micro.safetensors") as shipped:
+            return build_micro_parts(Path(self.preset.micro_weights or shipped), self.device)
+
+
+def _debug_audio_visual(build: Build) -> Any:
     from cs3_model.networks.audio_visual import build_debug_audio_visual_segmenter
 
-    return build_debug_audio_visual_segmenter(seed=seed, device=device)
+    return build_debug_audio_visual_segmenter(seed=build.seed, device=build.device)
 
 
-def _debug_hands(preset: Preset, device: torch.device, seed: int) -> Any:
+def _debug_hands(build: Build) -> Any:
     from cs3_model.networks.hands23.detector import build_debug_hand_detector
 
-    return build_debug_hand_detector(seed=seed, device=device)
+    return build_debug_hand_detector(seed=build.seed, device=build.device)
 
 
-def _debug_boxes(preset: Preset, device: torch.device, seed: int) -> Any:
+def _debug_boxes(build: Build) -> Any:
     from cs3_model.networks.sam import build_debug_box_segmenter
 
-    return build_debug_box_segmenter(seed=seed, device=device)
+    return build_debug_box_segmenter(seed=build.seed, device=build.device)
 
 
-def _clipseg(preset: Preset, device: torch.device, seed: int) -> Any:
+def _clipseg(build: Build) -> Any:
     from cs3_model.foundation import build_audio_visual
 
-    return build_audio_visual(preset.audio_weights, _placement(preset, device))
+    return build_audio_visual(build.preset.audio_weights, build.placement)
 
 
-def _hands23(preset: Preset, device: torch.device, seed: int) -> Any:
+def _hands23(build: Build) -> Any:
     from cs3_model.foundation import build_hands
 
-    return build_hands(_placement(preset, device))
+    return build_hands(build.placement)
 
 
-def _sam2(preset: Preset, device: torch.device, seed: int) -> Any:
+def _sam2(build: Build) -> Any:
     from cs3_model.foundation import build_boxes
 
-    return build_boxes(preset.parts.boxes.removeprefix("sam2.1-"), _placement(preset, device))
-
-
-def _placement(preset: Preset, device: torch.device) -> Placement:
-    return Placement.choose(device, preset.precision, preset.compilation)
+    return build_boxes(build.preset.parts.boxes.removeprefix("sam2.1-"), build.placement)
 
 
 SAM2_NAMES = ("sam2.1-tiny", "sam2.1-small", "sam2.1-base-plus", "sam2.1-large")
 
-PART_BUILDERS: dict[str, dict[str, Callable[[Preset, torch.device, int], Any]]] = {
-    "audio_visual": {"debug": _debug_audio_visual, "clipseg": _clipseg},
-    "hands": {"debug": _debug_hands, "hands23": _hands23},
-    "boxes": {"debug": _debug_boxes} | dict.fromkeys(SAM2_NAMES, _sam2),
+PART_BUILDERS: dict[str, dict[str, Callable[[Build], Any]]] = {
+    "audio_visual": {
+        "debug": _debug_audio_visual,
+        "micro": lambda build: build.micro.audio_visual,
+        "clipseg": _clipseg,
+    },
+    "hands": {"debug": _debug_hands, "micro": lambda build: build.micro.hands, "hands23": _hands23},
+    "boxes": {"debug": _debug_boxes, "micro": lambda build: build.micro.boxes} | dict.fromkeys(SAM2_NAMES, _sam2),
 }
 """Implementations of each part by name."""

@@ -15,7 +15,7 @@ def from_mapping(config_type: type[T], values: Mapping[str, Any], where: str = "
     """Builds a configuration dataclass from the fields that differ from its defaults.
 
     Args:
-        config_type: A dataclass whose fields are numbers, strings, enums or further such dataclasses.
+        config_type: A dataclass whose fields are numbers, strings, enums, tuples of one type or further such dataclasses.
         values: Field names to values; nested mappings for nested dataclasses.
         where: Prefix of field names in error messages.
 
@@ -39,6 +39,10 @@ def from_mapping(config_type: type[T], values: Mapping[str, Any], where: str = "
 def _convert(wanted: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(wanted):
         return from_mapping(wanted, value, where)
+    if typing.get_origin(wanted) is tuple:
+        if not isinstance(value, (list, tuple)):
+            raise ValueError(f"{where} must be a list, got {value!r}")
+        return tuple(_convert(typing.get_args(wanted)[0], item, where) for item in value)
     if issubclass(wanted, enum.Enum):
         choices = [member.value for member in wanted]
         if value not in choices:

@@ -1,0 +1,82 @@
+"""Masks of boxes: SAM 2's counterpart. Features under the box to a small mask.
+
+Shape suffixes: K boxes, C channels, M side of the mask.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchvision.ops import roi_align
+
+from cs3_model.networks.micro.tower import STRIDE, conv_norm
+
+POOLED_SIDE = 14
+MASK_SIDE = 2 * POOLED_SIDE
+"""M."""
+MARGIN = 0.15
+"""Share of its side by which a box is widened on each side, because boxes are not exact."""
+
+
+class BoxMaskHead(nn.Module):
+    """Masks of whatever object fills a box.
+
+    Args:
+        feature_dim: C of the tower's features.
+        hidden_dim: channels inside.
+    """
+
+    def __init__(self, feature_dim: int, hidden_dim: int = 64) -> None:
+        super().__init__()
+        widths = [feature_dim + 1, hidden_dim, hidden_dim, hidden_dim]
+        self.convs = nn.Sequential(
+            *(layer for pair in zip(widths, widths[1:]) for layer in (conv_norm(*pair), nn.ReLU()))
+        )
+        self.up = nn.Sequential(conv_norm(hidden_dim, hidden_dim), nn.ReLU(), nn.Conv2d(hidden_dim, 1, 1))
+
+    def forward(self, features_NCHW: Tensor, boxes_K5: Tensor) -> Tensor:
+        """Segments boxes.
+
+        Args:
+            features_NCHW: of the tower.
+            boxes_K5: index of the image, then x_min, y_min, x_max, y_max in pixels of the network's image.
+
+        Returns:
+            Logits [K, M, M] of each box widened by `MARGIN`.
+        """
+        rois = torch.cat([boxes_K5[:, :1], widened(boxes_K5[:, 1:])], 1)
+        pooled = roi_align(features_NCHW.float(), rois, POOLED_SIDE, 1.0 / STRIDE, sampling_ratio=2, aligned=True)
+        inside = torch.linspace(-0.5 - MARGIN, 0.5 + MARGIN, POOLED_SIDE, device=rois.device).abs() < 0.5
+        box = (inside[:, None] & inside[None]).to(pooled.dtype).expand(len(rois), 1, -1, -1)
+        x = self.convs(torch.cat([pooled, box], 1))
+        return self.up(F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)).squeeze(1)
+
+
+def widened(boxes_K4: Tensor) -> Tensor:
+    """Boxes [K, 4] with their margin."""
+    margin = MARGIN * (boxes_K4[:, 2:] - boxes_K4[:, :2])
+    return torch.cat([boxes_K4[:, :2] - margin, boxes_K4[:, 2:] + margin], 1)
+
+
+def paste_masks(logits_KMM: Tensor, boxes_K4: Tensor, size_hw: tuple[int, int]) -> Tensor:
+    """Puts masks of `BoxMaskHead` into an image.
+
+    Args:
+        logits_KMM: of the widened boxes.
+        boxes_K4: x_min, y_min, x_max, y_max in pixels of the image, not widened.
+        size_hw: height and width of the image.
+
+    Returns:
+        Logits [K, H, W]; strongly negative outside of the widened boxes.
+    """
+    x_min, y_min, x_max, y_max = widened(boxes_K4)[:, :, None].unbind(1)
+    height, width = size_hw
+    ys = (torch.arange(height, device=boxes_K4.device) + 0.5 - y_min) / (y_max - y_min) * 2 - 1
+    xs = (torch.arange(width, device=boxes_K4.device) + 0.5 - x_min) / (x_max - x_min) * 2 - 1
+    grid = torch.stack([xs[:, None].expand(-1, height, -1), ys[:, :, None].expand(-1, -1, width)], -1)
+    pasted = F.grid_sample(
+        logits_KMM[:, None].float(), grid, mode="bilinear", padding_mode="border", align_corners=False
+    )
+    outside = (grid.abs() > 1).any(-1)
+    return pasted.squeeze(1).masked_fill(outside, -10.0)

@@ -1,0 +1,212 @@
+"""The three parts of the preset `micro` over one shared tower, and their weights in one file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from cs3_model.config import from_mapping
+from cs3_model.networks.micro.audio import NUM_MATERIALS, MicroAudioConfig, MicroAudioEncoder
+from cs3_model.networks.micro.boxed import paste_masks
+from cs3_model.networks.micro.heard import MicroHeard
+from cs3_model.networks.micro.held import best_boxes
+from cs3_model.networks.micro.tower import image_tensor
+from cs3_model.networks.micro.vision import MicroVision, VisionConfig
+from cs3_model.types import AudioWindow, BoolMask, Float32Array, HandObjects, HeldObject, UInt8Image
+from cs3_model.weights.checkpoint import load_strictly
+
+_CONFIG_KEY = "cs3_micro"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MicroConfig:
+    """Sizes of all networks of `micro`."""
+
+    vision: VisionConfig = VisionConfig()
+    audio: MicroAudioConfig = MicroAudioConfig()
+
+
+class MicroNetworks(nn.Module):
+    """All networks of `micro`.
+
+    Args:
+        config: sizes.
+    """
+
+    def __init__(self, config: MicroConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.vision = MicroVision(config.vision)
+        self.audio = MicroAudioEncoder(config.audio)
+        self.heard = MicroHeard(config.vision, config.audio.embedding_dim, NUM_MATERIALS)
+
+
+def save_micro(networks: MicroNetworks, path: Path, facts: Mapping[str, str]) -> None:
+    """Writes weights as float16 safetensors; `facts` are further metadata, such as data and commit."""
+    tensors = {
+        name: (value.half() if value.is_floating_point() else value).contiguous()
+        for name, value in networks.state_dict().items()
+    }
+    save_file(tensors, path, metadata={_CONFIG_KEY: json.dumps(asdict(networks.config)), **facts})
+
+
+def load_micro(path: Path, device: torch.device) -> MicroNetworks:
+    """Reads what `save_micro` wrote, as float32 in evaluation mode.
+
+    Raises:
+        ValueError: if the file is missing, damaged or no such file: one line.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            config = (file.metadata() or {}).get(_CONFIG_KEY)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except (OSError, SafetensorError) as error:
+        raise ValueError(f"{path} cannot be read ({error}): run python -m training.micro, or get it anew") from None
+    if config is None:
+        raise ValueError(f"{path} holds other weights than those of micro: run python -m training.micro")
+    networks = MicroNetworks(from_mapping(MicroConfig, json.loads(config)))
+    tensors = {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
+    load_strictly(networks, tensors, "micro")
+    return networks.eval().requires_grad_(False).to(device)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class MicroParts:
+    """The three parts of one pipeline."""
+
+    audio_visual: MicroAudioVisual
+    hands: MicroHands
+    boxes: MicroBoxes
+
+
+def build_micro_parts(path: Path, device: torch.device) -> MicroParts:
+    """Loads the parts.
+
+    Raises:
+        ValueError: if the file is missing, damaged or no such file: one line.
+    """
+    networks = load_micro(path, device)
+    tower = SharedTower(networks.vision, device)
+    identity = {"name": f"micro ({path.name}, {_digest(path)}, trained in simulation)", "trained": True}
+    return MicroParts(
+        audio_visual=MicroAudioVisual(networks, tower, **identity),
+        hands=MicroHands(tower, **identity),
+        boxes=MicroBoxes(tower, **identity),
+    )
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+
+
+class SharedTower:
+    """Features of an image, computed once for all parts that ask about the same array.
+
+    Args:
+        vision: the network.
+        device: where it runs.
+    """
+
+    def __init__(self, vision: MicroVision, device: torch.device) -> None:
+        self.vision = vision.to(memory_format=torch.channels_last)
+        self.device = device
+        self._image: UInt8Image | None = None
+        self._features: Tensor | None = None
+
+    @torch.inference_mode()
+    def features(self, image: UInt8Image) -> Tensor:
+        """Features [1, C, h, w] of an RGB uint8 image [H, W, 3]."""
+        if image is not self._image or self._features is None:
+            x = image_tensor(torch.from_numpy(image).to(self.device), self.vision.config.side)
+            self._features = self.vision.tower(x.contiguous(memory_format=torch.channels_last))
+            self._image = image
+        return self._features
+
+
+class MicroAudioVisual:
+    """`cs3_model.parts.AudioVisualSegmenter` of `micro`."""
+
+    def __init__(self, networks: MicroNetworks, tower: SharedTower, *, name: str, trained: bool) -> None:
+        self.name, self.trained = name, trained
+        self._networks, self._tower = networks, tower
+
+    def embed_image(self, image: UInt8Image) -> Tensor:
+        """Features of the tower."""
+        return self._tower.features(image)
+
+    @torch.inference_mode()
+    def embed_audio(self, window: AudioWindow) -> Tensor:
+        """The condition [1, P] of a sound."""
+        heard = self._networks.audio(torch.from_numpy(window.samples).unsqueeze(0).to(self._tower.device))
+        return self._networks.heard.condition(self._networks.vision.prompt, *heard)
+
+    @torch.inference_mode()
+    def decode(self, image_features: Tensor, audio_embedding: Tensor) -> Float32Array:
+        """The map's logits at half the network's resolution."""
+        return self._networks.heard.decoder(image_features, audio_embedding)[0, 0].float().cpu().numpy()
+
+
+class MicroHands:
+    """`cs3_model.parts.HandObjectDetector` of `micro`.
+
+    Args:
+        tower: features.
+        name: identity of the weights.
+        trained: whether they mean anything.
+        min_score: least confidence that a hand holds something.
+    """
+
+    def __init__(self, tower: SharedTower, *, name: str, trained: bool, min_score: float = 0.3) -> None:
+        self.name, self.trained = name, trained
+        self._tower, self._min_score = tower, min_score
+
+    @torch.inference_mode()
+    def detect(self, image: UInt8Image) -> HandObjects:
+        """The likeliest object in each hand, if it is likely enough."""
+        boxes, scores = best_boxes(self._tower.vision.held(self._tower.features(image)))
+        height, width = image.shape[:2]
+        scale = np.array([width, height, width, height]) / self._tower.vision.config.side
+        edges = boxes[0].cpu().numpy() * scale
+        limits = np.array([width, height, width, height], float)
+        held = []
+        for box, score in zip(np.clip(edges, 0.0, limits), scores[0].tolist()):
+            seen = score >= self._min_score and box[2] > box[0] and box[3] > box[1]
+            held.append(HeldObject(box_xyxy=tuple(map(float, box)), score=score) if seen else None)
+        return HandObjects(left=held[0], right=held[1])
+
+
+class MicroBoxes:
+    """`cs3_model.parts.BoxSegmenter` of `micro`."""
+
+    def __init__(self, tower: SharedTower, *, name: str, trained: bool) -> None:
+        self.name, self.trained = name, trained
+        self._tower = tower
+
+    def embed(self, image: UInt8Image) -> tuple[Tensor, tuple[int, int]]:
+        """Features of the tower, and the image's height and width."""
+        return self._tower.features(image), (image.shape[0], image.shape[1])
+
+    @torch.inference_mode()
+    def segment(
+        self, embedding: tuple[Tensor, tuple[int, int]], boxes_xyxy: Float32Array
+    ) -> tuple[BoolMask, Float32Array]:
+        """The object that fills each box."""
+        features, (height, width) = embedding
+        boxes = torch.from_numpy(np.asarray(boxes_xyxy, np.float32)).to(features.device)
+        side = self._tower.vision.config.side
+        scale = torch.tensor([side / width, side / height] * 2, device=features.device)
+        rows = torch.cat([torch.zeros(len(boxes), 1, device=features.device), boxes * scale], 1)
+        logits = self._tower.vision.boxed(features, rows).float()
+        masks = paste_masks(logits, boxes, (height, width)) > 0
+        inside = logits.sigmoid() * (logits > 0)
+        scores = inside.sum((1, 2)) / (logits > 0).sum((1, 2)).clamp(min=1)
+        return masks.cpu().numpy(), scores.cpu().numpy().astype(np.float32)

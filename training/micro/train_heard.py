@@ -1,0 +1,128 @@
+"""Stage 3 of `micro`: the audio token and the decoder that points at what is heard, on frozen eyes and ears.
+
+python -m training.micro.train_heard --data data/sim_cs3 --vision out/micro/vision/vision.safetensors \
+    --audio out/micro/audio.safetensors --out out/micro/heard
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import typer
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from cs3_model.networks.micro.parts import MicroConfig, MicroNetworks, save_micro
+from training.micro.heard_data import Heard, HeardBatch, HeardBatches, gather, heard_batch, joined
+from training.micro.loop import LoopConfig, fit
+from training.micro.pictures import list_scenes
+from training.micro.vision_losses import mask_loss
+
+
+def main(
+    data: Annotated[Path, typer.Option(help="Folder of Sim-CS3 (python -m training.world make).")],
+    vision: Annotated[Path, typer.Option(help="Weights of training.micro.train_vision.")],
+    audio: Annotated[Path, typer.Option(help="Weights of training.micro.train_audio.")],
+    out: Annotated[Path, typer.Option(help="Folder for checkpoint, curves and micro.safetensors.")],
+    steps: Annotated[int, typer.Option(min=1, help="Batches.")] = 3000,
+    batch_size: Annotated[int, typer.Option(min=1, help="Scenes per batch.")] = 16,
+    learning_rate: Annotated[float, typer.Option(min=0, help="Peak learning rate.")] = 2e-3,
+    seed: Annotated[int, typer.Option(min=0, help="Fixes weights and batches.")] = 0,
+    validation: Annotated[Path | None, typer.Option(help="Folder whose splits are measured at the end.")] = None,
+    deaf: Annotated[bool, typer.Option(help="Hear nothing: the row that only looks.")] = False,
+) -> None:
+    """Train what is between the eyes, the ears and the map; the same command goes on after an interruption."""
+    try:
+        torch.manual_seed(seed)
+        networks = MicroNetworks(MicroConfig())
+        networks.vision.load_state_dict(_floats(vision))
+        networks.audio.load_state_dict(_floats(audio))
+        networks.vision.requires_grad_(False)
+        networks.audio.requires_grad_(False)
+        heard = _look_and_listen(networks, list_scenes(data, "train"), deaf)
+        batches = HeardBatches(heard, batch_size=batch_size, seed=seed)
+        loop = LoopConfig(steps=steps, learning_rate=learning_rate, loader_workers=0)
+        model = _Trained(networks)
+        networks.heard.load_state_dict(fit(model, batches, _losses_of, loop, out).heard.state_dict())
+        save_micro(networks.eval(), out / "micro.safetensors", {})
+        for split in ("val", "counterfactual") if validation is not None else ():
+            found = _look_and_listen(networks, list_scenes(validation, split), deaf)
+            typer.echo(measure_pointing(networks, found, split))
+    except (ValueError, OSError, RuntimeError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+class _Trained(nn.Module):
+    """What this stage trains, with the frozen text side beside it."""
+
+    def __init__(self, networks: MicroNetworks) -> None:
+        super().__init__()
+        self.heard = networks.heard
+        self.prompt = networks.vision.prompt
+
+    def forward(self, batch: HeardBatch) -> Tensor:
+        condition = self.heard.condition(self.prompt, batch.embedding, batch.materials)
+        return self.heard.decoder(batch.features.float(), condition)
+
+
+def _losses_of(model: nn.Module, batch: HeardBatch, step: int) -> Mapping[str, Tensor]:
+    """Mask loss, and how surely the peak lies on what was hit."""
+    logits = model(batch)
+    return {
+        "mask": mask_loss(logits.flatten(0, 1), batch.masks.flatten(0, 1), positive_weight=2.0),
+        "peak": 0.3 * peak_loss(logits, batch.masks),
+    }
+
+
+def peak_loss(logits: Tensor, masks: Tensor) -> Tensor:
+    """Negative log of the share of the spatial softmax that falls on the mask; both [N, 1, H, W]."""
+    flat, wanted = logits.flatten(1), masks.flatten(1)
+    seen = wanted.any(1)
+    inside = flat.masked_fill(~wanted, -torch.inf)[seen].logsumexp(1)
+    return (flat[seen].logsumexp(1) - inside).sum() / seen.sum().clamp(min=1)
+
+
+def _look_and_listen(networks: MicroNetworks, folders: Sequence[Path], deaf: bool) -> Heard:
+    pieces = []
+    with typer.progressbar(gather(networks, folders), length=(len(folders) + 15) // 16, label="features") as bar:
+        pieces.extend(bar)
+    heard = joined(pieces)
+    if deaf:
+        heard = heard._replace(
+            embedding=torch.zeros_like(heard.embedding), materials=torch.full_like(heard.materials, -9.0)
+        )
+    return heard
+
+
+@torch.no_grad()
+def measure_pointing(networks: MicroNetworks, heard: Heard, split: str) -> str:
+    """How often the map's peak lies on what was hit, with the own sound and with another's."""
+    model = _Trained(networks).eval()
+    count = len(heard.scene)
+    order = torch.arange(count)
+    other = torch.from_numpy(np.random.default_rng(0).permutation(count))
+    hits = {}
+    for name, sound in (("own sound", order), ("another sound", other)):
+        found = []
+        for start in range(0, count, 32):
+            chosen = order[start : start + 32]
+            batch = heard_batch(heard, chosen, torch.zeros(len(chosen), dtype=torch.int64))
+            theirs = sound[start : start + 32]
+            batch = batch._replace(embedding=heard.embedding[theirs, 0], materials=heard.materials[theirs, 0])
+            peak = model(batch).flatten(1).argmax(1)
+            found.append(batch.masks.flatten(1).gather(1, peak[:, None]))
+        hits[name] = float(torch.cat(found).float().mean())
+    return "\n".join(f"| {split} | peak on target, {name} | {value:.3f} | {count} |" for name, value in hits.items())
+
+
+def _floats(path: Path) -> dict[str, Tensor]:
+    return {name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()}
+
+
+if __name__ == "__main__":
+    typer.run(main)

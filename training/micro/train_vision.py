@@ -1,0 +1,81 @@
+"""Stage 1 of `micro`: prompts, labels, held objects and masks of boxes, on pictures with full truth.
+
+python -m training.micro.train_vision --data data/sim_cs3 --out out/micro/vision
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import typer
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from cs3_model.networks.micro.vision import DEBUG_VISION, MicroVision, VisionConfig
+from training.micro.loop import LoopConfig, fit
+from training.micro.pictures import Batch, PictureBatches, list_scenes
+from training.micro.targets import dense_labels, draw_boxes, draw_prompts, held_boxes, jittered, masks_of
+from training.micro.vision_gates import measure_vision
+from training.micro.vision_losses import box_mask_targets, held_loss, label_loss, mask_loss
+
+_BOXES_PER_PICTURE = 4
+
+
+def main(
+    data: Annotated[Path, typer.Option(help="Folder of Sim-CS3 (python -m training.world make).")],
+    out: Annotated[Path, typer.Option(help="Folder for checkpoint, curves and weights.")],
+    steps: Annotated[int, typer.Option(min=1, help="Batches.")] = 8000,
+    batch_size: Annotated[int, typer.Option(min=1, help="Pictures per batch.")] = 16,
+    learning_rate: Annotated[float, typer.Option(min=0, help="Peak learning rate.")] = 2e-3,
+    seed: Annotated[int, typer.Option(min=0, help="Fixes weights and batches.")] = 0,
+    validation: Annotated[Path | None, typer.Option(help="Folder whose split val is measured at the end.")] = None,
+    debug: Annotated[bool, typer.Option(help="Tiny network, to try the command.")] = False,
+) -> None:
+    """Train the vision of micro; the same command goes on after an interruption."""
+    try:
+        torch.manual_seed(seed)
+        config = DEBUG_VISION if debug else VisionConfig()
+        model = MicroVision(config).to(memory_format=torch.channels_last)
+        batches = PictureBatches(list_scenes(data, "train"), side=config.side, batch_size=batch_size, seed=seed)
+        loop = LoopConfig(steps=steps, learning_rate=learning_rate)
+        model = fit(model, batches, losses_of, loop, out)
+        weights = {name: value.to(torch.float16) for name, value in model.state_dict().items()}
+        save_file({k: v.contiguous() for k, v in weights.items()}, out / "vision.safetensors")
+        if validation is not None:
+            typer.echo(measure_vision(model, list_scenes(validation, "val")))
+    except (ValueError, OSError, RuntimeError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+def losses_of(model: nn.Module, batch: Batch, step: int) -> Mapping[str, Tensor]:
+    """The weighted losses of one batch."""
+    rng = np.random.default_rng([step, 1])
+    prompts = draw_prompts(rng, batch)
+    boxes = draw_boxes(rng, batch, _BOXES_PER_PICTURE)
+    asked = jittered(rng, boxes.boxes_K5)
+    with torch.autocast("cpu", torch.bfloat16):
+        features = model.tower(batch.images)
+        logits = model.decoder(features, model.prompt(prompts.words_NQL))
+        materials, classes = model.dense_labels(features)
+        held = model.held(features)
+        box_logits = model.boxed(features, asked)
+    answers = masks_of(prompts.chosen_NQ256, batch.ids[:, ::2, ::2])
+    material_labels, class_labels = dense_labels(batch)
+    losses = {
+        "prompt": 2.0 * mask_loss(logits.float().flatten(0, 1), answers.flatten(0, 1), positive_weight=2.0),
+        "material": 0.5 * label_loss(materials.float(), material_labels[:, ::4, ::4]),
+        "class": 0.5 * label_loss(classes.float(), class_labels[:, ::4, ::4]),
+        "held": 0.3 * held_loss(held, *held_boxes(batch)),
+    }
+    if len(asked):
+        losses["box"] = mask_loss(box_logits.float(), box_mask_targets(boxes.masks_KSS, asked[:, 1:]))
+    return losses
+
+
+if __name__ == "__main__":
+    typer.run(main)
