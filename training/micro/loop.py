@@ -9,6 +9,7 @@ import copy
 import csv
 import math
 import os
+import pickle
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -130,7 +131,7 @@ def _resume(path: Path, model: nn.Module, average: nn.Module, optimizer: torch.o
         model.load_state_dict(state["model"])
         average.load_state_dict(state["average"])
         optimizer.load_state_dict(state["optimizer"])
-    except (RuntimeError, KeyError, ValueError) as error:
+    except (RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"{path} is no checkpoint of this model ({reason}): choose another folder") from None
     return int(state["step"])

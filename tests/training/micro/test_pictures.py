@@ -1,0 +1,107 @@
+"""What the vision stage is asked, and that batches are fixed by their step."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from cs3_model.networks.micro.vocabulary import CLASSES, MATERIALS, WORDS
+from tests.training.micro.conftest import BOXES, SIDE
+from training.micro.pictures import PictureBatches, augmented, list_scenes, plain_batch, read_objects, twin_of
+from training.micro.targets import dense_labels, draw_boxes, draw_prompts, held_boxes, jittered, masks_of
+from training.samples import SampleError
+from training.world.storage import LEFT_HAND_ID, RIGHT_HAND_ID, TABLE_ID
+
+
+def test_a_scene_knows_both_of_its_events(make_scenes) -> None:
+    folders = list_scenes(make_scenes(count=2), "train")
+    assert len(folders) == 2
+    objects = read_objects(folders[0])
+    assert np.flatnonzero(objects.struck).tolist() == [1, 2, 3] and objects.table_struck
+    assert objects.held[1].tolist() == [True, False] and objects.held[2].tolist() == [False, True]
+    assert MATERIALS[objects.material[3]] == "glass" and CLASSES[objects.category[3]] == "bowl"
+
+
+def test_a_scene_without_its_second_sample_is_left_out(make_scenes) -> None:
+    root = make_scenes(count=2)
+    twin_of(list_scenes(root, "train")[0]).rename(root / "elsewhere")
+    assert len(list_scenes(root, "train")) == 1
+
+
+def test_an_empty_folder_says_how_to_fill_it(tmp_path) -> None:
+    with pytest.raises(ValueError, match="python -m training.world make"):
+        list_scenes(tmp_path, "train")
+
+
+def test_a_broken_truth_file_is_named(make_scenes) -> None:
+    folder = list_scenes(make_scenes(), "train")[0]
+    (folder / "truth.json").write_text("{")
+    with pytest.raises(SampleError, match="truth.json"):
+        read_objects(folder)
+
+
+def test_batches_are_fixed_by_seed_and_step(make_scenes) -> None:
+    folders = list_scenes(make_scenes(), "train")
+    batches = [PictureBatches(folders, side=SIDE, batch_size=3, seed=seed) for seed in (0, 0, 1)]
+    assert torch.equal(batches[0][5].images, batches[1][5].images)
+    assert not torch.equal(batches[0][5].images, batches[2][5].images)
+    assert not torch.equal(batches[0][5].images, batches[0][6].images)
+
+
+def test_a_mirrored_picture_swaps_hands_and_what_they_hold(make_scenes) -> None:
+    folder = list_scenes(make_scenes(), "train")[0]
+    batch, objects = plain_batch([folder], SIDE), read_objects(folder)
+    image = (255 * batch.images[0].permute(1, 2, 0)).byte().numpy()
+    for seed in range(20):
+        _, ids, changed = augmented(np.random.default_rng(seed), image, batch.ids[0].numpy(), objects, SIDE)
+        is_mirrored = changed.held[1].tolist() == [False, True]
+        visible_hand = RIGHT_HAND_ID if is_mirrored else LEFT_HAND_ID
+        assert (ids == (LEFT_HAND_ID if is_mirrored else RIGHT_HAND_ID)).sum() == 0
+        if (ids == visible_hand).any():
+            columns = np.flatnonzero((ids == visible_hand).any(0))
+            assert (columns.mean() > SIDE / 2) == is_mirrored
+
+
+def test_prompts_mean_what_they_say(make_scenes) -> None:
+    batch = plain_batch(list_scenes(make_scenes(), "train"), SIDE)
+    holds = {"left": [1], "right": [2]}
+    seen = set()
+    for seed in range(30):
+        prompts = draw_prompts(np.random.default_rng(seed), batch)
+        masks = masks_of(prompts.chosen_NQ256, batch.ids)
+        for words, chosen, mask in zip(prompts.words_NQL[0], prompts.chosen_NQ256[0], masks[0]):
+            text = " ".join(WORDS[index] for index in words if index < len(WORDS))
+            seen.add(text)
+            ids = chosen.nonzero().flatten().tolist()
+            assert mask.sum() == sum((batch.ids[0] == number).sum() for number in ids)
+            if text.startswith("held") and text.split()[-1] in holds:
+                assert ids == holds[text.split()[-1]]
+            elif text in ("glass", "bowl", "glass bowl"):
+                assert ids == [3]
+            elif text == "struck":
+                assert ids == [1, 2, 3]
+            elif text == "left hand":
+                assert ids == [LEFT_HAND_ID]
+            elif text in ("wood", "pan"):
+                assert ids == []
+    assert {"held left", "held right", "struck", "left hand", "table", "glass bowl", "wood"} <= seen
+
+
+def test_labels_skip_the_material_of_the_table(make_scenes) -> None:
+    batch = plain_batch(list_scenes(make_scenes(), "train")[:1], SIDE)
+    materials, classes = dense_labels(batch)
+    assert set(materials[batch.ids == TABLE_ID].tolist()) == {-1}
+    assert set(classes[batch.ids == TABLE_ID].tolist()) == {len(CLASSES) + 1}
+    assert set(materials[batch.ids == 2].tolist()) == {1 + MATERIALS.index("metal")}
+    assert set(classes[batch.ids == 0].tolist()) == {0}
+
+
+def test_boxes_are_those_of_the_drawing(make_scenes) -> None:
+    batch = plain_batch(list_scenes(make_scenes(), "train")[:1], SIDE)
+    boxes = draw_boxes(np.random.default_rng(0), batch, 5)
+    assert {tuple(map(int, box[1:])) for box in boxes.boxes_K5} == set(BOXES.values())
+    held, there = held_boxes(batch)
+    assert held[0].tolist() == [list(map(float, BOXES[1])), list(map(float, BOXES[2]))] and there.all()
+    moved = jittered(np.random.default_rng(0), boxes.boxes_K5)
+    assert (moved[:, 3:] > moved[:, 1:3]).all() and not torch.equal(moved, boxes.boxes_K5)
