@@ -1,0 +1,75 @@
+"""The heads of micro's vision: shapes, geometry of boxes and masks, and what makes the tower shareable."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from cs3_model.networks.micro.boxed import MARGIN, MASK_SIDE, paste_masks, widened
+from cs3_model.networks.micro.held import GRID_STRIDE, HeldMaps, best_boxes
+from cs3_model.networks.micro.vision import DEBUG_VISION, MicroVision, VisionConfig
+from cs3_model.networks.micro.vocabulary import PAD, WORDS, encode_prompt
+
+
+@pytest.fixture
+def vision() -> MicroVision:
+    torch.manual_seed(0)
+    return MicroVision(DEBUG_VISION).eval()
+
+
+def test_every_head_has_its_resolution(vision: MicroVision) -> None:
+    features = vision.tower(torch.rand(2, 3, 64, 64))
+    assert features.shape == (2, 8, 16, 16)
+    words = torch.tensor([[encode_prompt(["metal"]), encode_prompt(["held", "left"]), encode_prompt(["table"])]])
+    assert vision.decoder(features, vision.prompt(words).expand(2, -1, -1)).shape == (2, 3, 32, 32)
+    held = vision.held(features)
+    assert held.logits_NSHW.shape == (2, 2, 8, 8) and held.distances_NS4HW.shape == (2, 2, 4, 8, 8)
+    assert vision.boxed(features, torch.tensor([[1.0, 4, 4, 30, 30]])).shape == (1, MASK_SIDE, MASK_SIDE)
+    assert [labels.shape[1] for labels in vision.dense_labels(features)] == [8, 25]
+
+
+def test_a_decoder_answers_each_prompt_alone(vision: MicroVision) -> None:
+    features = vision.tower(torch.rand(1, 3, 64, 64))
+    conditions = vision.prompt(torch.tensor([[encode_prompt([word]) for word in ("glass", "wood", "pan")]]))
+    together = vision.decoder(features, conditions)
+    alone = torch.cat([vision.decoder(features, conditions[:, k : k + 1]) for k in range(3)], 1)
+    assert torch.allclose(together, alone, atol=1e-5) and not torch.allclose(together[:, 0], together[:, 1])
+
+
+def test_padding_is_no_word(vision: MicroVision) -> None:
+    assert torch.equal(vision.prompt.words(torch.tensor(PAD)), torch.zeros(DEBUG_VISION.condition_dim))
+    assert len(set(WORDS)) == len(WORDS)
+
+
+@pytest.mark.parametrize("words", [[], ["unobtainium"], ["metal", "glass", "wood", "paper"]])
+def test_a_prompt_of_unknown_or_too_many_words_is_refused(words: list[str]) -> None:
+    with pytest.raises(ValueError, match="a prompt has 1 to 3 of the words"):
+        encode_prompt(words)
+
+
+def test_the_best_box_is_that_of_the_likeliest_cell() -> None:
+    logits = torch.full((1, 2, 4, 6), -5.0)
+    logits[0, 0, 1, 2], logits[0, 1, 3, 5] = 2.0, -1.0
+    distances = torch.ones(1, 2, 4, 4, 6)
+    distances[0, 0, :, 1, 2] = torch.tensor([3.0, 5.0, 7.0, 9.0])
+    boxes, scores = best_boxes(HeldMaps(logits, distances))
+    x, y = 2.5 * GRID_STRIDE, 1.5 * GRID_STRIDE
+    assert boxes[0, 0].tolist() == [x - 3, y - 5, x + 7, y + 9]
+    assert scores[0].tolist() == pytest.approx([1 / (1 + 2.718281828**-2), 1 / (1 + 2.718281828)])
+
+
+def test_a_pasted_mask_lies_where_its_box_is() -> None:
+    box = torch.tensor([[20.0, 10.0, 60.0, 30.0]])
+    assert widened(box)[0].tolist() == [20 - 40 * MARGIN, 10 - 20 * MARGIN, 60 + 40 * MARGIN, 30 + 20 * MARGIN]
+    logits = torch.full((1, MASK_SIDE, MASK_SIDE), -1.0)
+    logits[0, :, : MASK_SIDE // 2] = 1.0
+    pasted = paste_masks(logits, box, (50, 100))[0] > 0
+    rows, columns = pasted.any(1).nonzero().flatten(), pasted.any(0).nonzero().flatten()
+    assert (rows[0], rows[-1] + 1) == (7, 33) and (columns[0], columns[-1] + 1) == (14, 40)
+
+
+def test_sizes_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match="side must be a multiple of 32, got 100"):
+        VisionConfig(side=100)
+    with pytest.raises(ValueError, match="need 4 numbers"):
+        VisionConfig(widths=(1, 2))
