@@ -29,7 +29,7 @@ def main(
     audio: Annotated[Path, typer.Option(help="Weights of training.micro.train_audio.")],
     out: Annotated[Path, typer.Option(help="Folder for checkpoint, curves and micro.safetensors.")],
     steps: Annotated[int, typer.Option(min=1, help="Batches.")] = 3000,
-    batch_size: Annotated[int, typer.Option(min=1, help="Scenes per batch.")] = 16,
+    batch_size: Annotated[int, typer.Option(min=1, help="Scenes per batch.")] = 12,
     learning_rate: Annotated[float, typer.Option(min=0, help="Peak learning rate.")] = 2e-3,
     seed: Annotated[int, typer.Option(min=0, help="Fixes weights and batches.")] = 0,
     validation: Annotated[Path | None, typer.Option(help="Folder whose splits are measured at the end.")] = None,
@@ -66,8 +66,9 @@ class _Trained(nn.Module):
         self.prompt = networks.vision.prompt
 
     def forward(self, batch: HeardBatch) -> Tensor:
-        condition = self.heard.condition(self.prompt, batch.embedding, batch.materials)
-        return self.heard.decoder(batch.features.float(), condition)
+        with torch.autocast("cpu", torch.bfloat16):
+            condition = self.heard.condition(self.prompt, batch.embedding, batch.materials)
+            return self.heard.decoder(batch.features, condition).float()
 
 
 def _losses_of(model: nn.Module, batch: HeardBatch, step: int) -> Mapping[str, Tensor]:
