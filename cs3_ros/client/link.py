@@ -1,0 +1,179 @@
+"""A client's place on the ROS graph: a context, a node and a thread of its own."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+import rclpy
+from cs3_msgs.msg import Collision as CollisionMsg
+from cs3_msgs.srv import SegmentCollision
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from sensor_msgs.msg import CompressedImage, Image
+
+from cs3_model.frame_ring import FrameRing
+from cs3_model.types import UInt8Image
+from cs3_ros.conversions.images import image_decoder
+from cs3_ros.conversions.times import stamp_to_ns
+from cs3_ros.qos import publication, sensor_subscription
+
+logger = logging.getLogger(__name__)
+
+_IMAGE_TYPES = {"sensor_msgs/msg/Image": Image, "sensor_msgs/msg/CompressedImage": CompressedImage}
+_IMAGE_SEARCH_S = 0.1
+_IMAGE_DEPTH = 5
+_COLLISION_DEPTH = 100
+_STALE_S = 3.0
+
+OnCollision = Callable[[CollisionMsg, "UInt8Image | None"], None]
+
+
+class PerceptionLink:
+    """Connects to one perception node. Thread-safe.
+
+    It has a context of its own, so it works in a program without ROS, beside other nodes, and inside their callbacks,
+    whatever their executors do: everything that arrives here is handled by this link's thread.
+
+    Args:
+        node: Name of the perception node.
+        namespace: Its namespace.
+        image: Topic of the camera, raw or compressed; None goes without images.
+        image_buffer_bytes: Memory for images that wait for their collision.
+        on_collision: Called in the link's thread with each message, and its image where that is there.
+    """
+
+    def __init__(
+        self, *, node: str, namespace: str, image: str | None, image_buffer_bytes: int, on_collision: OnCollision
+    ) -> None:
+        self._context = rclpy.Context()
+        # No arguments of the program: they may give a name and remappings that are meant for another node.
+        rclpy.init(args=[], context=self._context)
+        self._node = Node(
+            f"collision_client_{uuid.uuid4().hex[:8]}",
+            context=self._context,
+            namespace=namespace,
+            start_parameter_services=False,
+            enable_rosout=False,
+        )
+        self._on_collision = on_collision
+        self._peer = node
+        self.node_name = self._node.resolve_topic_name(node)
+        """Full name of the perception node."""
+        self.topic = f"{self.node_name}/collision"
+        """Full name of the topic of collisions."""
+        self._node.create_subscription(CollisionMsg, self.topic, self._receive, publication(_COLLISION_DEPTH))
+        self._node.create_subscription(DiagnosticArray, "/diagnostics", self._note_diagnostics, publication())
+        self._segment = self._node.create_client(SegmentCollision, f"{self.node_name}/segment")
+        self._status: tuple[float, DiagnosticStatus] | None = None
+        self._frames = FrameRing(max_bytes=image_buffer_bytes)
+        if image is not None:
+            steady = Clock(clock_type=ClockType.STEADY_TIME)
+            self._search = self._node.create_timer(_IMAGE_SEARCH_S, lambda: self._find_camera(image), clock=steady)
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self._node)
+        self._thread = threading.Thread(target=self._executor.spin, name="collision_client", daemon=True)
+        self._thread.start()
+        self._closing = threading.Lock()
+        atexit.register(self.close)  # a thread that still waits in the middleware crashes an ending interpreter
+
+    def close(self) -> None:
+        """Leaves the graph; may be called more than once."""
+        with self._closing:
+            if not self._context.ok():
+                return
+            atexit.unregister(self.close)
+            self._executor.shutdown()
+            if threading.current_thread() is not self._thread:
+                self._thread.join()
+            self._node.destroy_node()
+            self._context.shutdown()
+
+    # --- the node ---
+
+    @property
+    def is_present(self) -> bool:
+        """Whether the node, or at least something that publishes its collisions, such as a bag, is on the graph."""
+        here = (self._peer.rpartition("/")[2], self.node_name.rpartition("/")[0] or "/")
+        return self._node.count_publishers(self.topic) > 0 or here in self._node.get_node_names_and_namespaces()
+
+    @property
+    def can_segment(self) -> bool:
+        """Whether the node's service is there."""
+        return self._segment.service_is_ready()
+
+    def diagnosis(self) -> str:
+        """What the node says about itself, as the end of a sentence."""
+        if self._status is None or time.monotonic() - self._status[0] > _STALE_S:
+            return "it publishes no diagnostics either: is it only a recording?"
+        status = self._status[1]
+        state = next((pair.value for pair in status.values if pair.key == "state"), "unknown")
+        if status.message != "ok":
+            return f"it is {state} and says: {status.message}"
+        if state != "active":
+            return f"it is {state}: activate it, or wait until its networks are loaded"
+        return "it is active and reports no problem: there was no collision"
+
+    def request(self, request: SegmentCollision.Request) -> Future[SegmentCollision.Response]:
+        """Sends a request; cancelling the future forgets it."""
+        answer: Future[SegmentCollision.Response] = Future()
+        pending = self._segment.call_async(request)
+
+        def follow(done: Any) -> None:
+            if answer.set_running_or_notify_cancel():
+                answer.set_result(done.result())
+
+        pending.add_done_callback(follow)
+        answer.add_done_callback(lambda done: done.cancelled() and self._segment.remove_pending_request(pending))
+        return answer
+
+    # --- what arrives, in the link's thread ---
+
+    def _receive(self, msg: CollisionMsg) -> None:
+        image = None
+        frame = self._frames.nearest(stamp_to_ns(msg.header.stamp))
+        try:
+            if frame is not None and frame.stamp_ns == stamp_to_ns(msg.header.stamp):
+                image = frame.decode_image()
+            self._on_collision(msg, image)
+        except Exception:  # one bad message must not end the thread
+            logger.exception("a message of %s could not be used", self.topic)
+
+    def _note_diagnostics(self, msg: DiagnosticArray) -> None:
+        for status in msg.status:
+            if status.name.partition(":")[0] == self.node_name:
+                self._status = (time.monotonic(), status)
+
+    def _find_camera(self, topic: str) -> None:
+        """Subscribes once the topic has a publisher, and with it a type."""
+        resolved = self._node.resolve_topic_name(topic)
+        for info in self._node.get_publishers_info_by_topic(resolved):
+            kind = _IMAGE_TYPES.get(info.topic_type)
+            if kind is None:
+                logger.error("%s is no image but %s: collisions come without images", resolved, info.topic_type)
+            else:
+                self._node.create_subscription(kind, topic, self._keep_image, sensor_subscription(_IMAGE_DEPTH))
+            self._node.destroy_timer(self._search)
+            return
+
+    def _keep_image(self, msg: Any) -> None:
+        try:
+            decode = image_decoder(msg)
+        except ValueError as error:
+            logger.warning("an image was skipped: %s", error)
+            return
+        self._frames.push(
+            stamp_ns=stamp_to_ns(msg.header.stamp),
+            frame_id=msg.header.frame_id,
+            num_bytes=len(msg.data),
+            decode=decode,
+        )
