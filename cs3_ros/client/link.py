@@ -66,7 +66,6 @@ class PerceptionLink:
             enable_rosout=False,
         )
         self._on_collision = on_collision
-        self._peer = node
         self.node_name = self._node.resolve_topic_name(node)
         """Full name of the perception node."""
         self.topic = f"{self.node_name}/collision"
@@ -83,12 +82,12 @@ class PerceptionLink:
         self._executor.add_node(self._node)
         self._thread = threading.Thread(target=self._executor.spin, name="collision_client", daemon=True)
         self._thread.start()
-        self._closing = threading.Lock()
+        self._lock = threading.Lock()
         atexit.register(self.close)  # a thread that still waits in the middleware crashes an ending interpreter
 
     def close(self) -> None:
         """Leaves the graph; may be called more than once."""
-        with self._closing:
+        with self._lock:
             if not self._context.ok():
                 return
             atexit.unregister(self.close)
@@ -103,13 +102,18 @@ class PerceptionLink:
     @property
     def is_present(self) -> bool:
         """Whether the node, or at least something that publishes its collisions, such as a bag, is on the graph."""
-        here = (self._peer.rpartition("/")[2], self.node_name.rpartition("/")[0] or "/")
-        return self._node.count_publishers(self.topic) > 0 or here in self._node.get_node_names_and_namespaces()
+        namespace, _, name = self.node_name.rpartition("/")
+        with self._lock:
+            if not self._context.ok():
+                return False
+            nodes = self._node.get_node_names_and_namespaces
+            return self._node.count_publishers(self.topic) > 0 or (name, namespace or "/") in nodes()
 
     @property
     def can_segment(self) -> bool:
         """Whether the node's service is there."""
-        return self._segment.service_is_ready()
+        with self._lock:
+            return self._context.ok() and self._segment.service_is_ready()
 
     def diagnosis(self) -> str:
         """What the node says about itself, as the end of a sentence."""
