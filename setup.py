@@ -22,11 +22,13 @@ setup(
         (f"share/{package_name}/config", sorted(glob("config/*"))),
     ],
     zip_safe=False,
+    extras_require={"rerun": ["rerun-sdk>=0.23"]},
     entry_points={
         "console_scripts": [
             "perception = cs3_ros.perception_node:main",
             "microphone = cs3_ros.microphone_node:main",
             "bag_player = cs3_ros.bag_player:main",
+            "rerun_viewer = cs3_ros.rerun_viewer:main",
             "video_to_bag = cs3_ros.video_to_bag:main",
             "cs3 = cs3_model.cli:main",
         ]

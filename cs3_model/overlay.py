@@ -66,12 +66,13 @@ def role_name(role: Role) -> str:
     return " + ".join(name for flag, name in _ROLE_NAMES.items() if flag in role)
 
 
-def _colour(role: Role) -> tuple[int, int, int]:
+def role_colour(role: Role) -> tuple[int, int, int]:
+    """The colour of a candidate's mask, RGB."""
     return next(colour for flag, colour in _ROLE_COLOURS.items() if flag in role)
 
 
 def _draw_mask(canvas: UInt8Image, candidate: Candidate, scale: float) -> None:
-    colour = _colour(candidate.role)
+    colour = role_colour(candidate.role)
     mask = candidate.mask
     canvas[mask] = (0.5 * canvas[mask] + 0.5 * np.array(colour)).astype(np.uint8)
     contours, _ = cv2.findContours(mask.view(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
@@ -86,7 +87,7 @@ def _draw_box(canvas: UInt8Image, candidate: Candidate, scale: float) -> None:
 def _draw_labels(canvas: UInt8Image, result: CollisionResult, scale: float) -> None:
     """Writes each candidate's role and score at the top left of its box, below a label that is there already."""
     size, taken = 0.6 * scale, []
-    coloured = [(candidate, _colour(candidate.role)) for candidate in result.masks]
+    coloured = [(candidate, role_colour(candidate.role)) for candidate in result.masks]
     for candidate, colour in coloured + [(candidate, _GREY) for candidate in result.rejected]:
         text = f"{role_name(candidate.role)} {candidate.score:.2f}"
         (width, height), _ = cv2.getTextSize(text, _FONT, size, 1)
