@@ -24,6 +24,7 @@ def draw_overlay(
     *,
     window: AudioWindow | None = None,
     onset_ns: int | None = None,
+    frame_ns: int | None = None,
     trained: bool = True,
     caption: str = "",
 ) -> UInt8Image:
@@ -31,13 +32,14 @@ def draw_overlay(
 
     Accepted masks are tinted in the colour of their role (orange: right hand, blue: left hand, magenta: heard), with
     the contact points; rejected candidates are thin grey boxes. A bar above says the verdict, a strip below shows the
-    sound with the onset.
+    sound, the onset in it (red), when the image was taken (white), and how far it reaches before and after the onset.
 
     Args:
         image: RGB, uint8 [H, W, 3].
         result: What to draw.
         window: The sound, drawn below.
         onset_ns: Time of the onset, marked in the sound, nanoseconds.
+        frame_ns: Time of the image, marked in the sound, nanoseconds.
         trained: False adds a warning that the masks mean nothing.
         caption: More text for the bar.
 
@@ -57,7 +59,7 @@ def draw_overlay(
     lines.append(f"{_VERDICT_WORDS[result.verdict]}: {result.detail}")
     bars = [_text_bar(image.shape[1], lines, trained, scale), canvas]
     if window is not None:
-        bars.append(_waveform_strip(image.shape[1], window, onset_ns, scale))
+        bars.append(_waveform_strip(image.shape[1], window, onset_ns, frame_ns, scale))
     return np.concatenate(bars, axis=0)
 
 
@@ -117,7 +119,9 @@ def _text_bar(width: int, lines: Sequence[str], trained: bool, scale: float) -> 
     return bar
 
 
-def _waveform_strip(width: int, window: AudioWindow, onset_ns: int | None, scale: float) -> UInt8Image:
+def _waveform_strip(
+    width: int, window: AudioWindow, onset_ns: int | None, frame_ns: int | None, scale: float
+) -> UInt8Image:
     height = round(80 * scale)
     strip = np.full((height, width, 3), 24, np.uint8)
     edges = np.linspace(0, window.samples.size, width + 1).astype(int)[:-1]
@@ -128,11 +132,27 @@ def _waveform_strip(width: int, window: AudioWindow, onset_ns: int | None, scale
     for x in range(width):
         top, bottom = middle - round(float(tops[x]) * reach), middle - round(float(bottoms[x]) * reach)
         strip[top : bottom + 1, x] = (120, 200, 160)
-    if onset_ns is not None:
-        seconds = window.samples.size / window.sample_rate_hz
-        x = round((onset_ns - window.start_ns) / 1e9 / seconds * width)
-        cv2.line(strip, (x, 0), (x, height), _RED, max(1, round(2 * scale)))
+    _draw_times(strip, window, onset_ns, frame_ns, scale)
     return strip
+
+
+def _draw_times(
+    strip: UInt8Image, window: AudioWindow, onset_ns: int | None, frame_ns: int | None, scale: float
+) -> None:
+    """Marks onset and image, and writes the times of both edges from the onset."""
+    height, width = strip.shape[:2]
+    length_ns = window.samples.size * 10**9 // window.sample_rate_hz
+    for time_ns, colour in ((frame_ns, _WHITE), (onset_ns, _RED)):
+        if time_ns is not None:
+            x = round((time_ns - window.start_ns) / length_ns * width)
+            cv2.line(strip, (x, 0), (x, height), colour, max(1, round(2 * scale)))
+    if onset_ns is not None:
+        size, baseline = 0.5 * scale, height - round(6 * scale)
+        right = f"{(window.start_ns + length_ns - onset_ns) / 1e9:+.1f} s"
+        (text_width, _), _ = cv2.getTextSize(right, _FONT, size, 1)
+        margin = round(8 * scale)
+        _draw_text(strip, f"{(window.start_ns - onset_ns) / 1e9:+.1f} s", (margin, baseline), size, _GREY)
+        _draw_text(strip, right, (width - text_width - margin, baseline), size, _GREY)
 
 
 def _draw_text(

@@ -18,7 +18,7 @@ from cs3_model.worker import Outcome
 from cs3_ros.conversions.collisions import collision_to_msg
 from cs3_ros.conversions.detections import Detection2DArray, detections_to_msg
 from cs3_ros.conversions.images import image_to_msg, mask_to_image
-from cs3_ros.conversions.times import ns_to_stamp
+from cs3_ros.conversions.times import NS_PER_S, ns_to_stamp
 from cs3_ros.qos import publication
 
 
@@ -67,12 +67,19 @@ class CollisionOutputs:
                 result,
                 window=outcome.window,
                 onset_ns=event.onset_ns,
+                frame_ns=outcome.frame.stamp_ns,
                 trained=self._trained,
-                caption=f"{self._preset}   onset {event.strength_db:.0f} dB   {message.latency_ms:.0f} ms after the audio",
+                caption=self._caption(event, outcome, message.latency_ms),
             )
             self._overlay.publish(image_to_msg(overlay, header))
         if self._detections is not None and self._detections.get_subscription_count() > 0:
             self._detections.publish(detections_to_msg(result, header))
+
+    def _caption(self, event: Event, outcome: Outcome, latency_ms: float) -> str:
+        window = outcome.window
+        heard_s = (window.start_ns - event.onset_ns) / NS_PER_S + window.samples.size / window.sample_rate_hz
+        age_s = heard_s + 1e-3 * latency_ms
+        return f"{self._preset}   onset {event.strength_db:.0f} dB, {age_s:.2f} s ago   {latency_ms:.0f} ms after the audio"
 
     def to_msg(self, event: Event, outcome: Outcome) -> Collision:
         """The Collision message of an outcome."""

@@ -73,9 +73,11 @@ class RerunLog:
         self._rerun = _import_rerun()
         self._recording = recording
         recording.send_blueprint(_blueprint())
-        marker = self._rerun.SeriesPoints(colors=[255, 80, 80], markers="down", marker_sizes=6.0, names="onset")
+        marker = self._rerun.SeriesPoints(colors=[255, 80, 80], markers="diamond", marker_sizes=6.0, names="onset")
         recording.log("sound/onset", marker, static=True)
-        recording.log("sound/waveform", self._rerun.SeriesLines(colors=[120, 200, 160], names="sound"), static=True)
+        extremes = self._rerun.components.AggregationPolicy.MinMax  # by default a view from afar shows the mean
+        line = self._rerun.SeriesLines(colors=[120, 200, 160], names="sound", aggregation_policy=extremes)
+        recording.log("sound/waveform", line, static=True)
 
     def close(self) -> None:
         """Writes what is left and ends the recording."""
@@ -102,7 +104,7 @@ class RerunLog:
         result: CollisionResult,
         *,
         onset_ns: int,
-        frame_stamp_ns: int | None,
+        frame_stamp_ns: int,
         strength_db: float,
         latency_s: float,
         trained: bool,
@@ -112,13 +114,13 @@ class RerunLog:
         Args:
             result: What was found.
             onset_ns: Time of the onset, nanoseconds.
-            frame_stamp_ns: Time of the image that was used, nanoseconds; None where there was none.
+            frame_stamp_ns: Time of the image that was used, nanoseconds; without candidates it does not matter.
             strength_db: Strength of the onset, dB.
             latency_s: From the arrival of the last needed audio to the answer, seconds.
             trained: Whether all networks have trained weights.
         """
         rerun = self._rerun
-        self._log(onset_ns, "sound/onset", rerun.Scalars(1.0))
+        self._log(onset_ns, "sound/onset", rerun.Scalars(0.0))
         self._log(onset_ns, "latency/after_last_audio_ms", rerun.Scalars(1e3 * latency_s))
         for stage, seconds in result.stage_s.items():
             self._log(onset_ns, f"latency/{stage}_ms", rerun.Scalars(1e3 * seconds))
@@ -127,7 +129,7 @@ class RerunLog:
         text = f"onset {strength_db:.0f} dB: {verdict} ({result.reason}): {result.detail}{warning}"
         level = "WARN" if result.verdict is Verdict.NONE or not trained else "INFO"
         self._log(onset_ns, "events", rerun.TextLog(text, level=level))
-        if frame_stamp_ns is not None:
+        if result.masks or result.rejected:
             self._log_candidates(result, frame_stamp_ns)
 
     def _log_candidates(self, result: CollisionResult, stamp_ns: int) -> None:

@@ -70,7 +70,7 @@ class RerunViewer(Node):
         self._log.log_result(
             result,
             onset_ns=stamp_to_ns(message.onset),
-            frame_stamp_ns=stamp_to_ns(message.header.stamp) if message.header.frame_id else None,
+            frame_stamp_ns=stamp_to_ns(message.header.stamp),
             strength_db=message.onset_strength,
             latency_s=1e-3 * message.latency_ms,
             trained=message.trained,

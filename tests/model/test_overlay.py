@@ -61,6 +61,14 @@ def test_the_sound_is_below_with_its_onset_marked(result) -> None:
     assert red.size and abs(red.mean() - 75) <= 1  # a quarter of 300 pixels
 
 
+def test_the_moment_of_the_image_is_marked_in_the_sound(result) -> None:
+    image = np.zeros((200, 300, 3), np.uint8)
+    window = AudioWindow(samples=np.zeros(32_000, np.float32), start_ns=10**9)
+    strip = draw_overlay(image, result, window=window, onset_ns=15 * 10**8, frame_ns=20 * 10**8)[-50:]
+    white = np.flatnonzero((strip.min(axis=2) > 200).all(axis=0))
+    assert white.size and abs(white.mean() - 150) <= 1  # one second after the start: half of 300 pixels
+
+
 def test_an_empty_result_leaves_the_image_as_it_is() -> None:
     image = np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8)
     overlay = draw_overlay(image, no_collision(Reason.NO_FRAME, "no image"))
