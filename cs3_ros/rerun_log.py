@@ -30,6 +30,7 @@ from cs3_model.types import Candidate, CollisionResult, Float32Array, UInt8Image
 TIMELINE = "stamp"
 _SHOWN_NS = 500_000_000
 _BINS_HZ = 400
+_WAVEFORM_ROWS = 200
 _NS_PER_S = 1_000_000_000
 _JPEG_QUALITY = 85
 _GREY = (190, 190, 190)
@@ -72,6 +73,7 @@ class RerunLog:
     def __init__(self, recording: Any) -> None:
         self._rerun = _import_rerun()
         self._recording = recording
+        self._waiting: list[tuple[np.ndarray, np.ndarray]] = []
         recording.send_blueprint(_blueprint())
         marker = self._rerun.SeriesPoints(colors=[255, 80, 80], markers="diamond", marker_sizes=6.0, names="onset")
         recording.log("sound/onset", marker, static=True)
@@ -81,6 +83,7 @@ class RerunLog:
 
     def close(self) -> None:
         """Writes what is left and ends the recording."""
+        self._send_waveform()
         self._recording.flush()
         self._recording.disconnect()
 
@@ -92,7 +95,17 @@ class RerunLog:
 
     def log_audio(self, samples: Float32Array, *, sample_rate_hz: int, stamp_ns: int) -> None:
         """Writes the outline of a block of sound, float32 [T] or [T, C] in [-1, 1], whose first sample is at `stamp_ns`."""
-        times_ns, values = outline(samples, sample_rate_hz=sample_rate_hz, stamp_ns=stamp_ns)
+        self._waiting.append(outline(samples, sample_rate_hz=sample_rate_hz, stamp_ns=stamp_ns))
+        if (
+            sum(times_ns.size for times_ns, _ in self._waiting) >= _WAVEFORM_ROWS
+        ):  # viewers suffer from many small pieces
+            self._send_waveform()
+
+    def _send_waveform(self) -> None:
+        if not self._waiting:
+            return
+        times_ns, values = (np.concatenate(parts) for parts in zip(*self._waiting))
+        self._waiting.clear()
         self._recording.send_columns(
             "sound/waveform",
             indexes=[self._rerun.TimeColumn(TIMELINE, timestamp=times_ns.view("datetime64[ns]"))],

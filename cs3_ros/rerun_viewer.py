@@ -44,6 +44,7 @@ class RerunViewer(Node):
 
     def __init__(self, log: RerunLog, *, peer: str = "perception", **node_options: Any) -> None:
         super().__init__("rerun_viewer", **node_options)
+        self.num_collisions = 0
         self._log = log
         self._health = Health(self, component="viewer")
         declare_parameters(self)
@@ -75,9 +76,10 @@ class RerunViewer(Node):
             latency_s=1e-3 * message.latency_ms,
             trained=message.trained,
         )
+        self.num_collisions += 1
 
     def _publish_diagnostics(self) -> None:
-        self._health.publish(self._inputs.values())
+        self._health.publish({**self._inputs.values(), "collisions": self.num_collisions})
 
 
 def main(argv: Sequence[str] | None = None) -> int:
