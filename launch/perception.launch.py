@@ -1,4 +1,4 @@
-"""Starts the perception node; optionally a microphone, a bag to replay, and RViz.
+"""Starts the perception node; optionally a microphone, a bag to replay, RViz, and Rerun.
 
 Defaults live in config/perception.yaml: an argument left empty changes nothing there.
 """
@@ -52,13 +52,17 @@ ARGUMENTS = [
         "respawn", default_value="false", choices=BOOLEANS, description="restart the node if it dies"
     ),
     DeclareLaunchArgument(
+        "rerun", default_value="false", choices=BOOLEANS, description="show everything in Rerun (needs rerun-sdk)"
+    ),
+    DeclareLaunchArgument("rerun_file", default_value="", description="write it to this .rrd file instead"),
+    DeclareLaunchArgument(
         "rviz", default_value="false", choices=BOOLEANS, description="show image and overlay in RViz"
     ),
 ]
 
 
-def perception_node(context: LaunchContext) -> list[Node]:
-    """The node, with those parameters that were given."""
+def given_parameters(context: LaunchContext) -> list[object]:
+    """Those parameters that were given, of the file and of the arguments."""
     given = {name: LaunchConfiguration(name).perform(context) for name in ("preset", "device", "image_transport")}
     parameters: list[object] = [{name: value for name, value in given.items() if value}]
     if autostart := LaunchConfiguration("autostart").perform(context):
@@ -66,23 +70,52 @@ def perception_node(context: LaunchContext) -> list[Node]:
     parameters.append({"use_sim_time": LaunchConfiguration("use_sim_time").perform(context) == "true"})
     if params_file := LaunchConfiguration("params_file").perform(context):
         parameters.insert(0, params_file)
+    return [entry for entry in parameters if entry]
+
+
+def input_remappings(context: LaunchContext) -> list[tuple[str, object]]:
+    """The topics of the inputs."""
     image = LaunchConfiguration("image").perform(context)
+    return [
+        ("image", image),
+        ("image/compressed", f"{image}/compressed"),
+        ("camera_info", LaunchConfiguration("camera_info")),
+        ("audio", LaunchConfiguration("audio")),
+    ]
+
+
+def perception_node(context: LaunchContext) -> list[Node]:
+    """The node."""
     return [
         Node(
             package="cs3_ros",
             executable="perception",
             name="perception",
             namespace=LaunchConfiguration("namespace"),
-            parameters=[entry for entry in parameters if entry],
-            remappings=[
-                ("image", image),
-                ("image/compressed", f"{image}/compressed"),
-                ("camera_info", LaunchConfiguration("camera_info")),
-                ("audio", LaunchConfiguration("audio")),
-            ],
+            parameters=given_parameters(context),
+            remappings=input_remappings(context),
             arguments=["--ros-args", "--log-level", ["perception:=", LaunchConfiguration("log_level")]],
             respawn=LaunchConfiguration("respawn").perform(context) == "true",
             respawn_delay=2.0,
+            output="screen",
+        )
+    ]
+
+
+def rerun_viewer(context: LaunchContext) -> list[Node]:
+    """The recorder for Rerun, if it was asked for: it listens as the node does."""
+    file = LaunchConfiguration("rerun_file").perform(context)
+    if not file and LaunchConfiguration("rerun").perform(context) == "false":
+        return []
+    return [
+        Node(
+            package="cs3_ros",
+            executable="rerun_viewer",
+            name="rerun_viewer",
+            namespace=LaunchConfiguration("namespace"),
+            parameters=given_parameters(context),
+            remappings=input_remappings(context),
+            arguments=["--save", file] if file else [],
             output="screen",
         )
     ]
@@ -125,5 +158,12 @@ def generate_launch_description() -> LaunchDescription:
         condition=IfCondition(LaunchConfiguration("rviz")),
     )
     return LaunchDescription(
-        [*ARGUMENTS, OpaqueFunction(function=perception_node), OpaqueFunction(function=bag_player), microphone, rviz]
+        [
+            *ARGUMENTS,
+            OpaqueFunction(function=perception_node),
+            OpaqueFunction(function=bag_player),
+            OpaqueFunction(function=rerun_viewer),
+            microphone,
+            rviz,
+        ]
     )

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ launch_ros = pytest.importorskip("launch_ros", reason="launch_ros comes with a R
 from launch.actions import DeclareLaunchArgument  # noqa: E402
 from launch.launch_description_sources import get_launch_description_from_python_launch_file  # noqa: E402
 from lifecycle_msgs.srv import GetState  # noqa: E402
+from sensor_msgs.msg import Image  # noqa: E402
 
 from cs3_ros.demo import SHIPPED_BAG  # noqa: E402
 
@@ -99,6 +101,19 @@ def test_a_bag_is_replayed_through_the_node(graph) -> None:
     graph.node.create_subscription(Collision, "/perception/collision", collisions.append, 10)
     with launched("demo.launch.py", f"bag:={SHIPPED_BAG}", "preset:=debug", "rviz:=false"):
         graph.wait_for(lambda: len(collisions) >= 4, "collisions of the clip", START_S)
+
+
+@pytest.mark.skipif(find_spec("rerun") is None, reason="rerun-sdk is not installed")
+def test_rerun_records_beside_the_node(graph, tmp_path) -> None:
+    file = tmp_path / "a.rrd"
+    arguments = ("autostart:=false", "namespace:=head", "image:=/camera/rgb", f"rerun_file:={file}")
+    with launched("perception.launch.py", *arguments):
+        viewer = ("rerun_viewer", "/head")
+        nodes = graph.node.get_node_names_and_namespaces
+        graph.wait_for(lambda: viewer in nodes(), "the viewer to be there", START_S)
+        graph.node.create_publisher(Image, "/camera/rgb", 10)
+        graph.wait_for(lambda: graph.node.count_subscribers("/camera/rgb"), "it to listen to the camera", START_S)
+    assert file.stat().st_size > 0, "ended by Ctrl-C, it has written what it had"
 
 
 def test_a_bad_argument_ends_the_launch_with_its_reason() -> None:
