@@ -1,0 +1,33 @@
+"""The example runs as a user starts it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2")
+
+import cv2  # noqa: E402
+
+from tests.ros.conftest import ROOT  # noqa: E402
+
+pytestmark = pytest.mark.ros
+
+
+def test_the_agent_says_what_it_hears_and_keeps_pictures_of_the_objects(make_perception, tmp_path) -> None:
+    graph = make_perception()
+    command = [sys.executable, "examples/agent.py", "--image", "/image", "--out", str(tmp_path), "--timeout", "2"]
+    agent = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    graph.play(0.1, ())  # makes the publishers
+    for topic in ("/perception/collision", "/image"):
+        graph.wait_for(lambda topic=topic: graph.node.count_subscribers(topic) == 2, f"the agent to listen to {topic}")
+    graph.play_until_collision()
+    graph.wait_for(lambda: agent.poll() is not None, "the agent to give up")
+    said, errors = agent.communicate()
+    assert agent.returncode == 1 and "no collision from /perception/collision within 2 s: it is active" in errors
+    assert said.count("two objects collided") == 1 and "Do not act" not in said
+    pictures = sorted(tmp_path.glob("*.png"))
+    assert [path.stem.split("_", 2)[2] for path in pictures] == ["held-right", "heard"]
+    assert all(cv2.imread(str(path)).size for path in pictures)
