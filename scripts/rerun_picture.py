@@ -16,7 +16,8 @@ from rerun_cli import __file__ as rerun_cli
 
 _TIMELINE = "stamp"
 _LOADED_S = 60.0
-_DRAWN_S = 3.0
+_DRAWN_S = 8.0
+_MAX_SIDE = 1280
 
 
 def take_picture(recording: Path, picture: Path, *, at_s: float, port: int) -> None:
@@ -32,8 +33,8 @@ def take_picture(recording: Path, picture: Path, *, at_s: float, port: int) -> N
             time.sleep(0.2)
         moment = np.datetime64(timelines[_TIMELINE].start + round(at_s * 1e9), "ns")
         viewer.set_time(_TIMELINE, timestamp=moment, play_state="paused")
-        time.sleep(_DRAWN_S)  # there is no word of when everything is drawn
-        viewer.save_screenshot(str(picture.resolve()))
+        time.sleep(_DRAWN_S)  # there is no word of when everything is drawn and the notices are gone
+        picture.write_bytes(viewer.take_screenshot(max_size=_MAX_SIDE))
     finally:
         viewer.quit()
 
@@ -56,7 +57,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         take_picture(arguments.recording, arguments.picture, at_s=arguments.at, port=arguments.port)
-    except ValueError as error:
+    except (ValueError, TimeoutError) as error:
         print(f"rerun_picture: {error}", file=sys.stderr)
         return 1
     return 0
