@@ -25,15 +25,16 @@ import cv2
 import numpy as np
 
 from cs3_model.overlay import role_colour, role_name
-from cs3_model.types import Candidate, CollisionResult, Float32Array, UInt8Image, Verdict
+from cs3_model.types import Candidate, CollisionResult, Float32Array, Role, UInt8Image, Verdict
 
 TIMELINE = "stamp"
 _SHOWN_NS = 500_000_000
 _BINS_HZ = 400
-_WAVEFORM_ROWS = 200
+_WAVEFORM_ROWS = 200  # at a time, because viewers suffer from many small pieces
 _NS_PER_S = 1_000_000_000
 _JPEG_QUALITY = 85
 _GREY = (190, 190, 190)
+_CLASSES = {role_colour(role): number for number, role in enumerate(Role, start=1)}
 
 
 def open_rerun_log(*, save: Path | None = None, connect: str | None = None) -> RerunLog:
@@ -75,11 +76,7 @@ class RerunLog:
         self._recording = recording
         self._waiting: list[tuple[np.ndarray, np.ndarray]] = []
         recording.send_blueprint(_blueprint())
-        marker = self._rerun.SeriesPoints(colors=[255, 80, 80], markers="diamond", marker_sizes=6.0, names="onset")
-        recording.log("sound/onset", marker, static=True)
-        extremes = self._rerun.components.AggregationPolicy.MinMax  # by default a view from afar shows the mean
-        line = self._rerun.SeriesLines(colors=[120, 200, 160], names="sound", aggregation_policy=extremes)
-        recording.log("sound/waveform", line, static=True)
+        self._log_styles()
 
     def close(self) -> None:
         """Writes what is left and ends the recording."""
@@ -96,21 +93,8 @@ class RerunLog:
     def log_audio(self, samples: Float32Array, *, sample_rate_hz: int, stamp_ns: int) -> None:
         """Writes the outline of a block of sound, float32 [T] or [T, C] in [-1, 1], whose first sample is at `stamp_ns`."""
         self._waiting.append(outline(samples, sample_rate_hz=sample_rate_hz, stamp_ns=stamp_ns))
-        if (
-            sum(times_ns.size for times_ns, _ in self._waiting) >= _WAVEFORM_ROWS
-        ):  # viewers suffer from many small pieces
+        if sum(times_ns.size for times_ns, _ in self._waiting) >= _WAVEFORM_ROWS:
             self._send_waveform()
-
-    def _send_waveform(self) -> None:
-        if not self._waiting:
-            return
-        times_ns, values = (np.concatenate(parts) for parts in zip(*self._waiting))
-        self._waiting.clear()
-        self._recording.send_columns(
-            "sound/waveform",
-            indexes=[self._rerun.TimeColumn(TIMELINE, timestamp=times_ns.view("datetime64[ns]"))],
-            columns=self._rerun.Scalars.columns(scalars=values),
-        )
 
     def log_result(
         self,
@@ -145,6 +129,29 @@ class RerunLog:
         if result.masks or result.rejected:
             self._log_candidates(result, frame_stamp_ns)
 
+    def _send_waveform(self) -> None:
+        if not self._waiting:
+            return
+        times_ns, values = (np.concatenate(parts) for parts in zip(*self._waiting))
+        self._waiting.clear()
+        self._recording.send_columns(
+            "sound/waveform",
+            indexes=[self._rerun.TimeColumn(TIMELINE, timestamp=times_ns.view("datetime64[ns]"))],
+            columns=self._rerun.Scalars.columns(scalars=values),
+        )
+
+    def _log_styles(self) -> None:
+        """Writes what things look like at any time."""
+        rerun = self._rerun
+        roles = [(_CLASSES[role_colour(role)], role_name(role), (*role_colour(role), 255)) for role in Role]
+        background = (0, "", (0, 0, 0, 0))
+        legend = rerun.AnnotationContext([rerun.AnnotationInfo(*row) for row in (background, *roles)])
+        mark = rerun.SeriesPoints(colors=[255, 80, 80], markers="diamond", marker_sizes=6.0, names="onset")
+        extremes = rerun.components.AggregationPolicy.MinMax  # by default a view from afar shows the mean
+        line = rerun.SeriesLines(colors=[120, 200, 160], names="sound", aggregation_policy=extremes)
+        for entity, style in (("camera", legend), ("sound/onset", mark), ("sound/waveform", line)):
+            self._recording.log(entity, style, static=True)
+
     def _log_candidates(self, result: CollisionResult, stamp_ns: int) -> None:
         rerun = self._rerun
         for entity in ("camera/collision", "camera/rejected"):
@@ -153,9 +160,8 @@ class RerunLog:
         for number, candidate in enumerate(result.masks):
             colour = role_colour(candidate.role)
             entity = f"camera/collision/{number}"
-            legend = rerun.AnnotationContext([(0, "", (0, 0, 0, 0)), (1, role_name(candidate.role), colour)])
-            self._log(stamp_ns, entity, legend)
-            self._log(stamp_ns, f"{entity}/mask", rerun.SegmentationImage(candidate.mask.astype(np.uint8), opacity=0.5))
+            labels = candidate.mask * np.uint8(_CLASSES[colour])
+            self._log(stamp_ns, f"{entity}/mask", rerun.SegmentationImage(labels, opacity=0.5))
             self._log(stamp_ns, f"{entity}/box", self._boxes([candidate], colour))
             if candidate.contact_xy is not None:
                 point = rerun.Points2D([candidate.contact_xy], colors=[255, 255, 255], radii=-4.0)  # pixels of the view

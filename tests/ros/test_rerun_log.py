@@ -69,11 +69,11 @@ def test_a_result_is_found_again_at_its_times(tmp_path) -> None:
     assert [time_ns for time_ns, _ in rows_of(tmp_path / "a.rrd", "/sound/onset")] == [ONSET_NS]
     assert rows_of(tmp_path / "a.rrd", "/latency/masks_ms") == [(ONSET_NS, {"scalars": [250.0]})]
     assert rows_of(tmp_path / "a.rrd", "/latency/after_last_audio_ms") == [(ONSET_NS, {"scalars": [125.0]})]
-    for number in range(2):
+    for number, label in ((0, 3), (1, 1)):  # the number of the role in `Role`
         ((time_ns, mask),) = rows_of(tmp_path / "a.rrd", f"/camera/collision/{number}/mask")
         assert time_ns == FRAME_NS
         np.testing.assert_array_equal(
-            np.array(mask["buffer"][0], np.uint8).reshape(20, 40), RESULT.masks[number].mask.astype(np.uint8)
+            np.array(mask["buffer"][0], np.uint8).reshape(20, 40), label * RESULT.masks[number].mask
         )
     ((_, box),) = rows_of(tmp_path / "a.rrd", "/camera/rejected/boxes")
     assert box["centers"] == [[15.0, 10.0]] and box["half_sizes"] == [[5.0, 5.0]]
