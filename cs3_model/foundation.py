@@ -43,6 +43,22 @@ def build_audio_visual(audio_weights: str, placement: Placement) -> ConditionedS
     return _tag_segmenter(clipseg, placement)
 
 
+def load_audio_visual_network(audio_weights: str = "") -> AudioVisualNetwork:
+    """Loads BEATs and CLIPSeg as published, to train them on the CPU or elsewhere; BEATs without its tagging head.
+
+    Args:
+        audio_weights: Path of trained audio weights to start from; empty: BEATs as published, a random audio token.
+
+    Raises:
+        ValueError: if weights cannot be had or do not fit.
+    """
+    if audio_weights:
+        return _load_trained(_load_clipseg(), Path(audio_weights))
+    beats, _ = _load_beats()
+    beats.predictor = None
+    return AudioVisualNetwork(beats=beats, audio_token=AudioToken(), prompt=AudioPrompt(), clipseg=_load_clipseg())
+
+
 def build_hands(placement: Placement) -> Hands23Detector:
     """Builds Hands23.
 
@@ -110,7 +126,7 @@ def _load_beats() -> tuple[BEATs, Checkpoint]:
         return BEATs.from_checkpoint({"model": checkpoint.tensors, **checkpoint.extras}), checkpoint
 
 
-def _trained_segmenter(clipseg: ConditionedCLIPSeg, path: Path, placement: Placement) -> ConditionedSegmenter:
+def _load_trained(clipseg: ConditionedCLIPSeg, path: Path) -> AudioVisualNetwork:
     checkpoint = read_checkpoint(path, remedy="name another file in audio_weights of the preset, or leave it out")
     network = AudioVisualNetwork(
         beats=BEATs(num_classes=None), audio_token=AudioToken(), prompt=AudioPrompt(), clipseg=clipseg
@@ -121,6 +137,11 @@ def _trained_segmenter(clipseg: ConditionedCLIPSeg, path: Path, placement: Place
     tensors = {name: value for name, value in tensors.items() if not name.startswith("beats.predictor.")}
     with checkpoint.blamed():
         load_strictly(trained, tensors, "BEATs and the audio token")
+    return network
+
+
+def _trained_segmenter(clipseg: ConditionedCLIPSeg, path: Path, placement: Placement) -> ConditionedSegmenter:
+    network = _load_trained(clipseg, path)
     prepare_audio_visual(network, placement)
     return audio_visual_segmenter(network, name=f"beats + clipseg-rd64-refined, trained: {path.stem}", trained=True)
 

@@ -59,14 +59,27 @@ class ConditionedCLIPSeg(nn.Module):
         Returns:
             [S, B, N, R].
         """
-        vision, decoder = self.model.clip.vision_model, self.model.decoder
-        hidden = vision.pre_layrnorm(vision.embeddings(pixels_B3hw))
-        extracted = []
-        for index, layer in enumerate(vision.encoder.layers[: max(self.model.extract_layers) + 1]):
-            hidden = layer(hidden, attention_mask=None)
-            if index in self.model.extract_layers:
-                extracted.append(hidden)
-        return torch.stack([reduce(state) for reduce, state in zip(decoder.reduces, reversed(extracted), strict=True)])
+        return self._reduce(self._hidden_states(pixels_B3hw, num_blocks=max(self.model.extract_layers) + 1))
+
+    def image_and_patch_features(self, pixels_B3hw: Tensor) -> tuple[Tensor, Tensor]:
+        """Computes, in one pass, what decoding needs of images and an embedding of each patch in the joint space.
+
+        The patch embeddings are those of MaskCLIP (Zhou et al., ECCV 2022): the last block's attention is replaced by
+        its value and output projections, so that each patch speaks for itself; residual and MLP are kept.
+
+        Returns:
+            `image_features` [S, B, N, R], and patch embeddings [B, P, s, s], not normalised, s patches on a side.
+        """
+        clip = self.model.clip
+        *earlier, last = clip.vision_model.encoder.layers
+        states_BND = self._hidden_states(pixels_B3hw, num_blocks=len(earlier))
+        attention = last.self_attn
+        hidden_BND = states_BND[-1]
+        hidden_BND = hidden_BND + attention.out_proj(attention.v_proj(last.layer_norm1(hidden_BND)))
+        hidden_BND = hidden_BND + last.mlp(last.layer_norm2(hidden_BND))
+        patches_BNP = clip.visual_projection(clip.vision_model.post_layernorm(hidden_BND[:, 1:]))
+        side = int(patches_BNP.shape[1] ** 0.5)
+        return self._reduce(states_BND), patches_BNP.transpose(1, 2).unflatten(-1, (side, side))
 
     def decode_pairs(
         self, features_SBNR: Tensor, conditions_AP: Tensor, *, max_pairs: int = 64, recompute: bool = False
@@ -94,6 +107,19 @@ class ConditionedCLIPSeg(nn.Module):
     def image_embedding(self, pixels_B3hw: Tensor) -> Tensor:
         """Embeds whole images in the joint space, [B, P], not normalised; gradients reach the pixels."""
         return self.model.clip.get_image_features(pixels_B3hw).pooler_output
+
+    def _hidden_states(self, pixels_B3hw: Tensor, *, num_blocks: int) -> list[Tensor]:
+        """The outputs of the vision encoder's first blocks."""
+        vision = self.model.clip.vision_model
+        hidden, states = vision.pre_layrnorm(vision.embeddings(pixels_B3hw)), []
+        for layer in vision.encoder.layers[:num_blocks]:
+            hidden = layer(hidden, attention_mask=None)
+            states.append(hidden)
+        return states
+
+    def _reduce(self, states_BND: list[Tensor]) -> Tensor:
+        extracted = [states_BND[index] for index in sorted(self.model.extract_layers, reverse=True)]
+        return torch.stack([reduce(state) for reduce, state in zip(self.model.decoder.reduces, extracted, strict=True)])
 
     def _decode(self, features_SBNR: Tensor, conditions_AP: Tensor) -> Tensor:
         decoder = self.model.decoder

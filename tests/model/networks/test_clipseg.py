@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import Tensor
@@ -98,6 +100,26 @@ def test_frozen_parameters_keep_no_graph_of_the_vision_encoder(small):
     features = small.image_features(torch.randn(1, 3, 64, 64))
     small.requires_grad_(True)
     assert not features.requires_grad
+
+
+@torch.no_grad()
+def test_one_pass_gives_decoder_features_and_patch_embeddings(small):
+    """The patches equal those of transformers with a last block in which each token attends to itself alone."""
+    pixels = torch.randn(2, 3, 64, 64)
+    features, patches = small.image_and_patch_features(pixels)
+    torch.testing.assert_close(features, small.image_features(pixels))
+    assert patches.shape == (2, 24, 4, 4)
+
+    network, clip = copy.deepcopy(small), small.model.clip
+    last = network.model.clip.vision_model.encoder.layers[-1].self_attn
+
+    def attend_to_oneself(hidden_states, **kwargs):
+        return last.out_proj(last.v_proj(hidden_states)), None
+
+    last.forward = attend_to_oneself
+    hidden = network.model.clip.vision_model(pixels, interpolate_pos_encoding=True).last_hidden_state[:, 1:]
+    expected = clip.visual_projection(clip.vision_model.post_layernorm(hidden))
+    assert_equal_to_rel_1e6(patches.flatten(2).transpose(1, 2), expected)
 
 
 def test_the_image_embedding_passes_gradients_to_the_pixels(small):
