@@ -14,7 +14,7 @@ setup(
     python_requires=">=3.10",
     install_requires=["setuptools"],
     packages=find_packages(include=["cs3_model*", "cs3_ros*", "training*"]),
-    package_data={"cs3_model": ["presets/*"], "cs3_ros": ["demo_bag/*"]},
+    package_data={"cs3_model": ["presets/*"], "training": ["recipes/*.yaml"], "cs3_ros": ["demo_bag/*"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{package_name}"]),
         (f"share/{package_name}", ["package.xml"]),
