@@ -85,7 +85,11 @@ class Losses:
     feature: Tensor
     area: Tensor
     mask_area: Tensor
-    """Mean area of the binary masks, a share of the image; not part of the loss."""
+    """Mean area of the masks that the prior is about, a share of the image; not part of the loss."""
+
+    def as_numbers(self) -> dict[str, float]:
+        """The values by name; waits for the device."""
+        return {name: float(getattr(self, name).detach()) for name in self.__slots__}
 
 
 class WeakObjective(nn.Module):
@@ -144,7 +148,7 @@ class WeakObjective(nn.Module):
             area = area + self.config.other_area_weight * gather_rows(other_areas_b).mean()
         weights = self.config.image_weight, self.config.feature_weight, self.config.area_weight
         total = sum(weight * loss for weight, loss in zip(weights, (image, feature, area), strict=True))
-        return Losses(total=total, image=image, feature=feature, area=area, mask_area=areas_B.detach().mean())
+        return Losses(total=total, image=image, feature=feature, area=area, mask_area=areas_B.mean())
 
     def _compare(self, features: Any, patches_bPss: Tensor, conditions_BP: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Decodes all pairs, some sounds at a time.
