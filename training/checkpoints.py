@@ -24,7 +24,7 @@ _KEPT = 2
 """The newest, and one in case that it is damaged after all."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Progress:
     """How far a run has come."""
 
