@@ -1,0 +1,276 @@
+"""A training step and the loader: time, memory, and the ratio to the plainest implementation.
+
+The plainest implementation does what the closest public code (ACL-SSL) does: it runs CLIPSeg's whole forward pass, the
+vision encoder included, on all images once for every sound, and the vision encoder once more for the patch features.
+Same weights, sound embeddings and noise; losses and gradients of both are compared before any time is reported.
+
+    python benchmarks/training.py --size debug
+    python benchmarks/training.py --size full --repeats 1          # a few minutes on an idle CPU
+    python benchmarks/training.py --size full --count              # operations only, in seconds, whatever the load
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+
+import av
+import numpy as np
+import psutil
+import torch
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
+
+# ruff: noqa: E402
+# Python puts this file's folder first, where its name hides the package that it measures.
+sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from cs3_model.networks.audio_visual import build_debug_audio_visual_network, build_full_audio_visual_network
+from training.clipseg_model import CLIPSegModel
+from training.data.media import read_picture
+from training.distributed import Ranks
+from training.losses import features_under_masks, logistic_noise, minmax_mask
+from training.objective import Compute, WeakObjective
+from training.recipe import Recipe
+from training.run import RunSettings, load_pairs
+from training.samples import DataSet, Sample, SoundSegment
+
+Step = Callable[[Tensor, Tensor, torch.Generator], dict[str, Tensor]]
+BUILDERS = {"debug": build_debug_audio_visual_network, "full": build_full_audio_visual_network}
+
+
+def build(size: str, compute: Compute | None = None) -> WeakObjective:
+    """The same random weights at every call; a bias that lets the random decoder's masks cut something out."""
+    torch.manual_seed(0)
+    model = CLIPSegModel(BUILDERS[size](), name=size, pooling_dropout=0.0)
+    objective = WeakObjective(model, compute=compute).train()
+    with torch.no_grad():
+        objective.masker.bias.zero_()
+    return objective
+
+
+def plain_step(
+    objective: WeakObjective, pixels: Tensor, sounds: Tensor, generator: torch.Generator
+) -> dict[str, Tensor]:
+    """The losses with nothing shared between pairs but the sound embeddings."""
+    clipseg = objective.model.network.clipseg.model
+    conditions = objective.model.embed_sounds(sounds)
+    with torch.no_grad():
+        _, patches = objective.model.network.clipseg.image_and_patch_features(pixels)
+    size = pixels.shape[-2:]
+    logits = torch.stack(
+        [
+            clipseg(pixel_values=pixels, conditional_embeddings=condition.expand(len(pixels), -1)).logits.view(
+                -1, *size
+            )
+            for condition in conditions
+        ],
+        dim=1,
+    )
+    own = logits.diagonal().permute(2, 0, 1)
+    masks = objective.masker(own, logistic_noise(tuple(own.shape), generator))
+    masked = clipseg.clip.get_image_features(pixels * masks.unsqueeze(1)).pooler_output
+    conditions = functional.normalize(conditions, dim=-1)
+    pooled = functional.normalize(features_under_masks(patches, minmax_mask(logits)), dim=-1)
+    image = objective.contrast(functional.normalize(masked, dim=-1) @ conditions.T)
+    feature = objective.contrast(torch.einsum("baP,aP->ba", pooled, conditions))
+    area = (masks.mean(dim=(1, 2)) - objective.config.area_prior).abs().mean()
+    return {"total": image + feature + area, "image": image, "feature": feature, "area": area}
+
+
+def shared_step(
+    objective: WeakObjective, pixels: Tensor, sounds: Tensor, generator: torch.Generator
+) -> dict[str, Tensor]:
+    """The project's own."""
+    losses = objective(pixels, sounds, generator)
+    return {name: getattr(losses, name) for name in ("total", "image", "feature", "area")}
+
+
+def run_step(
+    objective: WeakObjective, step: Callable, batch: tuple[Tensor, Tensor]
+) -> tuple[dict[str, float], float, float]:
+    """Forward and backward pass. Returns the losses and the gradients' norm, seconds, and CPU seconds."""
+    objective.zero_grad(set_to_none=True)
+    generator = torch.Generator().manual_seed(1)
+    start, cpu_start = time.perf_counter(), time.process_time()
+    losses = step(objective, *batch, generator)
+    losses["total"].backward()
+    numbers = {name: float(value.detach()) for name, value in losses.items()}
+    gradients = [p.grad for p in objective.parameters() if p.grad is not None]
+    numbers["gradient norm"] = float(torch.nn.utils.get_total_norm(gradients))
+    return numbers, time.perf_counter() - start, time.process_time() - cpu_start
+
+
+class PeakMemory:
+    """Largest growth of this process's resident memory while it is open, GiB."""
+
+    def __enter__(self) -> PeakMemory:
+        self._process, self._open = psutil.Process(), True
+        self._before, self.gib = self._process.memory_info().rss, 0.0
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open = False
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while self._open:
+            self.gib = max(self.gib, (self._process.memory_info().rss - self._before) / 2**30)
+            time.sleep(0.01)
+
+
+def compare(size: str, batch_size: int, repeats: int, tolerance: float = 1e-3) -> float:
+    """Prints the table of a size. Returns the seconds of the project's step in float32."""
+    objective = build(size)
+    side = objective.model.network.clipseg.input_size
+    generator = torch.Generator().manual_seed(0)
+    waves = 0.3 * torch.randn(batch_size, 32_000, generator=generator) * torch.rand(batch_size, 1, generator=generator)
+    sounds = torch.stack([objective.model.prepare_sound(wave.numpy()) for wave in waves])
+    batch = torch.randn(batch_size, 3, side, side, generator=generator), sounds
+    rows: dict[str, tuple[WeakObjective, Callable]] = {
+        "plainest": (objective, plain_step),
+        "shared": (objective, shared_step),
+        "shared, recomputed": (build(size, Compute(recompute=True, max_pairs=batch_size)), shared_step),
+        "shared, bfloat16": (build(size, Compute(bfloat16=True)), shared_step),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in rows}
+    cpu_seconds: dict[str, list[float]] = {name: [] for name in rows}
+    memory, numbers = {}, {}
+    if size == "debug":  # the first pass fills caches, which is seen only where a step takes milliseconds
+        for network, step in rows.values():
+            run_step(network, step, batch)
+    for _ in range(repeats):
+        for name, (network, step) in rows.items():
+            with PeakMemory() as peak:
+                numbers[name], taken, cpu_taken = run_step(network, step, batch)
+            seconds[name].append(taken)
+            cpu_seconds[name].append(cpu_taken)
+            memory[name] = max(memory.get(name, 0.0), peak.gib)
+            network.zero_grad(set_to_none=True)
+    print(f"\n{size}, B = {batch_size}, {side} x {side}, forward and backward, median of {repeats}\n")
+    print(
+        "| step | s | CPU s | times as fast, by CPU s | growth of memory GiB | total | gradient norm | largest difference |"
+    )
+    print("|---|---:|---:|---:|---:|---:|---:|---:|")
+    for name in rows:
+        difference = max(abs(numbers[name][key] / value - 1) for key, value in numbers["plainest"].items())
+        ratio = np.median([plain / mine for plain, mine in zip(cpu_seconds["plainest"], cpu_seconds[name])])
+        print(
+            f"| {name} | {np.median(seconds[name]):.3f} | {np.median(cpu_seconds[name]):.3f} | {ratio:.2f} | {memory[name]:.2f} | "
+            f"{numbers[name]['total']:.5f} | {numbers[name]['gradient norm']:.5f} | {100 * difference:.4f} % |"
+        )
+        assert "bfloat16" in name or difference < tolerance, f"{name} computes something else"
+    return float(np.median(seconds["shared"]))
+
+
+def count_operations(size: str, batch_sizes: list[int]) -> None:
+    """Prints the floating-point operations of a step, counted on tensors without content."""
+    print(
+        f"\n{size}: TFLOP of a step, forward and backward\n\n| B | plainest | shared | ratio |\n|---:|---:|---:|---:|"
+    )
+    for batch_size in batch_sizes:
+        counted = []
+        with FakeTensorMode():
+            objective = build(size)
+            side = objective.model.network.clipseg.input_size
+            batch = torch.empty(batch_size, 3, side, side), torch.empty(batch_size, 198, 128)
+            for step in (plain_step, shared_step):
+                objective.zero_grad(set_to_none=True)
+                with FlopCounterMode(display=False) as counter:
+                    step(objective, *batch, torch.Generator())["total"].backward()
+                counted.append(counter.get_total_flops() / 1e12)
+        print(f"| {batch_size} | {counted[0]:.2f} | {counted[1]:.2f} | {counted[0] / counted[1]:.2f} |")
+
+
+def make_data(folder: Path, size: tuple[int, int] = (1280, 720), seconds: int = 30) -> DataSet:
+    """A noisy video with sound, and 64 collisions in it."""
+    path, rng = folder / "video.mp4", np.random.default_rng(0)
+    with av.open(str(path), "w") as container:
+        video, audio = container.add_stream("mpeg4", rate=30), container.add_stream("aac", rate=48_000, layout="mono")
+        video.width, video.height, video.pix_fmt, video.bit_rate = *size, "yuv420p", 8_000_000
+        still = rng.integers(0, 256, (size[1] // 16, size[0] // 16, 3), np.uint8).repeat(16, 0).repeat(16, 1)
+        for number in range(30 * seconds):
+            frame = av.VideoFrame.from_ndarray(np.roll(still, 3 * number, axis=1), format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 30)
+            container.mux(video.encode(frame))
+        for start in range(0, 48_000 * seconds, 1024):
+            block = av.AudioFrame.from_ndarray(rng.normal(0, 0.1, (1, 1024)).astype(np.float32), "fltp", "mono")
+            block.sample_rate, block.pts, block.time_base = 48_000, start, Fraction(1, 48_000)
+            container.mux(audio.encode(block))
+        container.mux(video.encode())
+        container.mux(audio.encode())
+    starts_s = rng.uniform(2, seconds - 4, 64)
+    samples = tuple(
+        Sample(
+            sample_id=str(index), data_set="made", split="train",
+            load_image=partial(read_picture, path, start_s),
+            load_image_at=partial(_picture_after, path, start_s),
+            sound=SoundSegment(path=path, start_s=start_s, stop_s=start_s + 0.6),
+        )
+        for index, start_s in enumerate(starts_s)
+    )  # fmt: skip
+    return DataSet(name="made", split="train", samples=samples)
+
+
+def _picture_after(path: Path, start_s: float, offset_s: float) -> np.ndarray:
+    return read_picture(path, start_s + offset_s)
+
+
+def loader_rates(size: str, workers: list[int], num_steps: int = 4) -> None:
+    """Prints how many pairs per second come out: seeking, decoding, resizing, resampling, spectrogram."""
+    model = build(size).model
+    print("\nloader: 1280 x 720, 30 Hz MPEG-4 with AAC, picture and 2 s of sound at random times\n")
+    print("| worker processes | pairs / s |\n|---:|---:|")
+    with tempfile.TemporaryDirectory() as folder:
+        data_set = make_data(Path(folder))
+        for count in workers:
+            settings = RunSettings(preset=size, recipe=Recipe(batch_size=8), out=Path(folder), workers=count)
+            pairs = load_pairs(data_set, settings, model, ranks=Ranks(), steps=range(num_steps + 1))
+            next(pairs)  # starts the processes
+            start, cpu_start = time.perf_counter(), time.process_time()
+            assert sum(len(batch.sounds_bX) for batch in pairs) == 8 * num_steps
+            print(f"| {count} | {8 * num_steps / (time.perf_counter() - start):.1f} |")
+            if count == 0:
+                cpu_ms = 1e3 * (time.process_time() - cpu_start) / (8 * num_steps)
+    if 0 in workers:
+        print(f"\nA pair takes {cpu_ms:.0f} ms of one core.")
+
+
+def main() -> None:
+    """Prints Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", choices=list(BUILDERS), default="debug")
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--workers", type=int, nargs="*", default=[0, 1, 2], help="none: leave the loader out")
+    parser.add_argument("--count", action="store_true", help="count operations instead of measuring")
+    arguments = parser.parse_args()
+    if arguments.count:
+        count_operations(arguments.size, [2, 8, 32])
+        return
+    torch.set_num_threads(arguments.threads)
+    load = os.getloadavg()[0]
+    print(f"{platform.machine()}, {arguments.threads} threads, PyTorch {torch.__version__}, load {load:.1f} before")
+    seconds = compare(arguments.size, arguments.batch, arguments.repeats)
+    print(f"\nA step takes {arguments.batch / seconds:.1f} pairs / s.")
+    if arguments.workers:
+        loader_rates(arguments.size, arguments.workers)
+    print(f"\nLoad {os.getloadavg()[0]:.1f} after.")
+
+
+if __name__ == "__main__":
+    main()
