@@ -56,7 +56,7 @@ A preset of your own, `my_preset.yaml`, beside the weights:
 `run.json`. The data's licence may forbid uses that this licence allows.
 """
 
-_DEBUG_LIMITS = "**Made for tests: tiny networks around random frozen ones. The masks mean nothing.** "
+_DEBUG_LIMITS = "**Made for tests: tiny networks around random frozen ones. The masks mean nothing.**\n"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -71,7 +71,7 @@ def test_hard_masks_are_binary_with_the_gradient_of_the_noisy_sigmoid() -> None:
 
 def test_the_masker_starts_like_acl_and_may_be_fixed() -> None:
     masker = GumbelSigmoid(MaskerConfig())
-    assert float(masker.soft(torch.tensor(-1.4))) == pytest.approx(0.5)  # 10 * -1.4 + 14 = 0
+    assert masker.soft(torch.tensor(-1.4)).item() == pytest.approx(0.5)  # 10 * -1.4 + 14 = 0
     assert not any(p.requires_grad for p in GumbelSigmoid(MaskerConfig(learned=False)).parameters())
 
 
