@@ -12,13 +12,13 @@ import numpy as np
 
 from training.world import effects, events, impact_sound, soundscape, truth
 from training.world.contacts import Collision, State
+from training.world.hearing import Heard, hear
 from training.world.layout import TABLE, LayoutError, Request
 from training.world.levels import SHARES
 from training.world.recipes import Recipe
 from training.world.render import Renderer
 from training.world.scene import Scene
 from training.world.script import Stroke
-from training.world.shapes import CLASSES, build_shape
 from training.world.splits import Theme
 from training.world.storage import TABLE_ID, WorldSample
 
@@ -170,47 +170,27 @@ class Shots:
                 raise LayoutError("a colliding object is out of sight")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Heard:
-    """The sound of one sample."""
-
-    noisy: Any
-    """[T] in [-1, 1]."""
-    clean: Any
-    """Without background, on the same scale [T]."""
-    facts: dict[str, Any]
-    """What truth.json says about it."""
-
-
 def sound_of(
     rng: np.random.Generator, scene: Scene, outcome: events.Outcome, request: Request, rate_hz: int, onset_s: float
 ) -> Heard:
     """The sound of a variant, with the onset at `onset_s`."""
     shift = onset_s - outcome.onset_s
     dry = scene_sound(rng, scene, outcome.record, shift, DURATION_S, rate_hz)
-    off_screen_s = None
-    if outcome.variant.off_screen or (outcome.collision is not None and rng.random() < 0.15):
-        # Where something collides in sight, the distraction keeps clear of its onset.
-        off_screen_s = onset_s if outcome.variant.off_screen else float(rng.uniform(0.0, 0.3))
-        dry = dry + _off_screen(rng, dry, off_screen_s, rate_hz, alone=outcome.variant.off_screen)
-    place = soundscape.room(rng, rate_hz)
-    clean = soundscape.reverberate(dry, place)
-    if outcome.collision is not None:
-        heard_s = soundscape.audible_onset_s(clean, onset_s, rate_hz)
+    collides = outcome.collision is not None
+    heard = hear(
+        rng,
+        dry,
+        onset_s,
+        rate_hz,
+        snr_db=request.level.snr_db,
+        collides=collides,
+        off_screen=outcome.variant.off_screen,
+    )
+    if collides:
+        heard_s = soundscape.audible_onset_s(heard.clean, onset_s, rate_hz)
         if heard_s is None or abs(heard_s - onset_s) > events.LABEL_TOLERANCE_S:
             raise LayoutError("the onset cannot be heard")
-    kind = str(rng.choice(soundscape.BACKGROUNDS))
-    bed = soundscape.background(rng, kind, len(clean), rate_hz)
-    snr_db = None
-    if outcome.collision is not None or outcome.variant.off_screen:
-        snr_db = float(rng.uniform(*request.level.snr_db))
-        bed = bed * np.sqrt(soundscape.onset_power(clean, onset_s, rate_hz)) * 10 ** (-snr_db / 20)
-    noisy = clean + bed
-    # Without a collision the background alone decides, and it must not always be loud.
-    peak = rng.uniform(0.3, 0.95) if snr_db is not None else rng.uniform(0.02, 0.5)
-    scale = peak / np.abs(noisy).max()
-    facts = {"snr_db": snr_db, "rt60_s": place.rt60_s, "background": kind, "off_screen_s": off_screen_s}
-    return Heard(noisy=noisy * scale, clean=clean * scale, facts=facts)
+    return heard
 
 
 def scene_sound(
@@ -246,21 +226,6 @@ def scene_sound(
         for f in record.frictions
     ]
     return impact_sound.synthesize(rng, bodies, impacts, scrapes, duration_s, rate_hz)
-
-
-def _off_screen(rng: np.random.Generator, dry: Any, time_s: float, rate_hz: int, *, alone: bool) -> Any:
-    """An impact of two random things that are not in the picture."""
-    bodies = []
-    for _ in range(2):
-        name = list(CLASSES)[int(rng.integers(len(CLASSES)))]
-        material = CLASSES[name][1][int(rng.integers(len(CLASSES[name][1])))]
-        shape = build_shape(rng, name, material)
-        bodies.append(impact_sound.body_of(rng, shape, held=rng.random() < 0.5, standing=rng.random() < 0.5))
-    blow = impact_sound.Impact(bodies=(0, 1), time_s=time_s, impulse=0.02, closing_speed=float(rng.uniform(0.2, 1.0)))
-    sound = impact_sound.synthesize(rng, bodies, [blow], [], len(dry) / rate_hz, rate_hz)
-    if alone:
-        return sound
-    return sound * rng.uniform(0.05, 0.4) * np.abs(dry).max() / (np.abs(sound).max() + 1e-12)
 
 
 def _sample(
