@@ -124,8 +124,23 @@ def lay_out(rng: np.random.Generator, request: Request) -> Layout:
     return layout
 
 
-def _draw_item(rng: np.random.Generator, request: Request, names: tuple[str, ...], material: str | None = None) -> Item:
-    # The material first: metal things come in so many classes that drawing the class first would make most of them metal.
+def draw_kind(rng: np.random.Generator, names: tuple[str, ...], material: str | None = None) -> tuple[str, str]:
+    """Draws what an object is and is made of.
+
+    The material comes first: metal things come in so many classes that drawing the class first would make most of them
+    metal.
+
+    Args:
+        rng: Source of chance.
+        names: Classes to choose from.
+        material: The material, if it is settled.
+
+    Returns:
+        Class and material.
+
+    Raises:
+        LayoutError: if none of `names` is made of `material`.
+    """
     materials = [m for m in MATERIALS if classes_of(m, names)]
     if material is None:
         weights = np.array([0.5 if m == "cloth" else 1.0 for m in materials])
@@ -133,7 +148,11 @@ def _draw_item(rng: np.random.Generator, request: Request, names: tuple[str, ...
     choices = classes_of(material, names)
     if not choices:
         raise LayoutError(f"none of {names} is made of {material}")
-    name = choices[int(rng.integers(len(choices)))]
+    return choices[int(rng.integers(len(choices)))], material
+
+
+def _draw_item(rng: np.random.Generator, request: Request, names: tuple[str, ...], material: str | None = None) -> Item:
+    name, material = draw_kind(rng, names, material)
     segments = FACETED_SEGMENTS if request.held_out and rng.random() < 0.6 else ROUND_SEGMENTS
     shape = build_shape(rng, name, material, segments=segments)
     finish = finish_of(rng, material, name, ambiguity=request.level.ambiguity, held_out=request.held_out)
@@ -146,8 +165,10 @@ def _draw_item(rng: np.random.Generator, request: Request, names: tuple[str, ...
     )
 
 
-_TARGETS = tuple(name for name in CLASSES if name not in ("lid", "fork"))
-_FLAT_TARGETS = ("board", "plate", "tray", "pan")
+TARGETS = tuple(name for name in CLASSES if name not in ("lid", "fork"))
+"""Classes that a hand may hit or drop things on."""
+FLAT_TARGETS = ("board", "plate", "tray", "pan")
+"""Classes on which things are put down or scraped."""
 
 
 def _place_targets(rng: np.random.Generator, request: Request, layout: Layout) -> dict[int, int]:
@@ -164,11 +185,11 @@ def _place_targets(rng: np.random.Generator, request: Request, layout: Layout) -
         if act == "lid":
             item = _draw_item(rng, request, ("pot",))
         elif act == "scrape" or act == "put_down":
-            item = _draw_item(rng, request, _FLAT_TARGETS)
+            item = _draw_item(rng, request, FLAT_TARGETS)
         elif request.twins and twin is not None:
             item = _twin_of(rng, request, twin)
         else:
-            names = tuple(n for n in _TARGETS if len(CLASSES[n][1]) > 1) if request.twins else _TARGETS
+            names = tuple(n for n in TARGETS if len(CLASSES[n][1]) > 1) if request.twins else TARGETS
             item = twin = _draw_item(rng, request, names)
         for _ in range(20):
             item.position = np.array([side * rng.uniform(0.05, 0.22), rng.uniform(-0.08, 0.18), 0.0005])
