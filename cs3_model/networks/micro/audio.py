@@ -44,7 +44,7 @@ class MicroAudioConfig:
     """Features of a frame of 80 ms once all its bands are joined."""
     embedding_dim: int = 128
     """D, what the audio token is made from."""
-    dropout: float = 0.2
+    dropout: float = 0.1
     """Of the pooled features, while training."""
 
     def __post_init__(self) -> None:
