@@ -226,6 +226,7 @@ class PerceptionGraph(MediaGraph):
     def __init__(self, parameters: dict[str, Any], parts: dict[str, Any]) -> None:
         super().__init__()
         defaults = {
+            "preset": "debug",
             "audio_pre_s": WINDOW_S,
             "audio_post_s": WINDOW_S,
             "patience_s": 0.5,

@@ -209,7 +209,7 @@ def embed_audio(self, window):
     return 1.0
 BrightestSpot.embed_audio = embed_audio
 from cs3_ros.perception_node import main
-main(["perception", "--ros-args", "-p", "audio_pre_s:=0.3", "-p", "audio_post_s:=0.3"])
+main(["perception", "--ros-args", "-p", "preset:=debug", "-p", "audio_pre_s:=0.3", "-p", "audio_post_s:=0.3"])
 """
 NODE = "from cs3_ros.perception_node import main; main()"
 

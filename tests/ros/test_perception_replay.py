@@ -40,7 +40,7 @@ def test_every_chop_of_a_real_clip_is_heard_once_and_seen_in_the_nearest_frame(s
     video_to_bag(clip, bag, VideoToBag(width=WIDTH, time_zero_s=TIME_ZERO_S))
     frames_ns = image_stamps(bag)
 
-    with closing(MediaGraph()) as graph, NodeProcess(NODE, "--ros-args", "-p", "device:=cpu") as node:
+    with closing(MediaGraph()) as graph, NodeProcess(NODE, "--ros-args", "-p", "preset:=debug") as node:
         overlays = graph.listen(Image, "/perception/overlay")
         graph.wait_for(lambda: node.has_said("nobody publishes /audio"), "the node", START_S)
         with NodeProcess(PLAYER, str(bag), "--wait-for", "/audio", "/image/compressed") as player:

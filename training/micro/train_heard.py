@@ -49,7 +49,7 @@ def main(
         model = _Trained(networks)
         networks.heard.load_state_dict(fit(model, batches, _losses_of, loop, out).heard.state_dict())
         save_micro(networks.eval(), out / "micro.safetensors", {})
-        for split in ("val", "counterfactual") if validation is not None else ():
+        for split in ("val",) if validation is not None else ():
             found = _look_and_listen(networks, list_scenes(validation, split), deaf)
             typer.echo(measure_pointing(networks, found, split))
     except (ValueError, OSError, RuntimeError) as error:
