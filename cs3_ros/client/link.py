@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 _IMAGE_TYPES = {"sensor_msgs/msg/Image": Image, "sensor_msgs/msg/CompressedImage": CompressedImage}
 _IMAGE_SEARCH_S = 0.1
-_IMAGE_DEPTH = 5
+_IMAGE_DEPTH = 30  # each image may be the one that a collision names
 _COLLISION_DEPTH = 100
 _STALE_S = 3.0
 

@@ -27,7 +27,7 @@ def test_the_agent_says_what_it_hears_and_keeps_pictures_of_the_objects(make_per
     for topic in ("/perception/collision", "/image"):
         count = partial(graph.node.count_subscribers, topic)
         graph.wait_for(lambda: count() == 2, f"the agent to listen to {topic}", START_S)
-    graph.play_until_collision()
+    graph.play_until_collision(real_time=True)
     graph.wait_for(lambda: len(list(tmp_path.glob("*.png"))) == 2, "two pictures")
     agent.send_signal(signal.SIGINT)
     said, errors = agent.communicate(timeout=START_S)
