@@ -104,7 +104,7 @@ def make_clip(seed: int, plan: ClipPlan, folder: Path, renderer: Any = None) -> 
     folder.parent.mkdir(parents=True, exist_ok=True)
     workplace = folder.parent / f".{folder.name}.{os.getpid()}"
     try:
-        clip = _write(rng, workplace, seed, scene, level, plan, record, strokes, renderer)
+        clip = _write(rng, workplace, seed, scene, head, level, plan, record, strokes, renderer)
         os.rename(workplace, folder)
     except BaseException:
         shutil.rmtree(workplace, ignore_errors=True)
@@ -203,7 +203,7 @@ def _choose_target(rng: np.random.Generator, scene: Scene, side: int, data: Any)
 
 
 def _write(
-    rng: np.random.Generator, folder: Path, seed: int, scene: Scene, level: str, plan: ClipPlan, record: Record,
+    rng: np.random.Generator, folder: Path, seed: int, scene: Scene, head: HeadMotion, level: str, plan: ClipPlan, record: Record,
     strokes: Sequence[tuple[Stroke, ...]], renderer: Any,
 ) -> Clip:  # fmt: skip
     (folder / "frames").mkdir(parents=True)
@@ -218,7 +218,7 @@ def _write(
         )
     collisions: list[dict[str, Any]] = []
     sensor, noise_seed = effects.sensor(rng), int(rng.integers(2**31))
-    with sampler.Shots(scene, plan.form, renderer, sensor, noise_seed) as shots:
+    with sampler.Shots(scene, plan.form, renderer, sensor, noise_seed, head) as shots:
         for number, (state, moving) in enumerate(zip(record.states, strokes)):
             picture = shots.picture(state, moving)
             _save(folder / "frames" / f"{number:06d}.jpg", picture[..., ::-1])

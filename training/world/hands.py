@@ -1,4 +1,4 @@
-"""Hands and arms: smooth level sets of bones for the hand, swept tubes for arm and sleeve.
+"""Hands: smooth level sets of their bones.
 
 The hand's own frame, for a left hand: the origin is the middle of what it grips, x points to the thumb, y from the
 wrist to the fingers and z out of the back of the hand. A right hand is the mirror image at x = 0.
@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from training.world.meshes import Mesh, Points, level_set, tube
+from training.world.meshes import Mesh, Points, level_set
 
 _FINGERS = (
     # x of the knuckle, length of the finger, radius at its root
@@ -186,82 +186,3 @@ def hand_mesh(kind: str, radius: float) -> tuple[Mesh, npt.NDArray[np.float64]]:
 def modelled_grip_radius(radius: float) -> float:
     """The smallest modelled radius that is not less than `radius`, or the largest."""
     return next((modelled for modelled in GRIP_RADII if modelled >= radius - 5e-4), GRIP_RADII[-1])
-
-
-_ARM_M = 0.55
-"""From wrist to shoulder."""
-
-
-def elbow_of(wrist: Points, shoulder: Points, side: int) -> Points:
-    """Where the elbow is, for a wrist anywhere on the table, [3].
-
-    Args:
-        wrist: [3], world.
-        shoulder: [3], world.
-        side: -1 left, +1 right.
-    """
-    reach = wrist - shoulder
-    distance = float(np.linalg.norm(reach))
-    # A far reach lengthens the arm a little: a shoulder that leaned forward would come into the picture.
-    stretch = max(distance / (0.97 * _ARM_M), 1.0)
-    forearm, upper = 0.47 * _ARM_M * stretch, 0.53 * _ARM_M * stretch
-    along = reach / distance
-    foot = (upper**2 - forearm**2 + distance**2) / (2.0 * distance)
-    out = float(np.sqrt(max(upper**2 - foot**2, 0.0)))
-    pole = np.array([side * 0.8, -0.35, -0.45])
-    pole -= along * (pole @ along)
-    elbow = shoulder + along * foot + pole / np.linalg.norm(pole) * out
-    elbow[2] = max(elbow[2], 0.055)
-    return elbow
-
-
-def _arm_path(wrist: Points, into_arm: Points, elbow: Points, shoulder: Points, start: float) -> tuple[Points, Points]:
-    """A smooth path from `start` metres before the wrist to behind the shoulder, and the arc length of each point."""
-    bend = wrist + into_arm * 0.05
-    behind = shoulder + np.array([0.0, -0.5, 0.03])  # out of every picture
-    corners = [wrist - into_arm * start, wrist, bend, elbow, shoulder, behind]
-    dense = np.concatenate([a + (b - a) * np.linspace(0, 1, 30)[:-1, None] for a, b in zip(corners, corners[1:])])
-    for _ in range(150):
-        dense[1:-1] = 0.25 * dense[:-2] + 0.5 * dense[1:-1] + 0.25 * dense[2:]
-    length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(dense, axis=0), axis=1))])
-    steps = np.linspace(0.0, length[-1], 64)
-    return np.stack([np.interp(steps, length, dense[:, axis]) for axis in range(3)], 1), steps
-
-
-def arm_meshes(
-    rng: np.random.Generator, wrist: Points, into_arm: Points, elbow: Points, shoulder: Points, sleeve_from: float
-) -> tuple[Mesh, Mesh]:
-    """The bare arm and the sleeve over it.
-
-    Args:
-        rng: Decides the folds.
-        wrist: Middle of the wrist [3].
-        into_arm: Unit vector from the hand into the arm [3].
-        elbow: [3].
-        shoulder: [3].
-        sleeve_from: Metres from the wrist at which the sleeve begins.
-
-    Returns:
-        Meshes in the frame of the points.
-    """
-    path, length = _arm_path(wrist, into_arm, elbow, shoulder, 0.028)
-    # The arm begins inside the hand, thin, so that it never shows through the back of it.
-    bare = np.interp(
-        length, [0.0, 0.03, 0.06, 0.12, 0.20, 0.30, 0.7], [0.009, 0.0185, 0.0235, 0.032, 0.040, 0.044, 0.052]
-    )
-    bare_end = int(np.searchsorted(length, sleeve_from + 0.07))  # no farther, else it shows where the sleeve bends
-    arm = tube(path[:bare_end], np.stack([bare * 0.92, bare * 1.06], 1)[:bare_end], 20)
-    arm = Mesh(vertices=arm.vertices, faces=arm.faces, uv=np.stack([np.full(len(arm.uv), 0.03), arm.uv[:, 1] * 5], 1))
-    dress, along = _arm_path(wrist, into_arm, elbow, shoulder, 0.028)
-    covered = along >= sleeve_from + 0.028
-    dress, along = dress[covered], along[covered]
-    loose = np.interp(along, length, bare) + np.interp(
-        along - along[0], [0.0, 0.012, 0.02, 0.2], [0.0075, 0.008, 0.006, 0.010]
-    )
-    folds = sum(
-        rng.uniform(0.0006, 0.0022) * np.sin(along * rng.uniform(90, 260) + rng.uniform(0, 6.3)) for _ in range(3)
-    )
-    loose = loose + folds * np.clip((along - along[0]) / 0.05, 0.0, 1.0)
-    sleeve = tube(dress, np.stack([loose * 0.95, loose * 1.05], 1), 22)
-    uv = sleeve.uv * (4.0, (along[-1] - along[0]) / 0.06)
-    return arm, Mesh(vertices=sleeve.vertices, faces=sleeve.faces, uv=uv)

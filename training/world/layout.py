@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from training.world import hands
+from training.world import arms, hands
 from training.world.appearance import Finish, ambiguous, finish_of, handle_finish
 from training.world.levels import Level
 from training.world.materials import MATERIALS
@@ -376,7 +376,7 @@ def arm_points(layout: Layout, side: int) -> Points:
     plan = layout.plans[side]
     _, wrist = hands.hand_mesh(plan.pose, plan.grip_radius)
     wrist = plan.touch + plan.rotation.apply(wrist * (-side, 1.0, 1.0))
-    elbow = hands.elbow_of(wrist, layout.shoulders[side], side)
+    elbow = arms.elbow_of(wrist, layout.shoulders[side], side)
     return np.stack([wrist, elbow, layout.shoulders[side]])
 
 

@@ -34,6 +34,18 @@ class Mesh:
         return Mesh(vertices=self.vertices * (-1.0, 1.0, 1.0), faces=self.faces[:, ::-1].copy(), uv=self.uv)
 
 
+    def normals(self) -> Points:
+        """Unit normals at the vertices [V, 3], smooth also where two vertices lie at one place."""
+        corners = self.vertices[self.faces]
+        across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        _, place = np.unique(self.vertices.round(7), axis=0, return_inverse=True)
+        total = np.zeros((len(self.vertices), 3))
+        for corner in range(3):
+            np.add.at(total, place.reshape(-1)[self.faces[:, corner]], across)
+        total = total[place.reshape(-1)]
+        return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
+
+
 def joined(*meshes: Mesh) -> Mesh:
     """All meshes as one."""
     starts = np.cumsum([0] + [len(mesh.vertices) for mesh in meshes[:-1]])

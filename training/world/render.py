@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from training.world.meshes import Mesh
 from training.world.system_libraries import missing_for_classic, missing_for_filament
 
 RENDERERS = ("filament", "classic")
@@ -25,6 +26,9 @@ class Renderer(Protocol):
 
     def close(self) -> None:
         """Forgets the current scene and frees its memory."""
+
+    def reshape(self, geom: int, mesh: Mesh) -> None:
+        """Lets a mesh geom of the current scene show `mesh`, of as many vertices as before, in the geom's own frame."""
 
     def picture(self, data: Any) -> npt.NDArray[np.float32]:
         """Renders the fixed camera 0: linear light, RGB float32 [H, W, 3] in [0, 1]."""
@@ -70,6 +74,7 @@ class FilamentRenderer:
         self._pixels = np.empty((self._height, self._width, 3), np.uint8)
         self._read = mjrf.ReadRequest(target=self._target)
         self._read.set_buffer(self._pixels)
+        self._reshaped: dict[int, tuple[Any, Any]] = {}
 
     def open(self, model: Any) -> None:
         """Makes the scene of a compiled model current."""
@@ -82,7 +87,39 @@ class FilamentRenderer:
     def close(self) -> None:
         """Forgets the current scene and frees its memory."""
         del self._model_scene, self._scene
+        self._reshaped.clear()
         self._context.flush()  # else about a megabyte per scene stays allocated
+
+    def reshape(self, geom: int, mesh: Mesh) -> None:
+        """Lets a mesh geom of the current scene show `mesh`, of as many vertices as before, in the geom's own frame."""
+        import mujoco
+
+        if geom not in self._reshaped:
+            config = self._mesh_config(mesh)
+            self._reshaped[geom] = config, self._context.create_mesh(config)
+        config, shown = self._reshaped[geom]
+        attributes = [values.astype(np.float32).tobytes() for values in (mesh.vertices, mesh.normals(), mesh.uv)]
+        data = self._mjrf.MeshData(compute_bounds=True)
+        data.set_vertices(config, b"".join(attributes))
+        data.set_indices(config, mesh.faces.astype(np.uint32).tobytes())
+        shown.upload(data)
+        self._model_scene.get_renderable(mujoco.mjtObj.mjOBJ_GEOM, geom).set_mesh(shown, 0, mesh.faces.size)
+
+    def _mesh_config(self, mesh: Mesh) -> Any:
+        usage, kind = self._mjrf.VertexAttributeUsage, self._mjrf.VertexAttributeType
+        attributes = [
+            self._mjrf.VertexAttribute(usage.VERTEX_ATTRIBUTE_USAGE_POSITION, kind.VERTEX_ATTRIBUTE_TYPE_FLOAT3),
+            self._mjrf.VertexAttribute(usage.VERTEX_ATTRIBUTE_USAGE_NORMAL, kind.VERTEX_ATTRIBUTE_TYPE_FLOAT3),
+            self._mjrf.VertexAttribute(usage.VERTEX_ATTRIBUTE_USAGE_UV, kind.VERTEX_ATTRIBUTE_TYPE_FLOAT2),
+        ]
+        return self._mjrf.MeshConfig(
+            max_vertices=len(mesh.vertices),
+            max_indices=mesh.faces.size,
+            attributes=attributes,
+            interleaved=False,
+            index_type=self._mjrf.IndexType.INDEX_TYPE_U32,
+            primitive_type=self._mjrf.MeshPrimitiveType.MESH_PRIMITIVE_TYPE_TRIANGLES,
+        )
 
     def picture(self, data: Any) -> npt.NDArray[np.float32]:
         """Renders the fixed camera 0: linear light, RGB float32 [H, W, 3] in [0, 1]."""
@@ -138,6 +175,7 @@ class ClassicRenderer:
         """Makes the scene of a compiled model current."""
         import mujoco
 
+        self._model = model
         self._renderer = mujoco.Renderer(model, self._height, self._width)
         self._options = mujoco.MjvOption()
         self._options.geomgroup[:] = [1, 1, 1, 0, 0, 0]
@@ -145,6 +183,17 @@ class ClassicRenderer:
     def close(self) -> None:
         """Forgets the current scene and frees its memory."""
         self._renderer.close()
+
+    def reshape(self, geom: int, mesh: Mesh) -> None:
+        """Lets a mesh geom of the current scene show `mesh`, of as many vertices as before, in the geom's own frame."""
+        import mujoco
+
+        number = self._model.geom_dataid[geom]
+        first, count = self._model.mesh_vertadr[number], self._model.mesh_vertnum[number]
+        self._model.mesh_vert[first : first + count] = mesh.vertices
+        first, count = self._model.mesh_normaladr[number], self._model.mesh_normalnum[number]
+        self._model.mesh_normal[first : first + count] = mesh.normals()
+        mujoco.mjr_uploadMesh(self._model, self._renderer._mjr_context, number)
 
     def picture(self, data: Any) -> npt.NDArray[np.float32]:
         """Renders the fixed camera 0: linear light, RGB float32 [H, W, 3] in [0, 1]."""

@@ -11,6 +11,7 @@ import mujoco
 import numpy as np
 
 from training.world import effects, events, impact_sound, soundscape, truth
+from training.world.arm_motion import bent_arms
 from training.world.contacts import Collision, State
 from training.world.hearing import Heard, hear
 from training.world.layout import TABLE, LayoutError, Request
@@ -18,7 +19,7 @@ from training.world.levels import SHARES
 from training.world.recipes import Recipe
 from training.world.render import Renderer
 from training.world.scene import Scene
-from training.world.script import Stroke
+from training.world.script import HeadMotion, Stroke
 from training.world.splits import Theme
 from training.world.storage import TABLE_ID, WorldSample
 
@@ -97,7 +98,18 @@ def _attempt(
 class Shots:
     """Takes the pictures of a scene; the same state gives the same picture, so variants share what they can."""
 
-    def __init__(self, scene: Scene, form: Format, renderer: Renderer, sensor: effects.Sensor, noise_seed: int) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        form: Format,
+        renderer: Renderer,
+        sensor: effects.Sensor,
+        noise_seed: int,
+        head: HeadMotion | None = None,
+    ) -> None:
+        """With the motion of the head, as clips need it, the head blurs the pictures and the arms follow their hands."""
+        self._head = head
+        self._shown: bytes | None = None
         self._scene, self._renderer, self._sensor, self._noise_seed = scene, renderer, sensor, noise_seed
         self.camera = truth.intrinsics(scene.camera, form.size_hw)
         self.data = mujoco.MjData(scene.model)
@@ -114,11 +126,18 @@ class Shots:
 
     def show(self, state: State) -> bytes:
         """Puts the scene into a state; returns the state's identity."""
+        key = state.qpos.tobytes() + state.mocap_pos.tobytes()
+        if key == self._shown:
+            return key
+        self._shown = key
         self.data.qpos[:] = state.qpos
         self.data.mocap_pos[:], self.data.mocap_quat[:] = state.mocap_pos, state.mocap_quat
         mujoco.mj_kinematics(self._scene.model, self.data)
         mujoco.mj_camlight(self._scene.model, self.data)
-        return state.qpos.tobytes() + state.mocap_pos.tobytes()
+        if self._head is not None:
+            for geom, mesh in bent_arms(self._scene, self.data):
+                self._renderer.reshape(geom, mesh)
+        return key
 
     def geom_ids(self, state: State) -> Any:
         """The map of geom ids of a state, int32 [H, W]."""

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
-from training.world import hands
+from training.world import arms, hands
 from training.world.appearance import Finish, Table, table_top, wall_finish
 from training.world.layout import TABLE, Item, Layout
 from training.world.levels import Level
@@ -43,6 +43,8 @@ class Scene:
     layout: Layout
     table: Table
     camera: Camera
+    arms: dict[int, arms.Arm]
+    """By side."""
     model: Any
     object_of_geom: npt.NDArray[np.int64]
     """[num_geoms]: index of the item, `TABLE`, or -2."""
@@ -122,6 +124,7 @@ class _Builder:
         spec.visual.map.znear, spec.visual.map.zfar = 0.02, 12.0
         self._spec, self._world = spec, spec.worldbody
         self._textures: set[str] = set()
+        self._arms: dict[int, arms.Arm] = {}
         self._num_materials = self._num_meshes = 0
 
     def compile(self, layout: Layout, table: Table, camera: Camera) -> Scene:
@@ -132,6 +135,7 @@ class _Builder:
             layout=layout,
             table=table,
             camera=camera,
+            arms=self._arms,
             model=model,
             object_of_geom=np.array([_object_of(name) for name in names]),
             hand_of_geom=np.array([sides[name[4]] if name.startswith("hand") else _NOT_A_HAND for name in names]),
@@ -227,11 +231,11 @@ class _Builder:
         self.show(body, f"hand{letter}.hand", mesh, skin, SKIN_GROUP, quat=quaternion(plan.rotation))
         wrist = plan.rotation.apply(wrist)
         shoulder = layout.shoulders[side]
-        elbow = hands.elbow_of(plan.touch + wrist, shoulder, side)
-        into_arm = plan.rotation.apply(np.array([0.0, -1.0, -0.05]))
-        arm, cloth = hands.arm_meshes(
-            self._rng, wrist, into_arm, elbow - plan.touch, shoulder - plan.touch, sleeve_from
-        )
+        elbow = arms.elbow_of(plan.touch + wrist, shoulder, side)
+        into_arm = plan.rotation.apply(arms.INTO_ARM)
+        path, length = arms.arm_path(wrist, into_arm, elbow - plan.touch, shoulder - plan.touch)
+        self._arms[side] = arms.dressed(self._rng, length, sleeve_from)
+        arm, cloth = self._arms[side].along(path)
         self.show(body, f"hand{letter}.arm", arm, skin, SKIN_GROUP)
         self.show(body, f"hand{letter}.sleeve", cloth, sleeve, SKIN_GROUP)
         self._weld(f"weld{letter}", f"hand{letter}", f"path{letter}")
