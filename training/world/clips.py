@@ -19,9 +19,10 @@ import numpy as np
 import soundfile
 
 from training.world import effects, events, sampler, script, soundscape, truth
+from training.world.arm_motion import check_view
 from training.world.contacts import Collision, Record, Simulation, State
-from training.world.generate import VERSION, silenced
-from training.world.layout import LayoutError, aim_at
+from training.world.generate import silenced
+from training.world.layout import LayoutError, aim_at, check_arms
 from training.world.levels import SHARES
 from training.world.meshes import Points
 from training.world.recipes import two_hands
@@ -31,6 +32,8 @@ from training.world.scene import TIMESTEP_S, Scene
 from training.world.script import HeadMotion, Stroke
 from training.world.storage import TABLE_ID
 
+CLIP_VERSION = 2
+"""Raised when the same seed no longer gives the same clip."""
 _LEAD_IN_S = script.SETTLE_S
 """The clip begins when the table has settled."""
 _TRAVEL_S, _AFTER_STROKE_S = 0.45, 0.30
@@ -94,6 +97,8 @@ def make_clip(seed: int, plan: ClipPlan, folder: Path, renderer: Any = None) -> 
             level = plan.form.level or str(rng.choice(list(SHARES), p=list(SHARES.values())))
             recipe = two_hands()
             scene, head = events.prepare(rng, recipe, events.level_request(level, recipe))
+            for side in scene.layout.plans:
+                _check_view(scene, side)
         except LayoutError:
             continue
         record, strokes = _perform(rng, scene, head, plan)
@@ -195,11 +200,20 @@ def _choose_target(rng: np.random.Generator, scene: Scene, side: int, data: Any)
             continue
         try:
             script.find_touch(scene, side, data)
+            check_arms(layout)
+            _check_view(scene, side)
             return True
         except LayoutError:
             continue
     plan.target, plan.touch, plan.approach = before.target, before.touch, before.approach
     return False
+
+
+def _check_view(scene: Scene, side: int) -> None:
+    """Raises a LayoutError if an arm would come near to the camera on its way to the touch."""
+    plan = scene.layout.plans[side]
+    for distance in (0.0, script.STANDOFF_M):
+        check_view(scene, side, plan.touch - plan.approach * distance)
 
 
 def _write(
@@ -228,7 +242,7 @@ def _write(
         camera = shots.camera
     content = {
         "data_set": "sim_cs3_clips",
-        "generator_version": VERSION,
+        "generator_version": CLIP_VERSION,
         "seed": seed,
         "level": level,
         "fps": plan.fps,

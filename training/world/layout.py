@@ -117,9 +117,7 @@ def lay_out(rng: np.random.Generator, request: Request) -> Layout:
     for side in (-1, 1):
         if side not in layout.plans and rng.random() < 0.6:
             layout.plans[side] = _empty_hand(rng, layout, side)
-    for side in layout.plans:
-        _check_arm(layout, side)
-    _check_hands_apart(layout)
+    check_arms(layout)
     _add_clutter(rng, request, layout)
     return layout
 
@@ -383,6 +381,13 @@ def arm_points(layout: Layout, side: int) -> Points:
 def _along(corners: Points, steps: int = 10) -> Points:
     share = np.linspace(0.0, 1.0, steps)[:, None]
     return np.concatenate([a + (b - a) * share for a, b in zip(corners, corners[1:])])
+
+
+def check_arms(layout: Layout) -> None:
+    """Raises a LayoutError if an arm bends too far at the touch of its hand, or if the arms come near each other."""
+    for side in layout.plans:
+        _check_arm(layout, side)
+    _check_hands_apart(layout)
 
 
 def _check_arm(layout: Layout, side: int) -> None:

@@ -33,7 +33,6 @@ class Mesh:
         """The mesh mirrored at the plane x = 0, with its winding kept outward."""
         return Mesh(vertices=self.vertices * (-1.0, 1.0, 1.0), faces=self.faces[:, ::-1].copy(), uv=self.uv)
 
-
     def normals(self) -> Points:
         """Unit normals at the vertices [V, 3], smooth also where two vertices lie at one place."""
         corners = self.vertices[self.faces]

@@ -162,18 +162,30 @@ class Shots:
     def _shifts(self, state: State, strokes: Sequence[Stroke]) -> tuple[Any, Any, Any]:
         """What moves in a picture, and how far in pixels while the shutter is open."""
         shutter, scene = self._sensor.shutter_s, self._scene
+        camera_shift = self._camera_shift(state.time_s)
         hand_ids = np.append(scene.hand_of_geom, 0)[self.geom_ids(state)]
         object_ids = np.append(scene.object_of_geom, -2)[self.geom_ids(state)]
         moving, shift = np.zeros(hand_ids.shape, bool), np.zeros(2)
         for stroke in strokes:
             here, there = stroke.position(state.time_s - shutter), stroke.position(state.time_s)
             pixels = truth.project(self.camera, truth.to_camera(self.data, np.stack([here, there])))
-            travelled = pixels[1] - pixels[0]
+            travelled = pixels[1] - pixels[0] + camera_shift
             if np.hypot(*travelled) > np.hypot(*shift):
                 moving, shift = hand_ids == stroke.plan.side, travelled
                 if stroke.plan.item is not None:
                     moving |= object_ids == stroke.plan.item
-        return moving, shift, np.zeros(2)
+        return moving, shift, camera_shift
+
+    def _camera_shift(self, t: float) -> Any:
+        """How far the motion of the head moves the table in the middle of the picture, pixels; none in a still."""
+        if self._head is None:
+            return np.zeros(2)
+        back = self.data.cam_xmat[0].reshape(3, 3)[:, 2]
+        spot = self.data.cam_xpos[0] - back * self.data.cam_xpos[0, 2] / back[2]
+        position, rotation = self._head.pose(t - self._sensor.shutter_s)
+        before = rotation.inv().apply(spot - position) * (1.0, -1.0, -1.0)
+        seen = truth.project(self.camera, np.stack([before, truth.to_camera(self.data, spot[None])[0]]))
+        return seen[1] - seen[0]
 
     def forget(self) -> None:
         """Drops what was taken so far."""
