@@ -26,7 +26,7 @@ from training.world import events, sampler
 from training.world.clips import ClipPlan, make_clip
 from training.world.generate import Plan, make_and_write, silenced
 from training.world.label_check import label_violations, sound_violations
-from training.world.layout import LayoutError
+from training.world.plans import LayoutError
 from training.world.recipes import draw_recipe
 from training.world.render import make_renderer
 

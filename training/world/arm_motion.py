@@ -9,8 +9,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from training.world import arms, hands
-from training.world.layout import LayoutError
 from training.world.meshes import Mesh, Points
+from training.world.plans import LayoutError
 from training.world.scene import Scene
 
 _NEAREST_M = 0.20

@@ -22,9 +22,11 @@ from training.world import effects, events, sampler, script, soundscape, truth
 from training.world.arm_motion import check_view
 from training.world.contacts import Collision, Record, Simulation, State
 from training.world.generate import silenced
-from training.world.layout import LayoutError, aim_at, check_arms
+from training.world.grasp import aim_at
 from training.world.levels import SHARES
 from training.world.meshes import Points
+from training.world.plans import LayoutError
+from training.world.reach import check_arms
 from training.world.recipes import two_hands
 from training.world.render import make_renderer
 from training.world.sampler import Format

@@ -16,8 +16,8 @@ import mujoco
 import numpy as np
 import numpy.typing as npt
 
-from training.world.layout import TABLE
 from training.world.meshes import Points
+from training.world.plans import TABLE
 from training.world.scene import TIMESTEP_S, Scene
 from training.world.script import SETTLE_S, Stroke, release_s, set_hand
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.world import contacts, layout, script
+from training.world import contacts, script
 from training.world.contacts import Collision, Record
-from training.world.layout import TABLE, LayoutError
+from training.world.layout import lay_out
 from training.world.levels import LEVELS
+from training.world.plans import TABLE, LayoutError, Request
 from training.world.recipes import Recipe, Variant
 from training.world.scene import Scene, build
 
@@ -34,13 +35,13 @@ class Outcome:
     """Its time on the clock of the simulation; the time of the missed touch where there is none."""
 
 
-def prepare(rng: np.random.Generator, recipe: Recipe, request: layout.Request) -> tuple[Scene, script.HeadMotion]:
+def prepare(rng: np.random.Generator, recipe: Recipe, request: Request) -> tuple[Scene, script.HeadMotion]:
     """Lays the table and finds the touches.
 
     Raises:
         LayoutError: if this draw does not work; draw again.
     """
-    laid = layout.lay_out(rng, request)
+    laid = lay_out(rng, request)
     scene = build(rng, laid, request.level, held_out=request.held_out)
     for side, act in recipe.acts.items():
         if act != "hold":
@@ -123,7 +124,7 @@ def materials_of(scene: Scene, collision: Collision) -> tuple[str, ...]:
     return tuple(sorted({scene.table.material if i == TABLE else items[i].shape.material for i in collision.objects}))
 
 
-def level_request(name: str, recipe: Recipe, **more: bool) -> layout.Request:
+def level_request(name: str, recipe: Recipe, **more: bool) -> Request:
     """What the layout must contain for a recipe at a named level.
 
     Raises:
@@ -131,4 +132,4 @@ def level_request(name: str, recipe: Recipe, **more: bool) -> layout.Request:
     """
     if name not in LEVELS:
         raise ValueError(f"level must be one of {', '.join(LEVELS)}, got {name!r}")
-    return layout.Request(level=LEVELS[name], acts=recipe.acts, **more)
+    return Request(level=LEVELS[name], acts=recipe.acts, **more)

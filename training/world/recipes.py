@@ -28,7 +28,7 @@ class Recipe:
     """A scene and its variants."""
 
     acts: dict[int, str]
-    """See `layout.ACTS`, by side."""
+    """See `plans.ACTS`, by side."""
     variants: tuple[Variant, ...]
     resting: int = 0
     """Side of a hand whose objects touch all the time, silently; 0 for none."""

@@ -14,8 +14,8 @@ from training.world import effects, events, impact_sound, soundscape, truth
 from training.world.arm_motion import bent_arms
 from training.world.contacts import Collision, State
 from training.world.hearing import Heard, hear
-from training.world.layout import TABLE, LayoutError, Request
 from training.world.levels import SHARES
+from training.world.plans import TABLE, LayoutError, Request
 from training.world.recipes import Recipe
 from training.world.render import Renderer
 from training.world.scene import Scene

@@ -12,9 +12,9 @@ from scipy.spatial.transform import Rotation
 
 from training.world import arms, hands
 from training.world.appearance import Finish, Table, table_top, wall_finish
-from training.world.layout import TABLE, Item, Layout
 from training.world.levels import Level
 from training.world.meshes import Mesh, Points, box
+from training.world.plans import TABLE, Item, Layout
 from training.world.textures import SIZE, SKIN_TONES, skin_palette, texture
 
 TIMESTEP_S = 0.001

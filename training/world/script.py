@@ -12,8 +12,8 @@ import mujoco
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from training.world.layout import HandPlan, LayoutError
 from training.world.meshes import Points
+from training.world.plans import HandPlan, LayoutError
 from training.world.scene import WELD_S, Scene, quaternion
 
 STANDOFF_M = 0.09

@@ -14,7 +14,7 @@ if importlib.util.find_spec("mujoco") is None:
     pytest.skip("the simulated world needs mujoco==4.0.0", allow_module_level=True)
 
 from training.world import events, generate, recipes  # noqa: E402
-from training.world.layout import LayoutError  # noqa: E402
+from training.world.plans import LayoutError  # noqa: E402
 from training.world.render import make_renderer  # noqa: E402
 from training.world.sampler import Format  # noqa: E402
 from training.world.system_libraries import missing_for_filament  # noqa: E402

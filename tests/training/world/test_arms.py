@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from training.world import arm_motion, arms
-from training.world.layout import LayoutError
+from training.world.plans import LayoutError
 from training.world.script import set_hand
 
 SHOULDER = np.array([0.2, -0.58, 0.33])
