@@ -35,7 +35,7 @@ STAGES = {
     "model": ("scene.py", "build"),
     "touch": ("script.py", "find_touch"),
     "physics": ("events.py", "run"),
-    "physics (clip)": ("clips.py", "_perform"),
+    "physics (clip)": ("performance.py", "perform"),
     "scene upload": ("render.py", "open"),
     "pictures": ("render.py", "picture"),
     "ids": ("render.py", "geom_ids"),

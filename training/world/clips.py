@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,27 +18,23 @@ import cv2
 import numpy as np
 import soundfile
 
-from training.world import effects, events, sampler, script, soundscape, truth
-from training.world.arm_motion import check_view
-from training.world.contacts import Collision, Record, Simulation, State
+from training.world import effects, events, sampler, soundscape, truth
+from training.world.contacts import Collision, Record, State
+from training.world.facts import camera_facts, collision_facts, hand_facts
 from training.world.generate import silenced
-from training.world.grasp import aim_at
 from training.world.levels import SHARES
-from training.world.meshes import Points
+from training.world.performance import LEAD_IN_S, check_views, perform
 from training.world.plans import LayoutError
-from training.world.reach import check_arms
 from training.world.recipes import two_hands
 from training.world.render import make_renderer
 from training.world.sampler import Format
-from training.world.scene import TIMESTEP_S, Scene
+from training.world.scene import Scene
 from training.world.script import HeadMotion, Stroke
+from training.world.shots import Shots
 from training.world.storage import TABLE_ID
 
 CLIP_VERSION = 2
 """Raised when the same seed no longer gives the same clip."""
-_LEAD_IN_S = script.SETTLE_S
-"""The clip begins when the table has settled."""
-_TRAVEL_S, _AFTER_STROKE_S = 0.45, 0.30
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,11 +95,11 @@ def make_clip(seed: int, plan: ClipPlan, folder: Path, renderer: Any = None) -> 
             level = plan.form.level or str(rng.choice(list(SHARES), p=list(SHARES.values())))
             recipe = two_hands()
             scene, head = events.prepare(rng, recipe, events.level_request(level, recipe))
-            for side in scene.layout.plans:
-                _check_view(scene, side)
+            check_views(scene)
         except LayoutError:
             continue
-        record, strokes = _perform(rng, scene, head, plan)
+        frame_times = LEAD_IN_S + np.arange(round(plan.duration_s * plan.fps)) / plan.fps
+        record, strokes = perform(rng, scene, head, frame_times)
         if record.collisions:
             break
     else:
@@ -119,105 +115,6 @@ def make_clip(seed: int, plan: ClipPlan, folder: Path, renderer: Any = None) -> 
     return Clip(folder=folder, num_frames=clip.num_frames, collisions=clip.collisions)
 
 
-class _Wandering:
-    """The path of one hand through a clip: strokes, with travel between them."""
-
-    def __init__(self, start: Points) -> None:
-        self._from, self._to, self._since = start, start, -1.0
-        self.stroke: Stroke | None = None
-
-    def travel(self, t: float, to: Points) -> None:
-        """From now on, move to `to` within `_TRAVEL_S`."""
-        self._from, self._to, self._since, self.stroke = self.position(t), to, t, None
-
-    def position(self, t: float) -> Points:
-        if self.stroke is not None:
-            return self.stroke.position(t)
-        share = float(np.clip((t - self._since) / _TRAVEL_S, 0.0, 1.0))
-        ease = share * share * (3.0 - 2.0 * share)
-        lift = 0.04 * np.sin(np.pi * share) * min(1.0, float(np.linalg.norm(self._to - self._from)) / 0.1)
-        return self._from + (self._to - self._from) * ease + np.array([0.0, 0.0, lift])
-
-
-def _perform(
-    rng: np.random.Generator, scene: Scene, head: HeadMotion, plan: ClipPlan
-) -> tuple[Record, list[tuple[Stroke, ...]]]:
-    """Runs the physics; returns what happened and, for each frame, the strokes under way."""
-    plans = scene.layout.plans
-    hands = {
-        side: _Wandering(p.touch if p.item is None else p.touch - p.approach * script.STANDOFF_M)
-        for side, p in plans.items()
-    }
-    run = Simulation(scene)
-    run.start({side: hand.position(0.0) for side, hand in hands.items()})
-    frame_times = _LEAD_IN_S + np.arange(round(plan.duration_s * plan.fps)) / plan.fps
-    states, under_way = [], []
-    side, strike_s, ready = _next(rng, _LEAD_IN_S + 0.3, None), _LEAD_IN_S + float(rng.uniform(0.9, 1.4)), False
-    while len(states) < len(frame_times):
-        t = run.time_s
-        if t >= frame_times[len(states)] - TIMESTEP_S / 2:
-            script.place_head(run.data, scene, head, t)
-            states.append(run.state())
-            under_way.append(tuple(hand.stroke for hand in hands.values() if hand.stroke is not None))
-        if not ready and t >= strike_s - 0.75:
-            ready = True
-            if _choose_target(rng, scene, side, run.data):
-                hands[side].travel(t, plans[side].touch - plans[side].approach * script.STANDOFF_M)
-        if ready and hands[side].stroke is None and t >= strike_s - 0.27:
-            speed = float(rng.uniform(0.35, 0.9))
-            hands[side].stroke = Stroke(
-                plan=replace(plans[side]), speed=speed, touch_s=strike_s, fork_s=np.inf, strikes=True
-            )
-        if ready and t >= strike_s + _AFTER_STROKE_S:
-            hands[side].travel(t, plans[side].touch - plans[side].approach * script.STANDOFF_M)
-            side, ready = _next(rng, t, side), False
-            strike_s = t + float(rng.uniform(0.9, 1.9))
-        run.step({which: hand.position(t) for which, hand in hands.items()})
-    return run.record(states), under_way
-
-
-def _next(rng: np.random.Generator, t: float, last: int | None) -> int:
-    return int(rng.choice([-1, 1])) if last is None or rng.random() < 0.4 else -last
-
-
-def _choose_target(rng: np.random.Generator, scene: Scene, side: int, data: Any) -> bool:
-    """Aims a hand at a thing near it that it can reach from where everything is now; False leaves it as it was."""
-    plan, layout = scene.layout.plans[side], scene.layout
-    held = {other.item for other in layout.plans.values()}
-    before = replace(plan)
-    tips = layout.items[plan.item].shape.strike_points
-    for index in range(len(layout.items)):  # where things are now
-        body = scene.model.body(f"item{index}").id if index not in held else None
-        if body is not None:
-            layout.items[index].position = data.xpos[body].copy()
-    spots = {i: item.position for i, item in enumerate(layout.items) if i not in held}
-    near = [i for i, (x, y, _) in spots.items() if abs(x - side * 0.12) < 0.14 and -0.15 < y < 0.26]
-    for _ in range(12):
-        target = int(rng.choice(near)) if near and rng.random() < 0.8 else before.target
-        aim, plan.approach = aim_at(rng, layout, side, "hit", target, None)
-        item = layout.items[plan.item]
-        tip = np.array(tips[int(rng.integers(len(tips)))]) - np.array(item.shape.grip.point)
-        plan.target, plan.touch = target, aim - item.rotation.apply(tip)
-        if side * plan.touch[0] < 0.03 or plan.touch[2] < 0.03:
-            continue
-        try:
-            script.find_touch(scene, side, data)
-            check_arms(layout)
-            _check_view(scene, side)
-            return True
-        except LayoutError:
-            continue
-    plan.target, plan.touch, plan.approach = before.target, before.touch, before.approach
-    return False
-
-
-def _check_view(scene: Scene, side: int) -> None:
-    """Raises a LayoutError if an arm would come near to the camera on its way to the touch."""
-    plan = scene.layout.plans[side]
-    for distance in (0.0, script.STANDOFF_M):
-        check_view(scene, side, plan.touch - plan.approach * distance)
-
-
 def _write(
     rng: np.random.Generator, folder: Path, seed: int, scene: Scene, head: HeadMotion, level: str, plan: ClipPlan, record: Record,
     strokes: Sequence[tuple[Stroke, ...]], renderer: Any,
@@ -225,16 +122,16 @@ def _write(
     (folder / "frames").mkdir(parents=True)
     sound, facts = _sound(rng, scene, record, plan, level)
     soundfile.write(folder / "sound.flac", sound, plan.form.rate_hz, subtype="PCM_16")
-    times = [state.time_s - _LEAD_IN_S for state in record.states]
-    heard = [c for c in record.collisions if 0.0 <= c.time_s - _LEAD_IN_S < plan.duration_s]
+    times = [state.time_s - LEAD_IN_S for state in record.states]
+    heard = [c for c in record.collisions if 0.0 <= c.time_s - LEAD_IN_S < plan.duration_s]
     by_frame: dict[int, list[Collision]] = {}
     for collision in heard:
-        by_frame.setdefault(int(np.argmin(np.abs(np.array(times) - collision.time_s + _LEAD_IN_S))), []).append(
+        by_frame.setdefault(int(np.argmin(np.abs(np.array(times) - collision.time_s + LEAD_IN_S))), []).append(
             collision
         )
     collisions: list[dict[str, Any]] = []
     sensor, noise_seed = effects.sensor(rng), int(rng.integers(2**31))
-    with sampler.Shots(scene, plan.form, renderer, sensor, noise_seed, head) as shots:
+    with Shots(scene, plan.form.size_hw, renderer, sensor, noise_seed, head) as shots:
         for number, (state, moving) in enumerate(zip(record.states, strokes)):
             picture = shots.picture(state, moving)
             _save(folder / "frames" / f"{number:06d}.jpg", picture[..., ::-1])
@@ -249,12 +146,7 @@ def _write(
         "level": level,
         "fps": plan.fps,
         "num_frames": len(times),
-        "camera": {
-            "width": camera.width,
-            "height": camera.height,
-            "focal_px": camera.focal,
-            "centre_xy": camera.centre_xy,
-        },
+        "camera": camera_facts(camera),
         "table": {"material": scene.table.material, "id": TABLE_ID},
         "objects": [
             {"id": index + 1, "class": item.shape.name, "material": item.shape.material}
@@ -275,8 +167,8 @@ def _label(
     _save(folder / f"ids{number:03d}.png", ids)
     return {
         "frame": frame,
-        **sampler.collision_facts(scene, collision, shots, ids, collision.time_s - _LEAD_IN_S),
-        "hands": [sampler.hand_facts(hand) for hand in truth.hand_truths(scene, geoms, min_pixels=40)],
+        **collision_facts(scene, collision, shots, ids, collision.time_s - LEAD_IN_S),
+        "hands": [hand_facts(hand) for hand in truth.hand_truths(scene, geoms, min_pixels=40)],
     }
 
 
@@ -285,16 +177,16 @@ def _sound(
 ) -> tuple[Any, dict[str, Any]]:
     rate_hz = plan.form.rate_hz
     duration_s = len(record.states) / plan.fps
-    dry = sampler.scene_sound(rng, scene, record, -_LEAD_IN_S, duration_s, rate_hz)
+    dry = sampler.scene_sound(rng, scene, record, -LEAD_IN_S, duration_s, rate_hz)
     place = soundscape.room(rng, rate_hz)
     clean = soundscape.reverberate(dry, place)
     kind = str(rng.choice(soundscape.BACKGROUNDS))
     low, high = events.LEVELS[level].snr_db
     snr_db = float(rng.uniform(low, high))
     powers = [
-        soundscape.onset_power(clean, c.time_s - _LEAD_IN_S, rate_hz)
+        soundscape.onset_power(clean, c.time_s - LEAD_IN_S, rate_hz)
         for c in record.collisions
-        if 0.0 < c.time_s - _LEAD_IN_S < duration_s - 0.3
+        if 0.0 < c.time_s - LEAD_IN_S < duration_s - 0.3
     ]
     # The ratio is that of the median collision: soft ones sink into the background, as in life.
     bed = soundscape.background(rng, kind, len(clean), rate_hz) * np.sqrt(np.median(powers)) * 10 ** (-snr_db / 20)
