@@ -16,9 +16,10 @@ import mujoco
 import numpy as np
 import numpy.typing as npt
 
+from training.world.builder import TIMESTEP_S
 from training.world.meshes import Points
 from training.world.plans import TABLE
-from training.world.scene import TIMESTEP_S, Scene
+from training.world.scene import Scene
 from training.world.script import SETTLE_S, Stroke, release_s, set_hand
 
 MIN_CLOSING_SPEED = 0.06

@@ -9,9 +9,10 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
+from training.world.builder import TIMESTEP_S
 from training.world.contacts import MIN_IMPULSE, Simulation
 from training.world.events import LABEL_TOLERANCE_S, STOP_S, Outcome
-from training.world.scene import TIMESTEP_S, Scene
+from training.world.scene import Scene
 from training.world.script import SETTLE_S, release_s
 from training.world.soundscape import Sound, audible_onset_s
 

@@ -9,12 +9,13 @@ import numpy as np
 
 from training.world import script
 from training.world.arm_motion import check_view
+from training.world.builder import TIMESTEP_S
 from training.world.contacts import Record, Simulation
 from training.world.grasp import aim_at
 from training.world.meshes import Points
 from training.world.plans import LayoutError
 from training.world.reach import check_arms
-from training.world.scene import TIMESTEP_S, Scene
+from training.world.scene import Scene
 from training.world.script import HeadMotion, Stroke
 
 LEAD_IN_S = script.SETTLE_S

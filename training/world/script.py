@@ -12,9 +12,10 @@ import mujoco
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from training.world.builder import WELD_S, quaternion
 from training.world.meshes import Points
 from training.world.plans import HandPlan, LayoutError
-from training.world.scene import WELD_S, Scene, quaternion
+from training.world.scene import Scene
 
 STANDOFF_M = 0.09
 """How far from the touch a hand waits."""

@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from training.world.builder import HIDDEN
 from training.world.meshes import Points
 from training.world.plans import TABLE
-from training.world.scene import HIDDEN, Camera, Scene
+from training.world.scene import Camera, Scene
 from training.world.storage import LEFT_HAND_ID, RIGHT_HAND_ID, TABLE_ID
 
 IdMap = npt.NDArray[np.uint8]

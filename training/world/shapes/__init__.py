@@ -1,4 +1,4 @@
-"""The household objects of the world: 22 classes, each in the materials it is made of."""
+"""The household objects of the world: 23 classes, each in the materials it is made of."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from training.world.materials import MATERIALS
-from training.world.shapes import flat, utensils, vessels
+from training.world.shapes import cutlery, flat, utensils, vessels
 from training.world.shapes.shape import Shape
 
 Builder = Callable[[np.random.Generator, str, int], Shape]
@@ -29,9 +29,9 @@ CLASSES: dict[str, tuple[Builder, tuple[str, ...]]] = {
     "packet": (flat.packet, ("paper", "metal", "plastic", "wood")),
     "roll": (flat.roll, ("paper",)),
     "towel": (flat.towel, ("cloth",)),
-    "spoon": (utensils.spoon, ("metal", "wood", "plastic")),
-    "fork": (utensils.fork, ("metal", "wood", "plastic")),
-    "knife": (utensils.knife, ("metal",)),
+    "spoon": (cutlery.spoon, ("metal", "wood", "plastic")),
+    "fork": (cutlery.fork, ("metal", "wood", "plastic")),
+    "knife": (cutlery.knife, ("metal",)),
     "spatula": (utensils.spatula, ("metal", "wood", "plastic")),
     "ladle": (utensils.ladle, ("metal", "wood", "plastic")),
     "rolling_pin": (utensils.rolling_pin, ("wood", "metal", "plastic")),

@@ -1,10 +1,10 @@
-"""Long things held at one end: cutlery, ladles, pans and rolling pins. Their working end is at positive x."""
+"""Long things held at one end: spatulas, ladles, pans and rolling pins. Their working end is at positive x."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from training.world.meshes import Mesh, extruded, joined, lathe, tube
+from training.world.meshes import extruded, joined, lathe, tube
 from training.world.shapes.shape import (
     THICKNESS_M,
     Collider,
@@ -15,163 +15,7 @@ from training.world.shapes.shape import (
     mass_of,
     ring_of_boxes,
 )
-
-
-def _stick(x_low: float, x_high: float, z: float, radii: tuple[float, float], bow: float = 0.0) -> Mesh:
-    x = np.linspace(x_low, x_high, 12)
-    share = (x - x_low) / (x_high - x_low)
-    path = np.stack([x, 0 * x, z + bow * np.sin(np.pi * share)], 1)
-    height, width = radii
-    swell = 1.0 - 0.35 * share[:, None]
-    return tube(path, np.array([[height, width]]) * swell, 12)
-
-
-def _tool(
-    name: str,
-    material: str,
-    *,
-    length: float,
-    stick: float,
-    body: Mesh,
-    handle: Mesh | None,
-    colliders: tuple[Collider, ...],
-    tip: tuple[tuple[float, float, float], ...],
-    mass: float,
-    width: float,
-    height: float,
-    surface: float,
-) -> Shape:
-    return Shape(
-        name=name,
-        material=material,
-        body=body,
-        handle=handle,
-        colliders=colliders,
-        grip=Grip(kind="wrap", point=(-length * 0.33, 0.0, stick), axis=(1.0, 0.0, 0.0), radius=max(stick, 0.008)),
-        strike_points=tip,
-        radius=length / 2,
-        height=height,
-        mass=mass,
-        resonator=Resonator(kind="bar", thickness=max(2 * stick * 0.6, 0.002), length=length, width=width),
-        surface=surface,
-    )
-
-
-def _ellipse(centre_x: float, half_length: float, half_width: float, count: int = 22) -> np.ndarray:
-    angle = np.linspace(0.0, 2 * np.pi, count, endpoint=False)
-    return np.stack([centre_x + half_length * np.cos(angle), half_width * np.sin(angle)], 1)
-
-
-def spoon(rng: np.random.Generator, material: str, segments: int) -> Shape:
-    """A table or cooking spoon."""
-    length = rng.uniform(0.19, 0.29)
-    width, stick = rng.uniform(0.019, 0.029), (0.0032 if material == "metal" else rng.uniform(0.004, 0.006))
-    half = width * 1.4
-    centre = length / 2 - half
-    outline = _ellipse(centre, half, width)
-    depth = 0.4 * width
-
-    def dish(xy: np.ndarray) -> np.ndarray:
-        r2 = ((xy[:, 0] - centre) / half) ** 2 + (xy[:, 1] / width) ** 2
-        return stick + 0.004 + depth * (r2 - 1.0) * 0.6
-
-    head = extruded(outline, dish, max(stick * 0.7, 0.002))
-    rod = _stick(-length / 2, centre - half * 0.85, stick + 0.003, (stick, stick * 1.9), 0.004)
-    colliders = (
-        along_x(stick, -length / 2, centre - half * 0.8, stick),
-        Collider(kind="ellipsoid", size=(half, width, max(depth * 0.45, 0.005)), position=(centre, 0.0, depth * 0.5)),
-    )
-    surface = length * 4 * stick + 2 * np.pi * half * width
-    return _tool(
-        "spoon",
-        material,
-        length=length,
-        stick=stick,
-        body=joined(rod, head),
-        handle=None,
-        colliders=colliders,
-        tip=((length / 2 - 0.3 * half, 0.0, 0.0), (length / 2, 0.0, 0.006)),
-        mass=mass_of(material, surface, stick * 0.55),
-        width=width,
-        height=0.016,
-        surface=surface,
-    )
-
-
-def fork(rng: np.random.Generator, material: str, segments: int) -> Shape:
-    """A fork with four tines."""
-    length, stick = rng.uniform(0.18, 0.22), 0.003 if material == "metal" else 0.0045
-    neck, root = length / 2 - 0.075, length / 2 - 0.05
-    rod = _stick(-length / 2, neck, stick, (stick, stick * 2.0), 0.006)
-    fan = extruded(
-        [
-            (neck - 0.005, -0.004),
-            (root - 0.01, -0.0115),
-            (root, -0.0125),
-            (root, 0.0125),
-            (root - 0.01, 0.0115),
-            (neck - 0.005, 0.004),
-        ],
-        lambda xy: np.full(len(xy), stick),
-        0.003,
-    )
-    x = np.linspace(root - 0.003, length / 2, 6)
-    tines = [
-        tube(np.stack([x, 0 * x + y, stick + 0.006 * ((x - root) / 0.05) ** 2], 1), np.linspace(0.0019, 0.001, 6), 8)
-        for y in (-0.0108, -0.0036, 0.0036, 0.0108)
-    ]
-    colliders = (
-        along_x(stick, -length / 2, neck, stick),
-        Collider(
-            kind="box", size=((length / 2 - neck) / 2, 0.0125, 0.002), position=((length / 2 + neck) / 2, 0.0, stick)
-        ),
-    )
-    surface = length * 5 * stick
-    return _tool(
-        "fork",
-        material,
-        length=length,
-        stick=stick,
-        body=joined(rod, fan, *tines),
-        handle=None,
-        colliders=colliders,
-        tip=((length / 2, 0.0, stick), (length / 2 - 0.02, 0.0, 0.0)),
-        mass=mass_of(material, surface, stick),
-        width=0.02,
-        height=0.012,
-        surface=surface,
-    )
-
-
-def knife(rng: np.random.Generator, material: str, segments: int) -> Shape:
-    """A kitchen knife lying on its flat; the grip has a finish of its own."""
-    length, width = rng.uniform(0.21, 0.32), rng.uniform(0.024, 0.042)
-    blade = length * 0.58
-    x0 = length / 2 - blade
-    t = np.linspace(0.0, 1.0, 9)
-    edge = np.stack([x0 + blade * t, -width * 0.5 * (1 - 0.75 * t**3)], 1)
-    spine = np.stack([x0 + blade * t[::-1], width * 0.5 * (1 - 1.75 * t[::-1] ** 4)], 1)
-    plate = extruded(np.concatenate([edge, spine]), lambda xy: np.full(len(xy), 0.009), 0.002)
-    grip = _stick(-length / 2, x0 + 0.01, 0.009, (0.008, 0.0125))
-    colliders = (
-        along_x(0.009, -length / 2, x0, 0.009),
-        Collider(kind="box", size=(blade / 2, width * 0.42, 0.0015), position=(x0 + blade / 2, 0.0, 0.009)),
-    )
-    surface = 2 * blade * width
-    return _tool(
-        "knife",
-        material,
-        length=length,
-        stick=0.009,
-        body=plate,
-        handle=grip,
-        colliders=colliders,
-        tip=((length / 2 - 0.03, -width * 0.3, 0.009), (x0 + blade * 0.5, -width * 0.4, 0.009)),
-        mass=mass_of(material, surface / 2, 0.002, 0.04),
-        width=0.004,
-        height=0.018,
-        surface=surface,
-    )
+from training.world.shapes.tool import stick_mesh, tool
 
 
 def spatula(rng: np.random.Generator, material: str, segments: int) -> Shape:
@@ -188,13 +32,13 @@ def spatula(rng: np.random.Generator, material: str, segments: int) -> Shape:
         (x0, width * 0.55),
     ]
     blade = extruded(outline, lambda xy: 0.003 + 0.14 * np.clip(length / 2 - 0.05 - xy[:, 0], 0, 1) ** 1.1, 0.0025)
-    rod = _stick(-length / 2, x0 + 0.02, stick + 0.006, (stick, stick * 1.7), 0.006)
+    rod = stick_mesh(-length / 2, x0 + 0.02, stick + 0.006, (stick, stick * 1.7), 0.006)
     colliders = (
         along_x(stick, -length / 2, x0, stick + 0.005),
         Collider(kind="box", size=(0.045, width * 0.9, 0.002), position=(x0 + 0.045, 0.0, 0.003)),
     )
     surface = 0.18 * width * 2 + length * 4 * stick
-    return _tool(
+    return tool(
         "spatula",
         material,
         length=length,
@@ -239,7 +83,7 @@ def ladle(rng: np.random.Generator, material: str, segments: int) -> Shape:
         ),
     )
     surface = 2 * np.pi * radius * depth + length * 4 * stick
-    return _tool(
+    return tool(
         "ladle",
         material,
         length=length,
@@ -263,7 +107,7 @@ def rolling_pin(rng: np.random.Generator, material: str, segments: int) -> Shape
     body = tube(np.stack([x, 0 * x, 0 * x + radius], 1), radii, max(segments // 2, 8))
     solid = 0.012 if material in ("wood", "plastic") else 0.002
     surface = 2 * np.pi * radius * length * 0.65
-    return _tool(
+    return tool(
         "rolling_pin",
         material,
         length=length,
