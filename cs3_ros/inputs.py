@@ -9,14 +9,13 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo
 
 from cs3_model.frame_ring import DecodeImage
-from cs3_ros.conversions.audio import AudioAdapter, AudioBlock, AudioFormat, audio_adapter
-from cs3_ros.conversions.images import image_decoder
-from cs3_ros.conversions.times import stamp_to_ns
+from cs3_ros.conversions.audio import AudioAdapter, AudioBlock, audio_adapter
+from cs3_ros.conversions.images import IMAGE_TYPES, frame_from_msg
 from cs3_ros.health import Health
 from cs3_ros.message_types import message_class
+from cs3_ros.parameters import audio_options, parameter_values
 from cs3_ros.topic_input import Handler, TopicInput
 
-_IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 _IMAGE_TOPICS = {
     "auto": ("image", "image/compressed"),
     "raw": ("image",),
@@ -79,17 +78,12 @@ class PerceptionInputs:
         return values
 
     def _connect_image(self, topic_type: str) -> tuple[type, Handler]:
-        if topic_type not in _IMAGE_TYPES:
-            raise ValueError(f"the type {topic_type} is no image; accepted: {', '.join(_IMAGE_TYPES)}")
+        if topic_type not in IMAGE_TYPES:
+            raise ValueError(f"the type {topic_type} is no image; accepted: {', '.join(IMAGE_TYPES)}")
         return message_class(topic_type), self._on_image
 
     def _connect_audio(self, topic_type: str) -> tuple[type, Handler]:
-        message_type, adapter = audio_adapter(
-            topic_type,
-            stamp_reference=self._parameter("audio_stamp_reference"),
-            offset_s=self._parameter("audio_stamp_offset_s"),
-            assumed_format=self._assumed_format(),
-        )
+        message_type, adapter = audio_adapter(topic_type, **audio_options(parameter_values(self._node)))
         return message_type, lambda message: self._on_audio(message, adapter)
 
     def _connect_camera_info(self, topic_type: str) -> tuple[type, Handler]:
@@ -97,23 +91,10 @@ class PerceptionInputs:
             raise ValueError(f"the type {topic_type} is not sensor_msgs/msg/CameraInfo")
         return CameraInfo, self._on_camera_info
 
-    def _assumed_format(self) -> AudioFormat | None:
-        rate_hz = self._parameter("assumed_sample_rate")
-        if not rate_hz:
-            return None
-        return AudioFormat(
-            sample_rate_hz=rate_hz,
-            channels=self._parameter("assumed_channels"),
-            encoding=self._parameter("assumed_encoding"),
-        )
-
     def _on_image(self, message: Any) -> None:
-        decode = image_decoder(message)
-        stamp_ns = stamp_to_ns(message.header.stamp)
-        if stamp_ns == 0:
-            raise ValueError("the stamp is zero; its driver must stamp its messages")
+        frame = frame_from_msg(message)
         self._listener.see(
-            stamp_ns=stamp_ns, frame_id=message.header.frame_id, num_bytes=len(message.data), decode=decode
+            stamp_ns=frame.stamp_ns, frame_id=frame.frame_id, num_bytes=frame.num_bytes, decode=frame.decode_image
         )
 
     def _on_audio(self, message: Any, adapter: AudioAdapter) -> None:
@@ -126,6 +107,3 @@ class PerceptionInputs:
                 f"it says {size_wh[0]}x{size_wh[1]} but the image has {self.image_size_wh[0]}x{self.image_size_wh[1]}"
                 " pixels: masks are in pixels of the image"
             )
-
-    def _parameter(self, name: str) -> Any:
-        return self._node.get_parameter(name).value

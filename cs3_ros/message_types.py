@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+from rosbags.interfaces import MessageDefinition, MessageDefinitionFormat
+from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
 _SOURCE_MSG_DIR = Path(__file__).resolve().parents[1] / "msg" / "msg"
@@ -48,15 +49,26 @@ def typestore_with_cs3_msgs() -> Typestore:
         FileNotFoundError: if the definitions of cs3_msgs are neither installed nor in the source tree.
     """
     typestore = get_typestore(Stores.ROS2_JAZZY)
-    for path in _cs3_definitions():
-        typestore.register(get_types_from_msg(path.read_text(encoding="utf-8"), f"cs3_msgs/msg/{path.stem}"))
+    if not register_package(typestore, "cs3_msgs", _SOURCE_MSG_DIR):
+        raise FileNotFoundError("cs3_msgs is not installed: build it with colcon and source install/setup.bash")
     return typestore
 
 
-def _cs3_definitions() -> list[Path]:
+def register_definition(typestore: Typestore, type_name: str, definition: MessageDefinition) -> None:
+    """Adds a type, and those that it is made of, from the definition in a bag; known ones stay as they are."""
+    parse = get_types_from_idl if definition.format is MessageDefinitionFormat.IDL else get_types_from_msg
+    arguments = (definition.data,) if parse is get_types_from_idl else (definition.data, type_name)
+    found = parse(*arguments)
+    typestore.register({name: fields for name, fields in found.items() if name not in typestore.types})
+
+
+def register_package(typestore: Typestore, package: str, *more_folders: Path) -> bool:
+    """Adds the messages of an installed package, where its .msg files are installed too; returns whether they are."""
     prefixes = [Path(prefix) for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if prefix]
-    folders = [prefix / "share" / "cs3_msgs" / "msg" for prefix in prefixes] + [_SOURCE_MSG_DIR]
-    for folder in folders:
-        if definitions := sorted(folder.glob("*.msg")):
-            return definitions
-    raise FileNotFoundError("cs3_msgs is not installed: build it with colcon and source install/setup.bash")
+    for folder in (*(prefix / "share" / package / "msg" for prefix in prefixes), *more_folders):
+        if paths := sorted(folder.glob("*.msg")):
+            for path in paths:
+                text = path.read_text(encoding="utf-8")
+                typestore.register(get_types_from_msg(text, f"{package}/msg/{path.stem}"))
+            return True
+    return False

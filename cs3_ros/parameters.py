@@ -21,6 +21,7 @@ from rclpy.parameter import Parameter
 
 from cs3_model.stream import StreamConfig
 from cs3_model.verification import VerificationConfig
+from cs3_ros.conversions.audio import AudioFormat
 from cs3_ros.conversions.pcm import PCM_ENCODINGS
 
 
@@ -124,9 +125,34 @@ def default_config_path() -> Path:
     raise FileNotFoundError(f"the package's defaults are missing: {installed}; rebuild with colcon")
 
 
+def default_values() -> dict[str, Any]:
+    """The default of every parameter by name."""
+    return yaml.safe_load(default_config_path().read_text(encoding="utf-8"))["/**"]["ros__parameters"]
+
+
+def override_values(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with some replaced, checked as a node checks them, where there is no node to do so.
+
+    Raises:
+        ValueError: if a name is no parameter, or a value has the wrong type or is out of range.
+    """
+    for name, value in overrides.items():
+        spec = SPECS.get(name)
+        if spec is None:
+            raise ValueError(f"there is no parameter {name}; choose from {', '.join(SPECS)}")
+        kind = type(values[name])
+        if type(value) is not kind and not (kind is float and type(value) is int):
+            raise ValueError(f"{name} must be a {kind.__name__}, got {value!r}")
+        if spec.choices and value not in spec.choices:
+            raise ValueError(f"{name} must be one of {', '.join(spec.choices)}, got '{value}'")
+        if spec.low is not None and not spec.low <= value <= spec.high:
+            raise ValueError(f"{name} must be {spec.low} to {spec.high}, got {value}")
+    return {**values, **{name: type(values[name])(value) for name, value in overrides.items()}}
+
+
 def declare_parameters(node: Node) -> None:
     """Declares all parameters with descriptions and ranges."""
-    defaults = yaml.safe_load(default_config_path().read_text(encoding="utf-8"))["/**"]["ros__parameters"]
+    defaults = default_values()
     for name, spec in SPECS.items():
         node.declare_parameter(name, defaults[name], _descriptor(spec, defaults[name]))
 
@@ -158,6 +184,26 @@ def _check(change: Parameter, spec: Spec, *, configured: bool, active: bool) -> 
 def parameter_values(node: Node) -> dict[str, Any]:
     """The values of all parameters by name."""
     return {name: node.get_parameter(name).value for name in SPECS}
+
+
+def audio_options(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The keyword arguments of `audio_adapter` and `block_reader` from the values of the parameters.
+
+    Raises:
+        ValueError: if the assumed format cannot be that of PCM audio.
+    """
+    assumed = None
+    if values["assumed_sample_rate"]:
+        assumed = AudioFormat(
+            sample_rate_hz=values["assumed_sample_rate"],
+            channels=values["assumed_channels"],
+            encoding=values["assumed_encoding"],
+        )
+    return {
+        "stamp_reference": values["audio_stamp_reference"],
+        "offset_s": values["audio_stamp_offset_s"],
+        "assumed_format": assumed,
+    }
 
 
 def stream_config(values: Mapping[str, Any]) -> StreamConfig:

@@ -16,7 +16,9 @@ import numpy as np
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
+from cs3_model.frame_ring import StoredFrame
 from cs3_model.types import BoolMask, UInt8Image
+from cs3_ros.conversions.times import stamp_to_ns
 
 try:  # the compiled half is what fails beside a NumPy that cv_bridge was not built for
     from cv_bridge import CvBridge
@@ -53,6 +55,9 @@ _LAYOUTS = {
 RAW_ENCODINGS = tuple(_LAYOUTS)
 """Encodings of sensor_msgs/Image that can be decoded. All have 8 bits, so is_bigendian does not matter."""
 
+IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
+"""Types of image topics that `image_decoder` and `frame_from_msg` take."""
+
 _DEPTH_ENCODINGS = ("16uc1", "32fc1", "mono16")
 _JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 _PNG_START = b"\x89PNG\r\n\x1a\n"
@@ -73,6 +78,21 @@ def image_decoder(msg: Any) -> Callable[[], UInt8Image]:
         ValueError: if encoding, sizes or data cannot be an image.
     """
     return _compressed_decoder(msg) if hasattr(msg, "format") else _raw_decoder(msg)
+
+
+def frame_from_msg(msg: Any) -> StoredFrame:
+    """Returns the undecoded frame of an image message; argument as of `image_decoder`.
+
+    Raises:
+        ValueError: if the message cannot be an image, or is not stamped.
+    """
+    decode = image_decoder(msg)
+    stamp_ns = stamp_to_ns(msg.header.stamp)
+    if stamp_ns == 0:
+        raise ValueError("the stamp is zero; its driver must stamp its messages")
+    return StoredFrame(
+        stamp_ns=stamp_ns, frame_id=msg.header.frame_id, num_bytes=len(msg.data), decode_image=decode
+    )
 
 
 def _raw_decoder(msg: Any) -> Callable[[], UInt8Image]:
