@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import signal
-import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import rclpy
 from cs3_msgs.msg import Collision
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rosbags.rosbag2 import Reader
 from sensor_msgs.msg import Image
@@ -27,16 +23,14 @@ from cs3_model.types import Verdict
 from cs3_ros.bag_writer import BagWriter
 from cs3_ros.conversions.images import image_decoder
 from cs3_ros.conversions.times import NS_PER_S, stamp_to_ns
-from cs3_ros.demo_video import write_overlay_video
 from cs3_ros.qos import publication
+from cs3_ros.replay.node_process import COLLISION_TOPIC, NODE_NAME, OVERLAY_TOPIC, play_to_node
+from cs3_ros.replay.video import write_overlay_video
 from cs3_ros.video_to_bag import VideoToBag, video_to_bag
 
 SHIPPED_BAG = Path(__file__).parent / "demo_bag"
 """Ten seconds of the simulated world with ground truth; docs/world.md says how it was made."""
 IMAGE_TOPIC, AUDIO_TOPIC, TRUTH_TOPIC = "/image/compressed", "/audio", "/ground_truth/collision"
-
-_READY_TIMEOUT_S = 300.0
-_DRAIN_S = 4.0
 
 
 class CollisionListener(Node):
@@ -48,13 +42,8 @@ class CollisionListener(Node):
         self._folder = folder
         self._bag = bag
         self._time_zero_ns = time_zero_ns
-        self.create_subscription(Collision, "perception/collision", self._on_collision, publication())
-        self.create_subscription(Image, "perception/overlay", self._on_overlay, publication())
-
-    @property
-    def hears_the_node(self) -> bool:
-        """Whether the perception node is there and publishes."""
-        return self.count_publishers("perception/collision") > 0
+        self.create_subscription(Collision, COLLISION_TOPIC, self._on_collision, publication())
+        self.create_subscription(Image, OVERLAY_TOPIC, self._on_overlay, publication())
 
     def _on_collision(self, message: Collision) -> None:
         self.collisions.append(message)
@@ -107,49 +96,17 @@ def run_demo(video: Path | None, out: Path, preset: str) -> tuple[int, int | Non
 
 def _watch(listener: CollisionListener, bag: Path, preset: str) -> None:
     """Starts the node, replays the bag through it, and listens until the last collision is in."""
-    executor = SingleThreadedExecutor()
-    executor.add_node(listener)
     print(f"starting the perception node with the preset '{preset}' (loading the networks takes a while)", flush=True)
-    node = _start(
-        "cs3_ros.perception_node", "--ros-args", "-p", f"preset:={preset}", "--log-level", "perception:=error"
+    inputs = (IMAGE_TOPIC, AUDIO_TOPIC)
+    play_to_node(
+        listener,
+        node_arguments=("--ros-args", "-p", f"preset:={preset}", "--log-level", f"{NODE_NAME}:=error"),
+        player_arguments=(str(bag), "--topics", *inputs, "--wait-for", *inputs),
+        on_play=lambda: print(
+            "replaying the bag; one line per collision: time, verdict, reason, time after the last audio, boxes",
+            flush=True,
+        ),
     )
-    player = None
-    try:
-        _spin(executor, lambda: listener.hears_the_node, _READY_TIMEOUT_S, [node], "the perception node did not start")
-        print("replaying the bag; one line per collision: time, verdict, reason, time after the last audio, boxes")
-        inputs = (IMAGE_TOPIC, AUDIO_TOPIC)
-        player = _start("cs3_ros.bag_player", str(bag), "--topics", *inputs, "--wait-for", *inputs)
-        _spin(executor, lambda: player.poll() is not None, float("inf"), [node], "")
-        if player.returncode:
-            raise ValueError(f"the bag player ended with status {player.returncode}")
-        drained_s = time.monotonic() + _DRAIN_S
-        _spin(executor, lambda: time.monotonic() > drained_s, float("inf"), [node], "")
-    finally:
-        for process in (player, node):
-            if process is not None:
-                _stop(process)
-
-
-def _start(module: str, *arguments: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", module, *arguments])
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGINT)
-    try:
-        process.wait(10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-
-
-def _spin(executor, done, timeout_s: float, processes: list[subprocess.Popen[bytes]], message: str) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not done():
-        executor.spin_once(timeout_sec=0.05)
-        if any(process.poll() is not None for process in processes):
-            raise ValueError("the perception node ended, see above")
-        if time.monotonic() > deadline_s:
-            raise ValueError(message)
 
 
 def _clear(out: Path) -> None:
