@@ -206,7 +206,11 @@ class _Evaluation:
                 "evaluate the bag offline"
             )
 
+        config = stream_config(values)
+
         def on_event(live: LiveEvent) -> None:
+            # The end of the bag cuts the sound of its last events: they are published late, by the node's patience.
+            is_whole = live.event.onset_ns + config.audio_post_s * NS_PER_S <= self._bag.end_ns
             self._record(
                 record_event(
                     len(self._events), live.event, live.result, frame_ns=live.frame_ns, start_ns=self._bag.start_ns
@@ -215,7 +219,7 @@ class _Evaluation:
                     event_id=len(self._events),
                     stage_ms=_milliseconds(live.result.stage_s),
                     after_last_sample_ms=live.after_last_sample_ms,
-                    after_onset_ms=live.after_onset_ms,
+                    after_onset_ms=live.after_onset_ms if is_whole else None,
                 ),
             )
             self._trained = live.trained
@@ -223,12 +227,8 @@ class _Evaluation:
         self._load = replay_live(
             self._bag, inputs.topics, values, on_event, params_path=self._folder / "params.yaml", rate=self._options.rate
         )
-        self._counters = Counter(
-            {name: int(text) for name, text in self._load.diagnostics.items() if text.lstrip("-").isdigit()}
-        )
-        for event, frame, window in read_event_media(
-            inputs, self._events, stream_config(self._options.values), on_message=self._on_message
-        ):
+        self._counters = Counter(self._load.counters)
+        for event, frame, window in read_event_media(inputs, self._events, config, on_message=self._on_message):
             write_event_pictures(
                 self._folder,
                 event.event_id,
@@ -283,7 +283,7 @@ class _Evaluation:
     def _metrics(
         self, topics: InputTopics, offset: ClockOffset | None, score: BagScore | None, wall_s: float
     ) -> dict[str, Any]:
-        bag, events = self._bag, self._events
+        bag, events, load = self._bag, self._events, self._load
         return {
             "bag": {
                 "path": str(bag.path),
@@ -302,7 +302,7 @@ class _Evaluation:
             "clock_offset_s": round(offset.offset_s, 6) if offset else None,
             "counters": dict(self._counters),
             "replay": {"wall_s": round(wall_s, 3), "speed": round(bag.duration_s / wall_s, 3)},
-            "live": asdict(self._load) if self._load else None,
+            "live": {"cpu_share": load.cpu_share, "memory_peak_mb": load.memory_peak_mb} if load else None,
             "bag_score": score.as_json() if score else None,
         }
 
@@ -347,11 +347,12 @@ def _latencies(timings: Sequence[Timing]) -> dict[str, dict[str, float]]:
         "from_last_sample_to_publication": [timing.after_last_sample_ms for timing in segmented],
         "from_onset_to_publication": [timing.after_onset_ms for timing in segmented],
     }
+    known = {name: [value for value in values if value is not None] for name, values in series.items()}
     return {
         name: {
             **{f"p{share}": round(float(np.percentile(values, share)), 3) for share in (50, 90, 99)},
             "count": len(values),
         }
-        for name, values in series.items()
-        if values and None not in values
+        for name, values in known.items()
+        if values
     }

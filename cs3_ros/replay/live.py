@@ -54,8 +54,8 @@ class LiveLoad:
     """Of one core, while the bag was played."""
     memory_peak_mb: float = 0.0
     """Resident, MiB."""
-    diagnostics: dict[str, str] = field(default_factory=dict)
-    """Last values that the node reported: counters of messages, of losses and of how events ended."""
+    counters: dict[str, int] = field(default_factory=dict)
+    """Last that the node reported in /diagnostics: messages, losses, how events ended."""
 
 
 def replay_live(
@@ -97,7 +97,7 @@ def replay_live(
         )
         listener.destroy_node()
     return LiveLoad(
-        cpu_share=meter.cpu_share, memory_peak_mb=meter.memory_peak_mb, diagnostics=listener.diagnostics
+        cpu_share=round(meter.cpu_share, 4), memory_peak_mb=round(meter.memory_peak_mb, 1), counters=listener.counters
     )
 
 
@@ -106,7 +106,7 @@ class _Listener(Node):
 
     def __init__(self, context: rclpy.Context, rate: float, on_event: Callable[[LiveEvent], None]) -> None:
         super().__init__("evaluate_bag", context=context)
-        self.diagnostics: dict[str, str] = {}
+        self.counters: dict[str, int] = {}
         self._rate, self._on_event, self._num_events = rate, on_event, 0
         self._published_ns = self._bag_ns = 0
         self.create_subscription(Clock, "/clock", self._on_clock, publication())
@@ -136,7 +136,7 @@ class _Listener(Node):
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
             if status.name.endswith(f"{NODE_NAME}: perception"):
-                self.diagnostics = {pair.key: pair.value for pair in status.values}
+                self.counters = {pair.key: int(pair.value) for pair in status.values if pair.value.isdigit()}
 
 
 class _Meter:

@@ -71,7 +71,7 @@ def _card(folder: Path, event: EventRecord, timing: Timing | None, iou: float | 
         "verdict": _VERDICTS[Verdict(event.verdict)],
         "candidates": [(True, mask) for mask in event.masks] + [(False, mask) for mask in event.rejected],
         "overlay": _data_url("image/jpeg", shrunk_jpeg(overlay, _OVERLAY_WIDTH)) if overlay.exists() else None,
-        "spectrogram": _data_url("image/png", spectrogram.read_bytes()) if spectrogram.exists() else None,
+        "spectrogram": _data_url("image/jpeg", shrunk_jpeg(spectrogram, _OVERLAY_WIDTH)) if spectrogram.exists() else None,
         "frame_offset_ms": (event.frame_ns - event.onset_ns) / 1e6 if event.frame_ns is not None else None,
         "timing": timing,
         "total_ms": sum(timing.stage_ms.values()) if timing else 0.0,
@@ -144,9 +144,10 @@ def _scores(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     for key, summary in metrics["latency_ms"].items():
         figures = ", ".join(f"{name} {value:.0f} ms" for name, value in summary.items() if name.startswith("p"))
         rows.append((key.replace("_", " "), figures))
-    rows.append(("replay", f"{metrics['replay']['speed']:.1f} x real time, {metrics['replay']['wall_s']:.1f} s"))
     if live := metrics["live"]:
         rows.append(("node", f"{live['cpu_share']:.0%} of one core, {live['memory_peak_mb']:.0f} MiB at most"))
+    else:
+        rows.append(("replay", f"{metrics['replay']['speed']:.1f} x real time, {metrics['replay']['wall_s']:.1f} s"))
     return rows
 
 
