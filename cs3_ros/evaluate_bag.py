@@ -1,6 +1,6 @@
 """Command line: evaluates bags and writes figures, masks, pictures and a report for each.
 
-    scripts/run python -m cs3_ros.evaluate_bag kitchen_bag --ground-truth /ground_truth/collision --out out/kitchen
+scripts/run python -m cs3_ros.evaluate_bag kitchen_bag --ground-truth /ground_truth/collision --out out/kitchen
 """
 
 from __future__ import annotations

@@ -90,9 +90,7 @@ def frame_from_msg(msg: Any) -> StoredFrame:
     stamp_ns = stamp_to_ns(msg.header.stamp)
     if stamp_ns == 0:
         raise ValueError("the stamp is zero; its driver must stamp its messages")
-    return StoredFrame(
-        stamp_ns=stamp_ns, frame_id=msg.header.frame_id, num_bytes=len(msg.data), decode_image=decode
-    )
+    return StoredFrame(stamp_ns=stamp_ns, frame_id=msg.header.frame_id, num_bytes=len(msg.data), decode_image=decode)
 
 
 def _raw_decoder(msg: Any) -> Callable[[], UInt8Image]:

@@ -89,7 +89,11 @@ class RecordedBag:
             messages = self._read_salvaged(part, topics) if isinstance(part, Path) else self._read(part, topics)
             for topic, time_ns, data in messages:
                 if data[:4] == _ZSTD_START:
-                    data = zstd.decompress(data)
+                    try:
+                        data = zstd.decompress(data)
+                    except zstd.ZstdError:
+                        self._lose(f"{topic}: a compressed message is damaged and left out")
+                        continue
                 yield RecordedMessage(topic, time_ns, data)
 
     def _open(self) -> None:
@@ -119,7 +123,9 @@ class RecordedBag:
             except Exception as reason:
                 self._add_salvaged(path, reason)
         if not self.losses:
-            self.losses.append(f"metadata.yaml does not fit the files ({_line(error)}): ros2 bag reindex makes a new one")
+            self.losses.append(
+                f"metadata.yaml does not fit the files ({_line(error)}): ros2 bag reindex makes a new one"
+            )
 
     def _storage_files(self) -> tuple[list[Path], list[str]]:
         """Existing storage files in order, unpacked, and the names of those that should be there."""
@@ -168,7 +174,9 @@ class RecordedBag:
                 yield connection.topic, time_ns, data
                 num_read += 1
         except Exception as error:  # as above
-            self._lose(f"{reader.path.name} is damaged ({_line(error)}): {num_read} of {num_expected} messages are used")
+            self._lose(
+                f"{reader.path.name} is damaged ({_line(error)}): {num_read} of {num_expected} messages are used"
+            )
 
     def _read_salvaged(self, path: Path, topics: Collection[str]) -> Iterator[tuple[str, int, bytes]]:
         for topic, _, _, time_ns, data in salvage(path):

@@ -6,7 +6,7 @@ import json
 import logging
 import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,7 +91,9 @@ def evaluate_parallel(
 ) -> Iterator[BagOutcome]:
     """Evaluates bags in processes of their own, and yields outcomes as they come."""
     context = multiprocessing.get_context("spawn")  # PyTorch's threads do not survive a fork
-    with ProcessPoolExecutor(num_workers, mp_context=context, initializer=_share_cores, initargs=(num_workers,)) as pool:
+    with ProcessPoolExecutor(
+        num_workers, mp_context=context, initializer=_share_cores, initargs=(num_workers,)
+    ) as pool:
         task_of = {pool.submit(evaluate_one, task, out, options): task for task in tasks}
         for future in as_completed(task_of):
             name, path = task_of[future]
@@ -125,7 +127,9 @@ def evaluate_on_cluster(
             reason = str(error).strip().splitlines()[-1]
             for name, path in share:
                 metrics = _earlier_metrics(path, out / name, options)
-                yield BagOutcome(name=name, path=path, metrics=metrics, error="" if metrics else f"its job died: {reason}")
+                yield BagOutcome(
+                    name=name, path=path, metrics=metrics, error="" if metrics else f"its job died: {reason}"
+                )
 
 
 def summarise(outcomes: Sequence[BagOutcome]) -> dict[str, Any]:
@@ -174,5 +178,3 @@ def _earlier_metrics(path: Path, folder: Path, options: EvaluationOptions) -> di
     except (OSError, ValueError, KeyError):
         pass
     return None
-
-

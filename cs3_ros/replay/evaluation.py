@@ -225,7 +225,12 @@ class _Evaluation:
             self._trained = live.trained
 
         self._load = replay_live(
-            self._bag, inputs.topics, values, on_event, params_path=self._folder / "params.yaml", rate=self._options.rate
+            self._bag,
+            inputs.topics,
+            values,
+            on_event,
+            params_path=self._folder / "params.yaml",
+            rate=self._options.rate,
         )
         self._counters = Counter(self._load.counters)
         for event, frame, window in read_event_media(inputs, self._events, config, on_message=self._on_message):

@@ -92,9 +92,7 @@ def replay_live(
     context = rclpy.Context()
     with rclpy.init(args=[], context=context):
         listener = _Listener(context, rate, on_event)
-        play_to_node(
-            listener, node_arguments=node_arguments, player_arguments=player_arguments, on_spin=meter.sample
-        )
+        play_to_node(listener, node_arguments=node_arguments, player_arguments=player_arguments, on_spin=meter.sample)
         listener.destroy_node()
     return LiveLoad(
         cpu_share=round(meter.cpu_share, 4), memory_peak_mb=round(meter.memory_peak_mb, 1), counters=listener.counters

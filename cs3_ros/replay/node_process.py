@@ -56,7 +56,9 @@ def play_to_node(
 
     try:
         spin_until(
-            lambda: listener.count_publishers(COLLISION_TOPIC) > 0, _READY_TIMEOUT_S, "the perception node did not start"
+            lambda: listener.count_publishers(COLLISION_TOPIC) > 0,
+            _READY_TIMEOUT_S,
+            "the perception node did not start",
         )
         on_play()
         player = _start("cs3_ros.bag_player", player_arguments)

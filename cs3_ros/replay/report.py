@@ -71,7 +71,9 @@ def _card(folder: Path, event: EventRecord, timing: Timing | None, iou: float | 
         "verdict": _VERDICTS[Verdict(event.verdict)],
         "candidates": [(True, mask) for mask in event.masks] + [(False, mask) for mask in event.rejected],
         "overlay": _data_url("image/jpeg", shrunk_jpeg(overlay, _OVERLAY_WIDTH)) if overlay.exists() else None,
-        "spectrogram": _data_url("image/jpeg", shrunk_jpeg(spectrogram, _OVERLAY_WIDTH)) if spectrogram.exists() else None,
+        "spectrogram": _data_url("image/jpeg", shrunk_jpeg(spectrogram, _OVERLAY_WIDTH))
+        if spectrogram.exists()
+        else None,
         "frame_offset_ms": (event.frame_ns - event.onset_ns) / 1e6 if event.frame_ns is not None else None,
         "timing": timing,
         "total_ms": sum(timing.stage_ms.values()) if timing else 0.0,

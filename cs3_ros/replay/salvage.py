@@ -9,6 +9,7 @@ import io
 import sqlite3
 import struct
 import sys
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -125,7 +126,11 @@ def _unpack(compression: str, data: bytes) -> bytes:
 
 
 def _salvage_sqlite(path: Path) -> Iterator[SalvagedMessage]:
-    """Reads in the order of writing, which needs no index; the index lies anywhere in the file."""
+    """Reads in the order of writing, which needs no index; the index lies anywhere in the file.
+
+    SQLite takes what lies beyond the end of the file for zeros. That can be in the last page of messages that it still
+    finds, and in the pages that its long messages go on in, so the messages of one page are left out.
+    """
     with sqlite3.connect(f"file:{path}?immutable=1", uri=True) as database:
         try:
             database.execute("PRAGMA writable_schema=ON")  # else a file shorter than it says is refused as a whole
@@ -133,13 +138,29 @@ def _salvage_sqlite(path: Path) -> Iterator[SalvagedMessage]:
                 number: (name, kind) for number, name, kind in database.execute("SELECT id, name, type FROM topics")
             }
             definitions = _sqlite_definitions(database)
+            (page_size,) = database.execute("PRAGMA page_size").fetchone()
             rows = database.execute("SELECT topic_id, timestamp, data FROM messages NOT INDEXED ORDER BY id")
-            for number, time_ns, data in rows:
+            for number, time_ns, data in _but_the_last_page(rows, page_size):
                 if number in topics:
                     topic, kind = topics[number]
                     yield SalvagedMessage(topic, kind, definitions.get(kind, NO_DEFINITION), time_ns, data)
         except sqlite3.DatabaseError:
             return
+
+
+def _but_the_last_page(rows: Iterator[tuple[int, int, bytes]], page_size: int) -> Iterator[tuple[int, int, bytes]]:
+    """Holds back as many rows as may share a page, of which a long row takes at least an eighth (SQLite's format)."""
+    least = (page_size - 12) * 32 // 255 - 23
+    held: deque[tuple[int, int, bytes]] = deque()
+    size = 0
+    for row in rows:
+        if row[2] is None:
+            return
+        held.append(row)
+        size += min(len(row[2]), least)
+        while size > page_size + least:
+            size -= min(len(held[0][2]), least)
+            yield held.popleft()
 
 
 def _sqlite_definitions(database: sqlite3.Connection) -> dict[str, MessageDefinition]:

@@ -107,9 +107,7 @@ def score_bag(events: Sequence[EventRecord], truth: Sequence[TrueCollision]) -> 
     return BagScore(
         onsets=onsets,
         collisions=tuple(
-            _score_collision(collision, event_of.get(index))
-            for index, collision in enumerate(truth)
-            if collision.masks
+            _score_collision(collision, event_of.get(index)) for index, collision in enumerate(truth) if collision.masks
         ),
         nearest_ms=round(1000 * float(distances[np.abs(distances).argmin()]), 1) if events else None,
     )
@@ -124,7 +122,10 @@ def pooled_metrics(scores: Iterable[tuple[str, BagScore]]) -> dict[str, Any]:
     scores = list(scores)
     onsets = {
         f"{window}_ms": OnsetCounts(
-            **{name: sum(getattr(score.onsets[window], name) for _, score in scores) for name in ("hits", "spurious", "missed")}
+            **{
+                name: sum(getattr(score.onsets[window], name) for _, score in scores)
+                for name in ("hits", "spurious", "missed")
+            }
         ).metrics()
         for window in WINDOWS_MS
     }

@@ -1,0 +1,52 @@
+"""Masks in COCO's encoding, against strings that pycocotools 2.0.11 made."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cs3_ros.replay.rle import decode_mask, encode_mask
+
+pytestmark = pytest.mark.ros
+
+
+def ring() -> np.ndarray:
+    rows, columns = np.mgrid[:48, :64]
+    squared = (rows - 20) ** 2 + (columns - 30) ** 2
+    return (squared <= 144) & (squared >= 25)
+
+
+@pytest.mark.parametrize(
+    ("mask", "counts"),
+    [
+        (np.zeros((3, 4), bool), "<"),
+        (np.ones((3, 4), bool), "0<"),
+        (np.array([[0, 1], [0, 1]], bool), "22"),
+        (ring(), "dk01[18J4M2N2N2N2O0OD[O0d0O^O0b0O@0`00@0?1A0?OA0`00@0`01^O0b01\\O0e0<101N2N2N2N3L6HPo0"),
+    ],
+)
+def test_masks_become_the_strings_of_pycocotools(mask, counts) -> None:
+    encoded = encode_mask(mask)
+    assert encoded == {"size": list(mask.shape), "counts": counts}
+    np.testing.assert_array_equal(decode_mask(encoded), mask)
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1), st.floats(0, 1))
+def test_every_mask_comes_back(height, width, seed, share) -> None:
+    mask = np.random.default_rng(seed).random((height, width)) < share
+    np.testing.assert_array_equal(decode_mask(encode_mask(mask)), mask)
+
+
+def test_pycocotools_reads_it_where_it_is_installed() -> None:
+    coco = pytest.importorskip("pycocotools.mask", reason="pycocotools is not installed")
+    rng = np.random.default_rng(0)
+    for share in (0.0, 0.01, 0.5, 0.99, 1.0):
+        mask = rng.random((37, 53)) < share
+        np.testing.assert_array_equal(coco.decode(encode_mask(mask)).astype(bool), mask)
+
+
+def test_runs_that_do_not_fill_the_mask_are_refused() -> None:
+    with pytest.raises(ValueError, match="3 x 4 pixels cover 4 pixels"):
+        decode_mask({"size": [3, 4], "counts": "22"})
