@@ -131,9 +131,7 @@ class RecordedBag:
         """Existing storage files in order, unpacked, and the names of those that should be there."""
         if self.path.is_file():
             return [self.path], []
-        names = _names_in_metadata(self.path) or sorted(
-            path.name for path in self.path.iterdir() if set(path.suffixes) & set(STORAGE_SUFFIXES)
-        )
+        names = _names_in_metadata(self.path) or [path.name for path in storage_files(self.path)]
         there = [self.path / name for name in names if (self.path / name).exists()]
         return [self._unpacked(path) for path in there], [name for name in names if not (self.path / name).exists()]
 
@@ -199,13 +197,22 @@ class RecordedBag:
 
 
 def is_bag(path: Path) -> bool:
-    """Whether something looks like a bag: its metadata or its storage may be damaged all the same."""
+    """Whether something looks like a bag: its metadata or its storage may be damaged all the same.
+
+    A folder without metadata is one if its files are named after it, as the recorder does.
+    """
     if path.is_file():
         return path.suffix in STORAGE_SUFFIXES
     if not path.is_dir():
         return False
-    return (path / "metadata.yaml").is_file() or any(
-        set(entry.suffixes) & set(STORAGE_SUFFIXES) for entry in path.iterdir() if entry.is_file()
+    name = path.resolve().name
+    return (path / "metadata.yaml").is_file() or any(entry.name.startswith(name) for entry in storage_files(path))
+
+
+def storage_files(folder: Path) -> list[Path]:
+    """Storage files in a folder, packed or not, in order."""
+    return sorted(
+        path for path in folder.iterdir() if path.is_file() and set(path.suffixes[-2:]) & set(STORAGE_SUFFIXES)
     )
 
 

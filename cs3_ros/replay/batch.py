@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cs3_ros.replay.bag_reader import is_bag
+from cs3_ros.replay.bag_reader import is_bag, storage_files
 from cs3_ros.replay.evaluation import EvaluationOptions, Progress, evaluate_bag, run_config
 from cs3_ros.replay.scoring import BagScore, pooled_metrics
 
@@ -54,12 +54,16 @@ def find_bags(paths: Iterable[Path]) -> list[Path]:
         elif not path.exists():
             raise ValueError(f"{path} does not exist")
         else:
-            folders = [folder for folder, _, _ in os.walk(path)]
-            bags = [Path(folder) for folder in sorted(folders) if is_bag(Path(folder))]
+            folders = sorted(Path(folder) for folder, _, _ in os.walk(path))
+            bags = [bag for folder in folders for bag in ([folder] if is_bag(folder) else _loose_files(folder))]
         if not bags:
             raise ValueError(f"{path} is no bag, and there is none in it: no metadata.yaml, .mcap or .db3")
         found.update(dict.fromkeys(bags))
     return list(found)
+
+
+def _loose_files(folder: Path) -> list[Path]:
+    return [path for path in storage_files(folder) if is_bag(path)]
 
 
 def name_bags(bags: Sequence[Path]) -> list[Task]:

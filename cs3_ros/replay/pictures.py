@@ -97,8 +97,8 @@ def _spectrogram(window: AudioWindow, onset_ns: int) -> Figure:
     levels_db = 20 * np.log10(np.abs(np.fft.rfft(segments)).T + 1e-9)
     begin_s = (window.start_ns - onset_ns) / NS_PER_S
     end_s = begin_s + window.samples.size / rate_hz
-    figure = Figure(figsize=(5.0, 2.2), layout="constrained")
-    axes = figure.add_subplot()
+    figure = Figure(figsize=(5.0, 2.2))
+    axes = figure.add_axes((0.09, 0.22, 0.88, 0.74))
     top_db = levels_db.max()
     axes.imshow(
         levels_db,

@@ -74,7 +74,7 @@ def test_damage_in_the_middle_ends_the_reading_and_is_reported_once(tmp_path) ->
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("no_bag", None, "is no bag: there is no metadata.yaml"),
+        ("no_bag", None, "is no bag"),
         ("old.bag", b"", "rosbags-convert"),
         ("empty.mcap", b"", "has no message that can be read"),
         ("noise.db3", b"noise" * 100, "has no message that can be read"),

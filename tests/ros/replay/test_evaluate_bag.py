@@ -1,0 +1,290 @@
+"""The command, whole: what it writes, what it refuses, and that a live replay gives the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2")
+
+from cs3_ros.conversions.times import NS_PER_S  # noqa: E402
+from cs3_ros.evaluate_bag import main  # noqa: E402
+from cs3_ros.replay import evaluation  # noqa: E402
+from cs3_ros.replay.batch import name_bags  # noqa: E402
+from cs3_ros.replay.records import read_events  # noqa: E402
+from cs3_ros.replay.rle import decode_mask  # noqa: E402
+from tests.ros.perception_graph import HELD_XYXY, use_hand_made_parts  # noqa: E402
+from tests.ros.replay.recordings import FPS, HEIGHT, NS, WIDTH, ZERO_S, cut, write_recording  # noqa: E402
+
+pytestmark = pytest.mark.ros
+
+DEMO_BAG = Path(__file__).resolve().parents[3] / "cs3_ros" / "demo_bag"
+ONSET_TOLERANCE_S = 0.005
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+
+@pytest.fixture
+def evaluate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """Returns a function that runs the command with parts whose answers are known: exit status, and what it said."""
+    use_hand_made_parts(monkeypatch.setitem)
+    evaluation.load_pipeline.cache_clear()
+
+    def run(*arguments: object, out: str = "out") -> tuple[int, str]:
+        status = main([*map(str, arguments), "--out", str(tmp_path / out), "--param", "device:=cpu"])
+        return status, capsys.readouterr().err
+
+    yield run
+    evaluation.load_pipeline.cache_clear()
+
+
+def metrics_of(folder: Path) -> dict:
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def test_a_bag_becomes_events_masks_pictures_and_a_video(evaluate, tmp_path) -> None:
+    bag = write_recording(tmp_path / "bag")
+    status, said = evaluate(bag)
+    assert status == 0 and "bag:" not in said
+    (event,) = read_events(tmp_path / "out/bag/events.jsonl")
+    assert event.onset_ns == pytest.approx((ZERO_S + 1.01) * NS, abs=ONSET_TOLERANCE_S * NS)
+    assert event.onset_s == pytest.approx(1.01, abs=ONSET_TOLERANCE_S)
+    assert event.frame_ns == ZERO_S * NS + 20 * NS // FPS
+    assert event.verdict == 2 and event.reason == "closest_pair"
+    held = next(mask for mask in event.masks if mask.role_name == "right hand")
+    expected = np.zeros((HEIGHT, WIDTH), bool)
+    x_min, y_min, x_max, y_max = map(int, HELD_XYXY)
+    expected[y_min:y_max, x_min:x_max] = True
+    np.testing.assert_array_equal(decode_mask(held.segmentation), expected)
+
+    overlay = cv2.imread(str(tmp_path / "out/bag/overlays/event_00000.png"))
+    assert overlay.shape[1] == WIDTH and overlay.shape[0] > HEIGHT
+    with av.open(str(tmp_path / "out/bag/overlay.mp4")) as video:
+        assert sum(1 for _ in video.decode(video=0)) == 50
+        assert video.streams.audio
+    config = json.loads((tmp_path / "out/bag/config.json").read_text())
+    assert config["options"]["values"]["device"] == "cpu" and config["versions"]["torch"]
+
+
+def test_the_same_bag_gives_the_same_events_to_the_byte(evaluate, tmp_path) -> None:
+    bag = write_recording(tmp_path / "bag", onsets_s=(0.6, 1.3), seconds=2.5)
+    written = []
+    for out in ("first", "second"):
+        assert evaluate(bag, "--no-video", out=out)[0] == 0
+        written.append((tmp_path / out / "bag/events.jsonl").read_bytes())
+    assert written[0] == written[1] and written[0].count(b"\n") == 2
+
+
+def test_only_the_images_of_events_are_decoded(evaluate, tmp_path, monkeypatch) -> None:
+    decoded = []
+    from cs3_ros.conversions import images
+
+    decode = images._decode_compressed
+    monkeypatch.setattr(images, "_decode_compressed", lambda message: decoded.append(message) or decode(message))
+    bag = write_recording(tmp_path / "bag", onsets_s=(0.6, 1.3), seconds=2.5)
+    assert evaluate(bag, "--no-video")[0] == 0
+    assert len(decoded) == 2
+
+
+def test_the_report_needs_nothing_but_itself(evaluate, tmp_path) -> None:
+    bag = write_recording(tmp_path / "bag")
+    (tmp_path / "truth.csv").write_text("onset_s\n1.01\n")
+    assert evaluate(bag, "--ground-truth", tmp_path / "truth.csv", "--no-video")[0] == 0
+    page = (tmp_path / "out/bag/report.html").read_text()
+    links = re.findall(r'(?:src|href)="([^"]{0,40})', page)
+    assert links and all(link.startswith(("data:image/", "#event-")) for link in links)
+    assert not re.search(r"https?://|url\(|@import|<script|<link", page)
+    assert page.count('<section class="card event"') == 1
+    for words in ("taken: right hand", "two objects", "onsets within 25 ms", "F 1.000", "<polygon"):
+        assert words in page
+
+
+def test_a_browser_without_network_shows_the_report(evaluate, tmp_path) -> None:
+    browser = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser is None:
+        pytest.skip("no Chromium on this machine; CHROMIUM may name one")
+    assert evaluate(write_recording(tmp_path / "bag"), "--no-video")[0] == 0
+    picture = tmp_path / "report.png"
+    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND"]
+    command += ["--window-size=1200,1400", f"--user-data-dir={tmp_path / 'profile'}", f"--screenshot={picture}"]
+    subprocess.run([*command, str(tmp_path / "out/bag/report.html")], check=True, capture_output=True, timeout=60)
+    assert cv2.imread(str(picture)).std() > 10
+
+
+def test_ground_truth_of_a_topic_scores_onsets_and_masks(evaluate, tmp_path) -> None:
+    assert evaluate(DEMO_BAG, "--ground-truth", "/ground_truth/collision", "--no-video")[0] == 0
+    scores = metrics_of(tmp_path / "out/demo_bag")["scores"]
+    assert scores["onsets"]["25_ms"]["precision"] == 1.0
+    # Two of the seven are 18 ms apart: one sound.
+    assert scores["onsets"]["25_ms"]["recall"] == pytest.approx(6 / 7)
+    assert scores["masks"]["num_samples"] == scores["masks"]["num_pairs"] == 7
+
+
+def test_events_are_ground_truth_for_a_later_run(evaluate, tmp_path) -> None:
+    bag = write_recording(tmp_path / "bag")
+    evaluate(bag, "--no-video", out="first")
+    assert evaluate(bag, "--no-video", "--ground-truth", tmp_path / "first/bag/events.jsonl", out="second")[0] == 0
+    scores = metrics_of(tmp_path / "second/bag")["scores"]
+    assert scores["masks"]["iou"]["mean"] == scores["masks"]["exact_pair"] == 1.0
+
+
+def test_of_many_bags_the_damaged_ones_are_reported_and_the_others_go_on(evaluate, tmp_path) -> None:
+    folder = tmp_path / "bags"
+    write_recording(folder / "whole")
+    cut(write_recording(folder / "cut"), 0.75)
+    (folder / "empty.mcap").touch()
+    arguments = (folder, "--no-video")
+    status, said = evaluate(*arguments)
+    assert status == 1
+    assert "cut: cut.mcap is cut or damaged" in said and "has no message that can be read" in said
+    bags = {bag["name"]: bag for bag in json.loads((tmp_path / "out/summary.json").read_text())["bags"]}
+    assert bags["whole"]["events"] == bags["cut"]["events"] == 1
+    assert bags["cut"]["losses"] and bags["empty"]["error"] and not bags["whole"]["losses"]
+
+    def changed() -> dict[str, int]:
+        return {name: (tmp_path / "out" / name / "metrics.json").stat().st_mtime_ns for name in ("whole", "cut")}
+
+    before = changed()
+    status, said = evaluate(*arguments)
+    assert status == 1 and said.count("has results already: skipped") == 2 and changed() == before
+    evaluate(*arguments, "--param", "audio_pre_s:=0.8")
+    assert changed()["whole"] != before["whole"]
+
+
+def test_an_interrupted_bag_leaves_no_results(evaluate, tmp_path, monkeypatch) -> None:
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(evaluation, "write_report", interrupt)
+    assert evaluate(write_recording(tmp_path / "bag"), "--no-video")[0] == 130
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "arguments", "message"),
+    [
+        ({"audio_shift_s": 12.5}, (), "sound and images have different clocks: the sound's stamps are +12.500 s off"),
+        ({"audio_shift_s": 12.5}, (), "check that camera and microphone use one clock"),
+        ({}, ("--ground-truth", "truth.csv"), "the ground truth matches no event (1 true, 1 heard"),
+        ({"onsets_s": ()}, (), "no collision was heard"),
+    ],
+)
+def test_what_the_reader_should_know_is_said_in_a_line(evaluate, tmp_path, monkeypatch, changes, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "truth.csv").write_text("onset_s\n2.0\n")
+    status, said = evaluate(write_recording(tmp_path / "bag", **changes), *arguments, "--no-video")
+    assert status == 0 and any(message in line for line in said.splitlines()), said
+    assert message in " ".join(metrics_of(tmp_path / "out/bag")["warnings"])
+
+
+def test_stamps_that_jump_are_counted_and_the_rest_is_heard(evaluate, tmp_path) -> None:
+    """The clock of both drivers is set back by 100 s in the middle."""
+
+    def jump(make, header, block):
+        if header.stamp.sec >= ZERO_S + 2:
+            header.stamp.sec -= 100
+        return make.audio_chunk(make, header, block)
+
+    bag = write_recording(tmp_path / "bag", seconds=4.5, onsets_s=(0.6, 3.0), audio_fields=jump)
+    status, said = evaluate(bag)
+    assert status == 0
+    assert "the stamps of the sound jumped 1 times" in said and "no video: the stamps jump" in said
+    assert [event.reason for event in read_events(tmp_path / "out/bag/events.jsonl")] == ["closest_pair", "no_frame"]
+
+
+def test_the_offset_is_corrected_only_when_asked(evaluate, tmp_path) -> None:
+    bag = write_recording(tmp_path / "bag", audio_shift_s=-7.25)
+    assert evaluate(bag, "--no-video", "--correct-offset")[0] == 0
+    (event,) = read_events(tmp_path / "out/bag/events.jsonl")
+    assert event.onset_s == pytest.approx(1.01, abs=ONSET_TOLERANCE_S) and event.verdict == 2
+    assert metrics_of(tmp_path / "out/bag")["clock_offset_s"] == pytest.approx(7.25)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("nowhere",), "nowhere does not exist"),
+        (("bag", "--param", "colour:=red"), "there is no parameter colour"),
+        (("bag", "--param", "audio_pre_s:=99.0"), "audio_pre_s must be 0.0 to 10.0, got 99.0"),
+        (("bag", "--rate", "2"), "add --live"),
+        (("bag", "--live", "--workers", "2"), "one bag at a time"),
+        (("bag", "second", "--ground-truth", "truth.csv"), "a file of ground truth is of one bag"),
+    ],
+)
+def test_wrong_commands_are_refused_before_anything_is_done(evaluate, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    for name in ("bag", "second"):
+        write_recording(tmp_path / name, seconds=0.1)
+    status, said = evaluate(*arguments)
+    assert status == 2 and message in said
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--audio", "/mic"), "no messages on /mic"),
+        (("--ground-truth", "/truth"), "ground truth /truth is not in the bag"),
+        (("--preset", "huge"), "unknown preset 'huge'"),
+    ],
+)
+def test_a_bag_that_cannot_be_evaluated_says_why(evaluate, tmp_path, arguments, message) -> None:
+    status, said = evaluate(write_recording(tmp_path / "bag"), *arguments)
+    assert status == 1 and message in said
+    assert not (tmp_path / "out/bag").exists()
+
+
+def test_bags_of_one_name_get_the_names_of_their_folders_too(tmp_path) -> None:
+    paths = [tmp_path / folder / "bag" for folder in ("monday", "tuesday")]
+    assert name_bags(paths) == [("monday-bag", paths[0]), ("tuesday-bag", paths[1])]
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("option", [("--workers", "2"), ("--workers", "2", "--cluster", "submitit")])
+def test_bags_are_evaluated_by_two_processes(tmp_path, option) -> None:
+    """With the preset's own parts: other processes do not know the hand-made ones."""
+    if "submitit" in option:
+        pytest.importorskip("submitit", reason="submitit is an extra")
+    for name in ("a", "b"):
+        write_recording(tmp_path / "bags" / name, seconds=2.0)
+    assert main([str(tmp_path / "bags"), "--out", str(tmp_path / "out"), "--no-video", *option]) == 0
+    for name in ("a", "b"):
+        assert len(read_events(tmp_path / "out" / name / "events.jsonl")) == 1
+        assert metrics_of(tmp_path / "out" / name)["preset"] == "debug"
+
+
+def test_a_missing_extra_is_named(evaluate, tmp_path, monkeypatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "submitit", None)
+    status, said = evaluate(write_recording(tmp_path / "bag", seconds=0.1), "--cluster", "submitit")
+    assert status == 2 and "pip install submitit" in said
+
+
+@pytest.mark.timeout(300)
+def test_a_live_replay_gives_the_events_and_masks_of_the_offline_one(tmp_path) -> None:
+    """Allowed: onsets 1 ms apart and masks of IoU 0.99, for a block of sound that the middleware lost."""
+    for mode, out in (((), "offline"), (("--live",), "live")):
+        arguments = [str(DEMO_BAG), "--ground-truth", "/ground_truth/collision", "--no-video", *mode]
+        assert main([*arguments, "--preset", "debug", "--out", str(tmp_path / out), "--param", "device:=cpu"]) == 0
+    offline, live = (read_events(tmp_path / out / "demo_bag/events.jsonl") for out in ("offline", "live"))
+    assert len(offline) == len(live) == 6
+    for one, other in zip(offline, live):
+        assert abs(one.onset_ns - other.onset_ns) <= NS_PER_S // 1000
+        assert (one.frame_ns, one.verdict, one.reason) == (other.frame_ns, other.verdict, other.reason)
+        for mask, same in zip(one.masks, other.masks, strict=True):
+            first, second = decode_mask(mask.segmentation), decode_mask(same.segmentation)
+            assert (first & second).sum() >= 0.99 * (first | second).sum()
+    metrics = metrics_of(tmp_path / "live/demo_bag")
+    latency = metrics["latency_ms"]
+    assert 1000 < latency["from_onset_to_publication"]["p50"] < 10_000
+    assert latency["from_last_sample_to_publication"]["count"] == 6
+    assert metrics["live"]["memory_peak_mb"] > 100 and metrics["live"]["cpu_share"] > 0
+    assert metrics["counters"]["audio_lost"] == 0
+    assert len(list((tmp_path / "live/demo_bag/overlays").iterdir())) == 6
