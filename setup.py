@@ -14,7 +14,11 @@ setup(
     python_requires=">=3.10",
     install_requires=["setuptools"],
     packages=find_packages(include=["cs3_model*", "cs3_ros*", "training*"]),
-    package_data={"cs3_model": ["presets/*"], "training": ["recipes/*.yaml"], "cs3_ros": ["demo_bag/*"]},
+    package_data={
+        "cs3_model": ["presets/*"],
+        "training": ["recipes/*.yaml"],
+        "cs3_ros": ["demo_bag/*", "replay/report.html"],
+    },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{package_name}"]),
         (f"share/{package_name}", ["package.xml"]),
@@ -22,13 +26,14 @@ setup(
         (f"share/{package_name}/config", sorted(glob("config/*"))),
     ],
     zip_safe=False,
-    extras_require={"rerun": ["rerun-sdk>=0.23"]},
+    extras_require={"cluster": ["submitit"], "rerun": ["rerun-sdk>=0.23"]},
     entry_points={
         "console_scripts": [
             "perception = cs3_ros.perception_node:main",
             "microphone = cs3_ros.microphone_node:main",
             "bag_player = cs3_ros.bag_player:main",
             "rerun_viewer = cs3_ros.rerun_viewer:main",
+            "evaluate_bag = cs3_ros.evaluate_bag:main",
             "video_to_bag = cs3_ros.video_to_bag:main",
             "cs3 = cs3_model.cli:main",
         ]

@@ -1,0 +1,180 @@
+"""How fast bags are replayed offline, in how much memory, and what a live replay measures, as Markdown.
+
+    OMP_NUM_THREADS=1 scripts/run python benchmarks/replay.py --seconds 60 600 [--live] [--preset NAME]
+
+The bags are made: 640x480 JPEG at 30 frames per second and 48 kHz mono in 20 ms chunks, one collision per second. Each
+length is replayed in a process of its own, without video and report, which are not part of the node's work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+os.environ.setdefault("ROS_DOMAIN_ID", "96")
+
+import cv2
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.sounds import impact  # noqa: E402
+from cs3_ros.bag_writer import BagWriter  # noqa: E402
+from cs3_ros.parameters import default_values, stream_config  # noqa: E402
+
+WIDTH, HEIGHT, FPS = 640, 480, 30
+RATE_HZ, BLOCK_S = 48_000, 0.02
+ZERO_NS = 1_000_000_000_000
+NUM_PICTURES = 30
+
+
+def write_bag(path: Path, seconds: int) -> None:
+    """Makes the bag; the pictures repeat every second."""
+    rng = np.random.default_rng(0)
+    pictures = [_picture(rng) for _ in range(NUM_PICTURES)]
+    second = _second_of_sound(rng)
+    with BagWriter(path) as bag:
+        types = bag.typestore.types
+
+        def header(time_ns: int, frame_id: str):
+            sec, nanosec = divmod(time_ns, 1_000_000_000)
+            stamp = types["builtin_interfaces/msg/Time"](sec=sec, nanosec=nanosec)
+            return types["std_msgs/msg/Header"](stamp=stamp, frame_id=frame_id)
+
+        num_blocks = round(1 / BLOCK_S)
+        for number in range(seconds):
+            start_ns = ZERO_NS + number * 1_000_000_000
+            for index, block in enumerate(second.reshape(num_blocks, -1)):
+                time_ns = start_ns + round(index * BLOCK_S * 1e9)
+                fields = {"sample_rate": RATE_HZ, "channels": 1, "encoding": "S16LE", "data": block.view(np.uint8)}
+                chunk = types["cs3_msgs/msg/AudioChunk"](header=header(time_ns, "microphone"), **fields)
+                bag.write("/audio", chunk, time_ns + round(BLOCK_S * 1e9))
+            for index, data in enumerate(pictures):
+                time_ns = start_ns + index * 1_000_000_000 // FPS
+                image = types["sensor_msgs/msg/CompressedImage"](
+                    header=header(time_ns, "camera"), format="jpeg", data=data
+                )
+                bag.write("/image/compressed", image, time_ns)
+
+
+def _picture(rng: np.random.Generator) -> np.ndarray:
+    """Smooth shapes with some noise, about 50 kB."""
+    coarse = rng.integers(0, 256, (HEIGHT // 20, WIDTH // 20, 3), np.uint8)
+    image = cv2.resize(coarse, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
+    noisy = np.clip(image + rng.normal(0, 6, image.shape), 0, 255).astype(np.uint8)
+    return cv2.imencode(".jpg", noisy, (cv2.IMWRITE_JPEG_QUALITY, 80))[1].reshape(-1)
+
+
+def _second_of_sound(rng: np.random.Generator) -> np.ndarray:
+    samples = 5e-4 * rng.standard_normal(RATE_HZ)
+    hit = 0.4 * impact(rng, RATE_HZ)
+    samples[RATE_HZ // 2 : RATE_HZ // 2 + len(hit)] += hit[: RATE_HZ // 2]
+    return np.clip(samples * 32767, -32768, 32767).astype("<i2")
+
+
+def measure_offline(path: Path, preset: str) -> dict[str, float]:
+    """Replays one bag in this process."""
+    from cs3_model.build import warm_up
+    from cs3_ros.replay.bag_inputs import BagInputs, choose_topics
+    from cs3_ros.replay.bag_reader import RecordedBag
+    from cs3_ros.replay.evaluation import load_pipeline
+    from cs3_ros.replay.offline import replay_offline
+
+    values = {**default_values(), "preset": preset}
+    pipeline = load_pipeline(preset, values["device"])
+    warm_up(pipeline, size_hw=(HEIGHT, WIDTH))
+    loaded_mb = _peak_mb()
+    count = 0
+
+    def on_result(event, outcome) -> None:
+        nonlocal count
+        count += 1
+
+    with RecordedBag(path) as bag:
+        inputs = BagInputs(bag, choose_topics(bag), values)
+        begin_s, begin_cpu_s = time.perf_counter(), time.process_time()
+        replay_offline(inputs, pipeline, stream_config(values), on_result)
+        wall_s, cpu_s = time.perf_counter() - begin_s, time.process_time() - begin_cpu_s
+        return {
+            "bag_s": bag.duration_s,
+            "bag_mb": sum(file.stat().st_size for file in path.iterdir()) / 1e6,
+            "events": count,
+            "speed": bag.duration_s / wall_s,
+            "cpu_share": cpu_s / wall_s,
+            "loaded_mb": loaded_mb,
+            "peak_mb": _peak_mb(),
+        }
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def measure_live(path: Path, preset: str, out: Path) -> dict:
+    """Replays one bag through the node."""
+    from cs3_ros.replay.evaluation import EvaluationOptions, evaluate_bag
+
+    return evaluate_bag(
+        path, out, EvaluationOptions(values={**default_values(), "preset": preset}, live=True, video=False)
+    )
+
+
+def main() -> None:
+    """Makes the bags, measures, prints."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=int, nargs="+", default=[60, 300], help="lengths of the bags")
+    parser.add_argument("--preset", default=default_values()["preset"], help="preset (default: the node's)")
+    parser.add_argument("--live", action="store_true", help="play the shortest bag to the node too")
+    parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.one:
+        print(json.dumps(measure_offline(arguments.one, arguments.preset)))
+        return
+    threads = os.environ.get("OMP_NUM_THREADS", "all")
+    load = "/".join(f"{value:.1f}" for value in os.getloadavg())
+    print(
+        f"Preset {arguments.preset}; {platform.machine()}, {os.cpu_count()} cores, OMP_NUM_THREADS {threads}, load {load}.\n"
+    )
+    print("| bag | size | events | speed | cores | memory, networks loaded | memory, peak |")
+    print("|---|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        for seconds in sorted(arguments.seconds):
+            bag = Path(folder) / f"bag{seconds}"
+            write_bag(bag, seconds)
+            command = [sys.executable, __file__, "--one", str(bag), "--preset", arguments.preset]
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+            row = json.loads(done.stdout.splitlines()[-1])
+            print(
+                f"| {row['bag_s']:.0f} s | {row['bag_mb']:.0f} MB | {row['events']} | {row['speed']:.1f} x real time | "
+                f"{row['cpu_share']:.2f} | {row['loaded_mb']:.0f} MiB | {row['peak_mb']:.0f} MiB |",
+                flush=True,
+            )
+        if arguments.live:
+            bag = Path(folder) / f"bag{min(arguments.seconds)}"
+            metrics = measure_live(bag, arguments.preset, Path(folder) / "live")
+            print(
+                f"\nLive, {min(arguments.seconds)} s, {metrics['events']['count']} events {metrics['events']['by_reason']}:\n"
+            )
+            print("| from | p50 | p90 | p99 |\n|---|---|---|---|")
+            for name, summary in metrics["latency_ms"].items():
+                cells = " | ".join(f"{summary[share]:.0f} ms" for share in ("p50", "p90", "p99"))
+                print(f"| {name.replace('_', ' ')} | {cells} |")
+            live, counters = metrics["live"], metrics["counters"]
+            print(
+                f"\nNode: {live['cpu_share']:.0%} of one core, {live['memory_peak_mb']:.0f} MiB; lost: "
+                f"{counters.get('audio_lost', 0)} blocks of sound, {counters.get('image_lost', 0)} images."
+            )
+
+
+if __name__ == "__main__":
+    main()
