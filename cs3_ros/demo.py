@@ -21,11 +21,15 @@ from sensor_msgs.msg import Image
 
 from cs3_model.types import Verdict
 from cs3_ros.bag_writer import BagWriter
+from cs3_ros.conversions.collisions import collision_from_msg
 from cs3_ros.conversions.images import image_decoder
 from cs3_ros.conversions.times import NS_PER_S, stamp_to_ns
+from cs3_ros.parameters import default_values
 from cs3_ros.qos import publication
+from cs3_ros.replay.bag_inputs import BagInputs, InputTopics
+from cs3_ros.replay.bag_reader import RecordedBag
 from cs3_ros.replay.node_process import COLLISION_TOPIC, NODE_NAME, OVERLAY_TOPIC, play_to_node
-from cs3_ros.replay.video import write_overlay_video
+from cs3_ros.replay.video import ShownEvent, write_overlay_video
 from cs3_ros.video_to_bag import VideoToBag, video_to_bag
 
 SHIPPED_BAG = Path(__file__).parent / "demo_bag"
@@ -90,8 +94,23 @@ def run_demo(video: Path | None, out: Path, preset: str) -> tuple[int, int | Non
         _watch(listener, bag, preset)
         messages = listener.collisions
         listener.destroy_node()
-    write_overlay_video(bag, out / "overlay.mp4", messages)
+    _write_video(bag, out / "overlay.mp4", messages)
     return len(messages), counts.get(TRUTH_TOPIC)
+
+
+def _write_video(bag: Path, path: Path, messages: Sequence[Collision]) -> None:
+    shown = [
+        ShownEvent(
+            frame_ns=stamp_to_ns(message.header.stamp),
+            result=lambda message=message: collision_from_msg(message),
+            trained=message.trained,
+        )
+        for message in messages
+        if message.masks
+    ]
+    with RecordedBag(bag) as recording:
+        inputs = BagInputs(recording, InputTopics(audio=AUDIO_TOPIC, image=IMAGE_TOPIC), default_values())
+        write_overlay_video(inputs.read(), path, shown)
 
 
 def _watch(listener: CollisionListener, bag: Path, preset: str) -> None:
