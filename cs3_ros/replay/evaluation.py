@@ -12,26 +12,24 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from cs3_model.build import Preset, build_pipeline, load_preset, select_device
 from cs3_model.pipeline import CollisionPipeline
 from cs3_model.stream import Event
-from cs3_model.types import Reason
 from cs3_model.worker import Outcome
 from cs3_ros.conversions.audio import AudioBlock
 from cs3_ros.conversions.times import NS_PER_S
 from cs3_ros.parameters import SPECS, default_values, stream_config, verification_config
 from cs3_ros.replay.bag_inputs import BagInputs, InputTopics, choose_topics
 from cs3_ros.replay.bag_reader import RecordedBag
-from cs3_ros.replay.clocks import SUSPICIOUS_S, ClockOffset, estimate_clock_offset
+from cs3_ros.replay.clocks import ClockOffset, estimate_clock_offset
 from cs3_ros.replay.envelope import Envelope
 from cs3_ros.replay.event_media import read_event_media
+from cs3_ros.replay.findings import find_warnings
 from cs3_ros.replay.live import LiveEvent, LiveLoad, replay_live
 from cs3_ros.replay.offline import replay_offline
 from cs3_ros.replay.pictures import write_event_pictures
 from cs3_ros.replay.provenance import bag_identity, versions
-from cs3_ros.replay.records import EventRecord, Timing, record_event, result_of, write_lines
+from cs3_ros.replay.records import EventRecord, Timing, record_event, result_of, summarise_timings, write_lines
 from cs3_ros.replay.report import ReportContent, write_report
 from cs3_ros.replay.scoring import BagScore, pooled_metrics, score_bag
 from cs3_ros.replay.truth import TrueCollision, read_truth
@@ -39,18 +37,6 @@ from cs3_ros.replay.video import ShownEvent, write_overlay_video
 
 Progress = Callable[[float, float], None]
 """Told how many seconds of the bag are replayed, and how long it is."""
-
-_UNANSWERED = (Reason.NO_FRAME, Reason.BAD_FRAME, Reason.AUDIO_GAP, Reason.OVERLOAD, Reason.TIME_JUMP, Reason.ERROR)
-_COUNTER_WARNINGS = {
-    "audio_jump": "the stamps of the sound jumped {n} times: events around the jumps ended as time_jump",
-    "frame_jumps": "the stamps of the images jumped back {n} times: events around the jumps may lack an image",
-    "audio_gap": "sound is missing in {n} places: onsets there were not heard",
-    "audio_duplicate": "{n} blocks of sound repeat earlier ones and were left out",
-    "audio_rate_change": "the sample rate changed {n} times",
-    "image_lost": "the middleware lost {n} images",
-    "audio_lost": "the middleware lost {n} blocks of sound: replay slower, or see config/fastdds_large_images.xml",
-}
-_MOST_REFUSALS = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -150,7 +136,14 @@ class _Evaluation:
         score = score_bag(self._events, truth) if truth else None
         if options.video and not write_overlay_video(inputs.read(), self._folder / "overlay.mp4", self._shown()):
             self._warnings.append("no video: the stamps jump, so that sound and images have no common time line")
-        self._warn(inputs, offset, truth, score)
+        self._warnings += find_warnings(
+            refused=inputs.refused,
+            counters=self._counters,
+            offset=offset,
+            is_corrected=bool(inputs.shift_audio_ns),
+            events=self._events,
+            score=score,
+        )
         metrics = self._metrics(topics, offset, score, wall_s)
         self._write(metrics, truth, score)
         return metrics
@@ -260,31 +253,6 @@ class _Evaluation:
             if event.frame_ns is not None and event.masks
         ]
 
-    def _warn(
-        self, inputs: BagInputs, offset: ClockOffset | None, truth: Sequence[TrueCollision], score: BagScore | None
-    ) -> None:
-        """One line for everything that the reader of the figures should know."""
-        refused = inputs.refused.most_common(_MOST_REFUSALS)
-        self._warnings += [f"{count} messages were refused: {reason}" for reason, count in refused]
-        self._warnings += [text.format(n=n) for name, text in _COUNTER_WARNINGS.items() if (n := self._counters[name])]
-        if offset is not None and offset.is_suspicious:
-            done = "corrected" if inputs.shift_audio_ns else "not corrected: --correct-offset shifts the sound by it"
-            self._warnings.append(
-                f"sound and images have different clocks: the sound's stamps are {-offset.offset_s:+.3f} s off, "
-                f"beyond the {SUSPICIOUS_S} s that transport explains; {done}"
-            )
-        for reason in _UNANSWERED:
-            details = [event.detail for event in self._events if event.reason == reason.value]
-            if details:
-                self._warnings.append(f"{len(details)} events ended as {reason}, the first: {details[0]}")
-        if not self._events:
-            self._warnings.append("no collision was heard: is it the right audio topic, and loud enough?")
-        elif score is not None and not score.onsets[max(score.onsets)].hits:
-            self._warnings.append(
-                f"the ground truth matches no event ({len(truth)} true, {len(self._events)} heard, the nearest pair is "
-                f"{score.nearest_ms:+.0f} ms apart): is it of this bag, and on the clock of the sound's stamps?"
-            )
-
     def _metrics(
         self, topics: InputTopics, offset: ClockOffset | None, score: BagScore | None, wall_s: float
     ) -> dict[str, Any]:
@@ -303,7 +271,7 @@ class _Evaluation:
             "warnings": self._warnings,
             "events": {"count": len(events), "by_reason": dict(Counter(event.reason for event in events))},
             "scores": pooled_metrics([(bag.path.name, score)]) if score else None,
-            "latency_ms": _latencies(self._timings),
+            "latency_ms": summarise_timings(self._timings),
             "clock_offset_s": round(offset.offset_s, 6) if offset else None,
             "counters": dict(self._counters),
             "replay": {"wall_s": round(wall_s, 3), "speed": round(bag.duration_s / wall_s, 3)},
@@ -342,22 +310,3 @@ def load_pipeline(preset: str, device: str) -> CollisionPipeline:
 
 def _milliseconds(stage_s: Mapping[str, float]) -> dict[str, float]:
     return {stage: round(1000 * seconds, 3) for stage, seconds in stage_s.items()}
-
-
-def _latencies(timings: Sequence[Timing]) -> dict[str, dict[str, float]]:
-    """Percentiles of the pipeline's time per event and, after a live replay, of the latencies to the publication."""
-    segmented = [timing for timing in timings if timing.stage_ms]
-    series = {
-        "computing_per_event": [sum(timing.stage_ms.values()) for timing in segmented],
-        "from_last_sample_to_publication": [timing.after_last_sample_ms for timing in segmented],
-        "from_onset_to_publication": [timing.after_onset_ms for timing in segmented],
-    }
-    known = {name: [value for value in values if value is not None] for name, values in series.items()}
-    return {
-        name: {
-            **{f"p{share}": round(float(np.percentile(values, share)), 3) for share in (50, 90, 99)},
-            "count": len(values),
-        }
-        for name, values in known.items()
-        if values
-    }

@@ -11,7 +11,7 @@ from cs3_model.types import no_collision
 from cs3_model.worker import OnResult, Outcome, segment_event
 from cs3_ros.conversions.audio import AudioBlock
 from cs3_ros.conversions.times import NS_PER_S
-from cs3_ros.replay.bag_inputs import BagInputs
+from cs3_ros.replay.bag_inputs import BagInputs, Item
 
 _POLL_PERIOD_S = 0.1
 """How often the node ends events that wait too long."""
@@ -55,7 +55,8 @@ class _Replay:
         self._now_s = self._polled_s = 0.0
         self.stream = CollisionStream(config, monotonic=lambda: self._now_s)
 
-    def take(self, time_ns, item) -> None:
+    def take(self, time_ns: int, item: Item) -> None:
+        """Takes one message."""
         # Never back: the stream expects a monotonic clock, and salvaged files are not sorted.
         self._now_s = max(self._now_s, time_ns / NS_PER_S)
         try:
@@ -68,9 +69,10 @@ class _Replay:
             self._run(self.stream.expire())
 
     def end(self) -> None:
+        """Ends what still waits."""
         self._run(self.stream.close())
 
-    def _push(self, item) -> list[Step]:
+    def _push(self, item: Item) -> list[Step]:
         if isinstance(item, AudioBlock):
             return self.stream.push_audio(item.samples, item.sample_rate_hz, item.stamp_ns)
         return self.stream.push_frame(

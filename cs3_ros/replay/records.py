@@ -6,10 +6,12 @@ Events and the times that it took to find them are kept apart, so that the event
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from cs3_model.overlay import role_name
 from cs3_model.stream import Event
@@ -121,6 +123,25 @@ def read_events(path: Path) -> list[EventRecord]:
         except (ValueError, TypeError, KeyError) as error:
             raise ValueError(f"{path}, line {number} is no event as in events.jsonl: {error}") from None
     return events
+
+
+def summarise_timings(timings: Sequence[Timing]) -> dict[str, dict[str, float]]:
+    """Percentiles of the pipeline's time per event and, after a live replay, of the latencies to the publication."""
+    segmented = [timing for timing in timings if timing.stage_ms]
+    series = {
+        "computing_per_event": [sum(timing.stage_ms.values()) for timing in segmented],
+        "from_last_sample_to_publication": [timing.after_last_sample_ms for timing in segmented],
+        "from_onset_to_publication": [timing.after_onset_ms for timing in segmented],
+    }
+    known = {name: [value for value in values if value is not None] for name, values in series.items()}
+    return {
+        name: {
+            **{f"p{share}": round(float(np.percentile(values, share)), 3) for share in (50, 90, 99)},
+            "count": len(values),
+        }
+        for name, values in known.items()
+        if values
+    }
 
 
 def _event(fields: dict[str, Any]) -> EventRecord:
