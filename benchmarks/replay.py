@@ -110,7 +110,7 @@ def measure_offline(path: Path, preset: str) -> dict[str, float]:
             "bag_mb": sum(file.stat().st_size for file in path.iterdir()) / 1e6,
             "events": count,
             "speed": bag.duration_s / wall_s,
-            "cpu_share": cpu_s / wall_s,
+            "cpu_speed": bag.duration_s / cpu_s,
             "loaded_mb": loaded_mb,
             "peak_mb": _peak_mb(),
         }
@@ -145,7 +145,7 @@ def main() -> None:
     print(
         f"Preset {arguments.preset}; {platform.machine()}, {os.cpu_count()} cores, OMP_NUM_THREADS {threads}, load {load}.\n"
     )
-    print("| bag | size | events | speed | cores | memory, networks loaded | memory, peak |")
+    print("| bag | size | events | speed | per processor second | memory, networks loaded | memory, peak |")
     print("|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         for seconds in sorted(arguments.seconds):
@@ -156,7 +156,7 @@ def main() -> None:
             row = json.loads(done.stdout.splitlines()[-1])
             print(
                 f"| {row['bag_s']:.0f} s | {row['bag_mb']:.0f} MB | {row['events']} | {row['speed']:.1f} x real time | "
-                f"{row['cpu_share']:.2f} | {row['loaded_mb']:.0f} MiB | {row['peak_mb']:.0f} MiB |",
+                f"{row['cpu_speed']:.1f} s | {row['loaded_mb']:.0f} MiB | {row['peak_mb']:.0f} MiB |",
                 flush=True,
             )
         if arguments.live:

@@ -198,7 +198,6 @@ class _Evaluation:
                 f"the node corrects offsets of {spec.low} to {spec.high} s, not {values['audio_stamp_offset_s']:.3f} s: "
                 "evaluate the bag offline"
             )
-
         config = stream_config(values)
 
         def on_event(live: LiveEvent) -> None:
@@ -226,6 +225,7 @@ class _Evaluation:
             rate=self._options.rate,
         )
         self._counters = Counter(self._load.counters)
+        self._events.sort(key=lambda event: event.onset_ns)  # the node answers the newest first
         for event, frame, window in read_event_media(inputs, self._events, config, on_message=self._on_message):
             write_event_pictures(
                 self._folder,

@@ -17,7 +17,7 @@ from rclpy.parameter import Parameter  # noqa: E402
 
 from cs3_model.types import Reason  # noqa: E402
 from cs3_ros.conversions.images import mask_from_msg  # noqa: E402
-from cs3_ros.parameters import SPECS, Changes  # noqa: E402
+from cs3_ros.parameters import SPECS, Changes, default_values, override_values  # noqa: E402
 from tests.ros.perception_graph import raw_picture  # noqa: E402
 
 pytestmark = pytest.mark.ros
@@ -156,3 +156,22 @@ def test_the_frame_offset_can_be_loosened_live(make_perception) -> None:
     assert graph.wait_for_collisions(1)[0].reason == "no_frame"
     assert not set_parameter(graph, "max_frame_offset_s", 0.05)
     assert graph.play_until_collision(**devices).verdict == Collision.VERDICT_TWO_OBJECTS
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"colour": "red"}, "there is no parameter colour; choose from preset"),
+        ({"max_waiting": 2.5}, "max_waiting must be a int, got 2.5"),
+        ({"mask_format": "jpeg"}, "mask_format must be one of mono8, png, got 'jpeg'"),
+        ({"patience_s": 11.0}, "patience_s must be 0.0 to 10.0, got 11.0"),
+    ],
+)
+def test_values_without_a_node_are_checked_as_with_one(overrides, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        override_values(default_values(), overrides)
+
+
+def test_whole_numbers_are_taken_where_a_float_is_meant() -> None:
+    values = override_values(default_values(), {"patience_s": 2})
+    assert values == {**default_values(), "patience_s": 2.0} and isinstance(values["patience_s"], float)
