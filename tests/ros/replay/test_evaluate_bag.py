@@ -39,7 +39,8 @@ def evaluate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Cap
     evaluation.load_pipeline.cache_clear()
 
     def run(*arguments: object, out: str = "out") -> tuple[int, str]:
-        status = main([*map(str, arguments), "--out", str(tmp_path / out), "--param", "device:=cpu"])
+        common = ["--preset", "debug", "--param", "device:=cpu", "--out", str(tmp_path / out)]
+        status = main([*common, *map(str, arguments)])
         return status, capsys.readouterr().err
 
     yield run
@@ -255,7 +256,8 @@ def test_bags_are_evaluated_by_two_processes(tmp_path, option) -> None:
         pytest.importorskip("submitit", reason="submitit is an extra")
     for name in ("a", "b"):
         write_recording(tmp_path / "bags" / name, seconds=2.0)
-    assert main([str(tmp_path / "bags"), "--out", str(tmp_path / "out"), "--no-video", *option]) == 0
+    arguments = [str(tmp_path / "bags"), "--out", str(tmp_path / "out"), "--no-video", "--preset", "debug", *option]
+    assert main(arguments) == 0
     for name in ("a", "b"):
         assert len(read_events(tmp_path / "out" / name / "events.jsonl")) == 1
         assert metrics_of(tmp_path / "out" / name)["preset"] == "debug"
