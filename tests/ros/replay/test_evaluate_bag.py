@@ -248,7 +248,7 @@ def test_bags_of_one_name_get_the_names_of_their_folders_too(tmp_path) -> None:
     assert name_bags(paths) == [("monday-bag", paths[0]), ("tuesday-bag", paths[1])]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("option", [("--workers", "2"), ("--workers", "2", "--cluster", "submitit")])
 def test_bags_are_evaluated_by_two_processes(tmp_path, option) -> None:
     """With the preset's own parts: other processes do not know the hand-made ones."""
