@@ -1,20 +1,25 @@
 """Cost, memory and label truth of the simulated world, on one core.
 
     python benchmarks/world.py                     100 still samples and a clip of 2 s
-    python benchmarks/world.py --samples 2000      memory growth over 2,000 samples
+    python benchmarks/world.py --samples 2000      memory over 2,000 samples
     python benchmarks/world.py --labels 500        checks 500 labels against contact forces and clean sounds
 
-Prints Markdown tables. CPU seconds count all threads, those of the software renderer too.
+Stills are made as the generator makes them, in workers that are replaced after a hundred scenes. Prints Markdown
+tables. CPU seconds count all threads, those of the software renderer too.
 """
 
 from __future__ import annotations
 
 import argparse
 import cProfile
+import multiprocessing
 import os
 import pstats
 import tempfile
 import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -24,7 +29,7 @@ import psutil
 
 from training.world import events, sampler
 from training.world.clips import ClipPlan, make_clip
-from training.world.generate import Plan, make_and_write, silenced
+from training.world.generate import SCENES_PER_PROCESS, Plan, make_and_write, silenced
 from training.world.label_check import label_violations, sound_violations
 from training.world.plans import LayoutError
 from training.world.recipes import draw_recipe
@@ -64,35 +69,78 @@ def profiled(work) -> tuple[cProfile.Profile, float]:
     return profile, time.process_time() - start
 
 
-def measure(num_samples: int, clip_s: float) -> None:
-    """Prints the costs of stills and of a clip."""
-    process = psutil.Process()
+@dataclass(frozen=True)
+class Batch:
+    """What one worker did."""
+
+    seconds: dict[str, float]
+    """CPU seconds by stage."""
+    cpu_s: float
+    resident_mib: list[float]
+    """Memory after each scene."""
+
+
+def stills(first: int, last: int) -> Batch:
+    """Makes the scenes from `first` to `last` in this process."""
+    process, resident = psutil.Process(), []
     with silenced():
         renderer = make_renderer("filament", (352, 352))
     with tempfile.TemporaryDirectory() as folder:
         plan = Plan(root=Path(folder))
         make_and_write(plan, "val", 0, renderer)  # fills the caches
-        resident = []
 
-        def stills() -> None:
-            for scene in range(num_samples // 2):
+        def work() -> None:
+            for scene in range(first, last):
                 make_and_write(plan, "train", scene, renderer)
                 resident.append(process.memory_info().rss / 2**20)
 
-        still_profile, still_s = profiled(stills)
-        clip_plan = ClipPlan(duration_s=clip_s)
-        clip_profile, clip_cpu_s = profiled(lambda: make_clip(0, clip_plan, Path(folder) / "clip", renderer))
-    still, clip = stages(still_profile, num_samples), stages(clip_profile, clip_s)
+        profile, cpu_s = profiled(work)
+    return Batch(seconds=stages(profile, 1.0), cpu_s=cpu_s, resident_mib=resident)
+
+
+def clip(duration_s: float) -> Batch:
+    """Makes a clip in this process."""
+    process = psutil.Process()
+    with silenced():
+        renderer = make_renderer("filament", (352, 352))
+    with tempfile.TemporaryDirectory() as folder:
+        make_and_write(Plan(root=Path(folder)), "val", 0, renderer)  # fills the caches
+        plan = ClipPlan(duration_s=duration_s)
+        profile, cpu_s = profiled(lambda: make_clip(0, plan, Path(folder) / "clip", renderer))
+    return Batch(
+        seconds=stages(profile, duration_s), cpu_s=cpu_s / duration_s, resident_mib=[process.memory_info().rss / 2**20]
+    )
+
+
+def in_worker(function: Callable[..., Batch], *arguments: object) -> Batch:
+    """Calls a function in a process of its own, as the generator does."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def measure(num_samples: int, clip_s: float) -> None:
+    """Prints the costs of stills and of a clip."""
+    num_scenes = num_samples // 2
+    starts = range(0, num_scenes, SCENES_PER_PROCESS)
+    batches = [in_worker(stills, start, min(start + SCENES_PER_PROCESS, num_scenes)) for start in starts]
+    of_clip = in_worker(clip, clip_s)
     print("| stage | CPU s per still sample | CPU s per clip second (15 fps) |\n|---|---|---|")
     for stage in STAGES:
-        if still[stage] or clip[stage]:
-            print(f"| {stage} | {still[stage]:.3f} | {clip[stage]:.3f} |")
-    print(f"| **all** | **{still_s / num_samples:.3f}** (target 0.5) | **{clip_cpu_s / clip_s:.2f}** (target 2.5) |\n")
-    tenth = max(len(resident) // 10, 1)
-    first, last = np.median(resident[tenth : 2 * tenth]), np.median(resident[-tenth:])
-    print("| memory of one worker | MiB |\n|---|---|")
-    print(f"| peak | {max(resident):.0f} (target 1536) |")
-    print(f"| growth from the second to the last tenth of {num_samples} samples | {last - first:+.1f} |")
+        still_s = sum(batch.seconds[stage] for batch in batches) / num_samples
+        if still_s or of_clip.seconds[stage]:
+            print(f"| {stage} | {still_s:.3f} | {of_clip.seconds[stage]:.3f} |")
+    still_s = sum(batch.cpu_s for batch in batches) / num_samples
+    print(f"| **all** | **{still_s:.3f}** (target 0.5) | **{of_clip.cpu_s:.2f}** (target 2.5) |\n")
+    peaks = [max(batch.resident_mib) for batch in batches]
+    first = batches[0].resident_mib
+    per_scene = (first[-1] - first[len(first) // 2]) / max(len(first) - 1 - len(first) // 2, 1)
+    print("| memory of a worker | MiB |\n|---|---|")
+    print(f"| peak, {len(batches)} workers of {SCENES_PER_PROCESS} scenes at most | {max(peaks):.0f} (target 1536) |")
+    print(f"| growth within a worker, per scene | {per_scene:+.1f} |")
+    whole = [peak for peak, batch in zip(peaks, batches) if len(batch.resident_mib) == SCENES_PER_PROCESS]
+    if len(whole) > 1:
+        print(f"| growth from the first worker's peak to the last one's | {whole[-1] - whole[0]:+.1f} |")
+    print(f"| clip of {clip_s:g} s | {of_clip.resident_mib[0]:.0f} |")
 
 
 def check_labels(num_labels: int) -> None:

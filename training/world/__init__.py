@@ -1,8 +1,10 @@
 """The simulated collision world: physics decides what collides, rendering shows it, synthesis makes its sound.
 
-A world sample is fixed by one seed. `generate` drives the modules in this order: `scene` lays a table (`shapes`,
-`appearance`, `hands`), `script` moves the hands, `contacts` runs the physics and reports what touched, `impact_sound`
-and `soundscape` make the audio, `render` and `camera` the frames, `truth` the labels, and `storage` writes it all.
+A world sample is fixed by one seed. `generate` drives the modules in this order: `layout` lays a table (`shapes`,
+`grasp`, `reach`) and `scene` builds it (`appearance`, `hands`, `arms`, `room`), `script` moves the hands, `contacts`
+runs the physics and reports what touched, `impact_sound`, `soundscape` and `hearing` make the audio, `render`, `shots`
+and `effects` the pictures, `truth` and `facts` the labels, and `storage` writes it all. `clips` and `performance` do
+the same for whole videos.
 """
 
 import os

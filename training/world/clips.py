@@ -100,7 +100,7 @@ def make_clip(seed: int, plan: ClipPlan, folder: Path, renderer: Any = None) -> 
             continue
         frame_times = LEAD_IN_S + np.arange(round(plan.duration_s * plan.fps)) / plan.fps
         record, strokes = perform(rng, scene, head, frame_times)
-        if record.collisions:
+        if _onsets_s(record, plan.duration_s):
             break
     else:
         raise RuntimeError(f"no draw of the clip with seed {seed} works")
@@ -183,16 +183,18 @@ def _sound(
     kind = str(rng.choice(soundscape.BACKGROUNDS))
     low, high = events.LEVELS[level].snr_db
     snr_db = float(rng.uniform(low, high))
-    powers = [
-        soundscape.onset_power(clean, c.time_s - LEAD_IN_S, rate_hz)
-        for c in record.collisions
-        if 0.0 < c.time_s - LEAD_IN_S < duration_s - 0.3
-    ]
+    powers = [soundscape.onset_power(clean, onset_s, rate_hz) for onset_s in _onsets_s(record, duration_s)]
     # The ratio is that of the median collision: soft ones sink into the background, as in life.
     bed = soundscape.background(rng, kind, len(clean), rate_hz) * np.sqrt(np.median(powers)) * 10 ** (-snr_db / 20)
     noisy = clean + bed
     noisy *= rng.uniform(0.5, 0.95) / np.abs(noisy).max()
     return noisy.astype(np.float32), {"rate_hz": rate_hz, "snr_db": snr_db, "rt60_s": place.rt60_s, "background": kind}
+
+
+def _onsets_s(record: Record, duration_s: float) -> list[float]:
+    """Onsets on the clock of the clip whose sound does not run into its end."""
+    onsets_s = [collision.time_s - LEAD_IN_S for collision in record.collisions]
+    return [onset_s for onset_s in onsets_s if 0.0 < onset_s < duration_s - 0.3]
 
 
 def _save(path: Path, image: Any) -> None:

@@ -27,7 +27,8 @@ log = logging.getLogger(__name__)
 
 VERSION = 1
 """Raised when the same seed no longer gives the same sample."""
-_SCENES_PER_PROCESS = 100
+SCENES_PER_PROCESS = 100
+"""After so many a worker is replaced, as the renderer keeps some memory of each scene."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,10 +111,8 @@ def _missing_scenes(plan: Plan, name: str, size: int) -> list[int]:
 def _run(plan: Plan, missing: list[tuple[str, int]], workers: int) -> Iterator[int]:
     """Yields the number of new samples of each finished scene."""
     context = multiprocessing.get_context("spawn")  # a renderer does not survive a fork
-    batch = _SCENES_PER_PROCESS * workers
-    for start in range(
-        0, len(missing), batch
-    ):  # fresh processes now and then: the renderer keeps some memory of each scene
+    batch = SCENES_PER_PROCESS * workers
+    for start in range(0, len(missing), batch):
         queue, running = iter(missing[start : start + batch]), set()
         pool = ProcessPoolExecutor(workers, context, _begin, (plan,))
         try:

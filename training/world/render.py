@@ -165,6 +165,10 @@ class FilamentRenderer:
         return self._pixels
 
 
+_CLASSIC_LAMP, _CLASSIC_ROOM = 0.55, 0.42
+"""Share of the lamps' light that the classic renderer uses, and its light from everywhere."""
+
+
 class ClassicRenderer:
     """MuJoCo's OpenGL renderer: plainer pictures, the same ids."""
 
@@ -176,6 +180,11 @@ class ClassicRenderer:
         import mujoco
 
         self._model = model
+        # OpenGL lights corners and blends between them, so that a cone of light would leave all of the table dark.
+        model.light_exponent[:] = 0.0
+        model.light_diffuse[:] *= _CLASSIC_LAMP
+        model.vis.headlight.ambient[:], model.vis.headlight.diffuse[:] = _CLASSIC_ROOM, 0.0
+        model.vis.headlight.specular[:] = 0.0
         self._renderer = mujoco.Renderer(model, self._height, self._width)
         self._options = mujoco.MjvOption()
         self._options.geomgroup[:] = [1, 1, 1, 0, 0, 0]

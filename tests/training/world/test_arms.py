@@ -8,7 +8,9 @@ import pytest
 
 from training.world import arm_motion, arms
 from training.world.plans import LayoutError
+from training.world.render import make_renderer
 from training.world.script import set_hand
+from training.world.system_libraries import missing_for_classic
 
 SHOULDER = np.array([0.2, -0.58, 0.33])
 
@@ -76,7 +78,12 @@ def test_an_arm_before_the_lens_is_refused(outcomes):
         arm_motion.check_view(scene, 1, scene.camera.position + 0.1 * away)
 
 
-def test_a_renderer_shows_the_new_shape_until_the_scene_closes(outcomes, renderer):
+@pytest.mark.parametrize("name", ["filament", "classic"])
+def test_a_renderer_shows_the_new_shape(outcomes, renderer, name):
+    if name == "classic":
+        if missing := missing_for_classic():
+            pytest.skip(missing)
+        renderer = make_renderer("classic", (96, 96))
     scene, variants = outcomes[0]
     state = variants[0].record.states[1]
     data = mujoco.MjData(scene.model)

@@ -56,6 +56,12 @@ def test_the_same_seed_gives_the_same_clip(clip, tmp_path, renderer):
         assert (again.folder / name).read_bytes() == (clip.folder / name).read_bytes()
 
 
+def test_a_clip_too_short_for_its_first_draw_is_drawn_again(tmp_path, renderer):
+    """With this seed the first draw collides after the end of the clip."""
+    plan = ClipPlan(duration_s=1.5, fps=5.0, form=Format(size_hw=(96, 96)))
+    assert make_clip(0, plan, tmp_path / "short", renderer).collisions
+
+
 def test_a_clip_does_not_overwrite_another(clip, renderer):
     with pytest.raises(ValueError, match="exists already"):
         make_clip(3, ClipPlan(), clip.folder, renderer)

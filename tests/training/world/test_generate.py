@@ -14,6 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import soundfile
 
 from training.world import generate, storage
 from training.world.sampler import Format
@@ -40,6 +41,20 @@ def test_a_scene_does_not_depend_on_what_was_made_before(tiny, tmp_path, rendere
     for index in (2, 3):
         again = storage.sample_folder(tmp_path, "counterfactual", index)
         assert digest_tree(again) == digest_tree(storage.sample_folder(tiny, "counterfactual", index))
+
+
+def test_a_sample_at_48_khz_has_the_same_picture_and_sounds_above_8_khz(tiny, tmp_path, renderer):
+    plan = generate.Plan(root=tmp_path, form=Format(size_hw=(96, 96), rate_hz=48_000))
+    generate.make_and_write(plan, "train", 0, renderer)
+    folder = storage.sample_folder(tmp_path, "train", 0)
+    slow = storage.sample_folder(tiny, "train", 0)
+    assert (folder / "frame1.jpg").read_bytes() == (slow / "frame1.jpg").read_bytes()
+    assert (folder / "ids.png").read_bytes() == (slow / "ids.png").read_bytes()
+    truth = storage.read_truth(folder)
+    sound, rate_hz = soundfile.read(folder / "sound.flac")
+    assert (rate_hz, truth["sound"]["rate_hz"], sound.shape) == (48_000, 48_000, (96_000,))
+    power = np.abs(np.fft.rfft(sound)) ** 2
+    assert power[16_000:].sum() > 1e-6 * power.sum()  # bins of half a hertz
 
 
 def test_a_killed_run_goes_on_to_the_same_data_set_with_another_number_of_workers(tmp_path, renderer):
