@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,16 +14,32 @@ import torch
 from sam2.sam2_image_predictor import SAM2ImagePredictor
 from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
+from torchvision.ops import MultiScaleRoIAlign
 from transformers import ViTImageProcessor
 from transformers.masking_utils import create_causal_mask
 
 from cs3_model.localisation import LocalisationConfig, box_around_peak, crop_around, paste_crop, peak_xy, score_map
 from cs3_model.networks.audio_visual import AudioVisualNetwork
 from cs3_model.networks.beats import log_mel
+from cs3_model.networks.hands23 import Hands23Network, Hands23Thresholds
 from cs3_model.types import AudioWindow, BoolMask, Frame, HandObjects, UInt8Image
 
 TEXT_LENGTH = 77
 CONFIG = LocalisationConfig()
+TORCHVISION_NAMES = [
+    (r"^backbone\.bottom_up\.(stem\.)?", "backbone.body."),
+    (r"^backbone\.fpn_lateral(\d)", lambda match: f"backbone.fpn.inner_blocks.{int(match[1]) - 2}.0"),
+    (r"^backbone\.fpn_output(\d)", lambda match: f"backbone.fpn.layer_blocks.{int(match[1]) - 2}.0"),
+    (r"\.res(\d)\.", lambda match: f".layer{int(match[1]) - 1}."),
+    (r"\.conv(\d)\.norm\.", r".bn\1."),
+    (r"\.shortcut\.norm\.", ".downsample.1."),
+    (r"\.shortcut\.", ".downsample.0."),
+    (r"^proposal_generator\.rpn_head\.conv\.", "rpn.head.conv.0.0."),
+    (r"^proposal_generator\.rpn_head\.objectness_logits\.", "rpn.head.cls_logits."),
+    (r"^proposal_generator\.rpn_head\.anchor_deltas\.", "rpn.head.bbox_pred."),
+    (r"\.box_head\.fc(\d)", lambda match: f".box_head.fc{int(match[1]) + 5}"),
+]
+"""From detectron2's names, in order, to those of torchvision's Faster R-CNN."""
 
 
 class Reference:
@@ -30,20 +47,21 @@ class Reference:
 
     Args:
         audio_visual: BEATs, audio token and CLIPSeg.
+        hands: Hands23, whose weights torchvision's detector gets.
         sam: SAM 2.1.
         device: Where all of it runs.
     """
 
-    def __init__(self, audio_visual: AudioVisualNetwork, sam: torch.nn.Module, *, device: torch.device) -> None:
+    def __init__(
+        self, audio_visual: AudioVisualNetwork, hands: Hands23Network, sam: torch.nn.Module, *, device: torch.device
+    ) -> None:
         self.device = device
         self.network = audio_visual.to(device)
         self.clipseg = audio_visual.clipseg.model
         self.processor = ViTImageProcessor(
             size={"height": 352, "width": 352}, image_mean=[0.485, 0.456, 0.406], image_std=[0.229, 0.224, 0.225]
         )
-        backbone = resnet_fpn_backbone(backbone_name="resnext101_32x8d", weights=None)
-        self.detector = FasterRCNN(backbone, num_classes=4, min_size=800, max_size=1333, box_detections_per_img=40)
-        self.detector.eval().to(device)
+        self.detector = torchvision_detector(hands).to(device)
         self.sam = SAM2ImagePredictor(sam.to(device))
 
     @torch.no_grad()
@@ -104,3 +122,36 @@ class Reference:
         if self.device.type == "cuda":
             torch.cuda.synchronize()
         stage_ms[stage] = 1e3 * (time.perf_counter() - start)
+
+
+def torchvision_detector(hands: Hands23Network) -> FasterRCNN:
+    """Builds torchvision's Faster R-CNN with the weights of Hands23, so that it has as much to propose and to pool.
+
+    The same sizes and thresholds, and as many samples per cell as Hands23 takes (`sampling_ratio=0`, where torchvision's
+    default is two). Its boxes differ a little: torchvision rounds anchors and shifts the samples by half a pixel.
+    """
+    detector = FasterRCNN(
+        resnet_fpn_backbone(backbone_name="resnext101_32x8d", weights=None),
+        num_classes=4,
+        min_size=800,
+        max_size=1333,
+        box_roi_pool=MultiScaleRoIAlign(["0", "1", "2", "3"], output_size=7, sampling_ratio=0),
+        box_score_thresh=min(Hands23Thresholds().per_class),
+        box_detections_per_img=hands.config.max_detections,
+    )
+    weights = {_torchvision_name(name): tensor for name, tensor in hands.state_dict().items()}
+    weights = {name: tensor for name, tensor in weights.items() if not re.search(r"mask_head|[zhtg]_head", name)}
+    # RGB instead of BGR, and the background, which has a box too, first instead of last.
+    weights["backbone.body.conv1.weight"] = weights["backbone.body.conv1.weight"].flip(1)
+    for part in ("weight", "bias"):
+        scores, boxes = (f"roi_heads.box_predictor.{name}.{part}" for name in ("cls_score", "bbox_pred"))
+        weights[scores] = weights[scores].roll(1, dims=0)
+        weights[boxes] = torch.cat([torch.zeros_like(weights[boxes][:4]), weights[boxes]])
+    detector.load_state_dict(weights)
+    return detector.eval()
+
+
+def _torchvision_name(name: str) -> str:
+    for pattern, replacement in TORCHVISION_NAMES:
+        name = re.sub(pattern, replacement, name)
+    return name

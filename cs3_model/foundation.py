@@ -94,7 +94,8 @@ def prepare_audio_visual(network: AudioVisualNetwork, placement: Placement) -> A
 
 
 def prepare_hands(network: Hands23Network, placement: Placement) -> Hands23Network:
-    """Places and compiles the network, in place."""
+    """Folds the norms of, places and compiles the network, in place."""
+    network.backbone.fold_norms()  # in float32: the folded weights are rounded once
     placement.place(network)
     network.backbone.forward = placement.compile(network.backbone.forward)
     rpn_head = network.proposal_generator.rpn_head

@@ -30,6 +30,13 @@ class ConvNorm(nn.Conv2d):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.norm(super().forward(x))
 
+    def fold(self) -> None:
+        """Merges the norm, which is affine, into the convolution. Exact up to rounding; the state dict changes."""
+        scale = self.norm.weight * (self.norm.running_var + self.norm.eps).rsqrt()
+        self.weight = nn.Parameter(self.weight * scale[:, None, None, None])
+        self.bias = nn.Parameter(self.norm.bias - self.norm.running_mean * scale)
+        self.norm = nn.Identity()
+
 
 class Bottleneck(nn.Module):
     """1x1, grouped 3x3 (which carries the stride), 1x1, and the residual sum."""
@@ -97,6 +104,13 @@ class FeaturePyramid(nn.Module):
         for level, channels in zip(self.LEVELS, self.bottom_up.channels):
             self.add_module(f"fpn_lateral{level}", nn.Conv2d(channels, config.fpn_channels, 1))
             self.add_module(f"fpn_output{level}", nn.Conv2d(config.fpn_channels, config.fpn_channels, 3, padding=1))
+
+    @torch.no_grad()
+    def fold_norms(self) -> None:
+        """Merges every frozen norm into its convolution, in place and once weights are loaded, for inference only."""
+        for module in self.modules():
+            if isinstance(module, ConvNorm):
+                module.fold()
 
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
         """Computes p2 to p6.

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from cs3_model.networks.hands23.backbone import Bottleneck, FeaturePyramid, FrozenNorm
-from cs3_model.networks.hands23.detector import DEBUG_CONFIG
+from cs3_model.networks.hands23.detector import DEBUG_CONFIG, build_debug_hand_detector
 from cs3_model.networks.hands23.proposals import RPNHead
 
 
@@ -34,6 +34,16 @@ def test_frozen_norm_uses_its_statistics_and_an_epsilon_of_1e_5() -> None:
     value = norm.train()(torch.full((1, 1, 1, 1), 3.01)).item()
     assert value == pytest.approx(1 + 2 * 0.01 / (2e-5) ** 0.5, rel=1e-4)
     assert not list(norm.parameters())
+
+
+@torch.inference_mode()
+def test_folding_the_norms_changes_no_feature() -> None:
+    image = torch.randn(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    pyramid = build_debug_hand_detector().network.backbone
+    expected = pyramid(image)
+    pyramid.fold_norms()
+    assert not any(isinstance(module, FrozenNorm) for module in pyramid.modules())
+    torch.testing.assert_close(pyramid(image), expected, rtol=0, atol=1e-4)
 
 
 @torch.inference_mode()
