@@ -50,13 +50,8 @@ class Placement:
         )
 
     def place(self, network: Network) -> Network:
-        """Moves a network to its device and casts its weights, once: autocast would cast them again at every call.
-
-        Weights of convolutions become channels-last, which makes their outputs so: otherwise oneDNN and cuDNN re-order
-        both at every call.
-        """
-        network = network.eval().requires_grad_(False).to(self.device, self.dtype)
-        return network.to(memory_format=torch.channels_last)
+        """Moves a network to its device and casts its weights, once: autocast would cast them again at every call."""
+        return network.eval().requires_grad_(False).to(self.device, self.dtype)
 
     def compile(self, function: Function) -> Function:
         """Compiles a function or a network whose inputs have few shapes, if this placement compiles.

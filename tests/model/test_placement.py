@@ -45,12 +45,6 @@ def test_weights_are_cast_once_and_frozen() -> None:
     assert network.weight.dtype is torch.bfloat16 and not network.weight.requires_grad and not network.training
 
 
-def test_convolutions_keep_their_channels_last() -> None:
-    convolution = Placement.choose(CPU, Precision.FLOAT32, Compilation.NEVER).place(torch.nn.Conv2d(3, 4, 3))
-    for values in (convolution.weight, convolution(torch.zeros(1, 3, 8, 8))):
-        assert values.is_contiguous(memory_format=torch.channels_last) and not values.is_contiguous()
-
-
 def build(precision: Precision, compilation: Compilation) -> CollisionPipeline:
     """The networks of the debug preset, placed and compiled as those of `foundation`."""
     placement = Placement.choose(CPU, precision, compilation)
