@@ -34,6 +34,10 @@ from cs3_ros.video_to_bag import VideoToBag, video_to_bag
 
 SHIPPED_BAG = Path(__file__).parent / "demo_bag"
 """Ten seconds of the simulated world with ground truth; docs/world.md says how it was made."""
+_CAVEATS = {
+    "debug": "The preset 'debug' has RANDOM WEIGHTS: times are real, masks mean nothing.",
+    "micro": "The preset 'micro' knows simulation only, as in the demo's own clip; expect little of it elsewhere.",
+}
 IMAGE_TOPIC, AUDIO_TOPIC, TRUTH_TOPIC = "/image/compressed", "/audio", "/ground_truth/collision"
 
 
@@ -143,7 +147,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="demo", description="Replays a clip through the perception graph.")
     parser.add_argument("--video", type=Path, help="a video with sound (default: a clip of the simulated world)")
     parser.add_argument("--out", type=Path, default=Path("out/demo"), help="folder for the results (default out/demo)")
-    parser.add_argument("--preset", default="debug", help="preset of the perception node (default debug)")
+    parser.add_argument("--preset", default="micro", help="preset of the perception node (default micro)")
     arguments = parser.parse_args(argv)
     try:
         heard, expected = run_demo(arguments.video, arguments.out, arguments.preset)
@@ -157,8 +161,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     print("  overlay.mp4      the clip with its sound, the masks shown at each collision")
     print("  overlay_*.png    what the node published for each collision")
     print("  results/         bag of the Collision messages and overlays")
-    if arguments.preset == "debug":
-        print("The preset 'debug' has RANDOM WEIGHTS: times are real, masks mean nothing.")
+    if arguments.preset in _CAVEATS:
+        print(_CAVEATS[arguments.preset])
     return 0 if heard else 1
 
 

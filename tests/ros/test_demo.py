@@ -52,7 +52,7 @@ def test_every_true_collision_is_heard_and_printed_on_a_line(demo: tuple[Path, s
     true_s = [now for before, now in zip([float("-inf"), *true_s], true_s) if now - before > one_sound_s]
     heard_s = [float(line.split()[0]) for line in demo[1].splitlines() if line.split()[1:2] == ["s"]]
     np.testing.assert_allclose(heard_s, true_s, atol=0.010)
-    assert f"heard {len(heard_s)} of {len(truth)} collisions" in demo[1] and "RANDOM WEIGHTS" in demo[1]
+    assert f"heard {len(heard_s)} of {len(truth)} collisions" in demo[1] and "knows simulation only" in demo[1]
 
 
 def test_each_collision_leaves_its_overlay(demo: tuple[Path, str]) -> None:
