@@ -46,7 +46,7 @@ class ClipPlan:
     """
 
     duration_s: float = 10.0
-    """Length, 1 to 60 seconds."""
+    """Length, 1.5 to 60 seconds; the first strike comes after 0.9 to 1.4."""
     fps: float = 15.0
     """Pictures per second, 5 to 60."""
     form: Format = Format()
@@ -55,8 +55,8 @@ class ClipPlan:
     """filament or classic."""
 
     def __post_init__(self) -> None:
-        if not 1.0 <= self.duration_s <= 60.0:
-            raise ValueError(f"ClipPlan.duration_s must be 1 to 60, got {self.duration_s}")
+        if not 1.5 <= self.duration_s <= 60.0:
+            raise ValueError(f"ClipPlan.duration_s must be 1.5 to 60, got {self.duration_s}")
         if not 5.0 <= self.fps <= 60.0:
             raise ValueError(f"ClipPlan.fps must be 5 to 60, got {self.fps}")
 
