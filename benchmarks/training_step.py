@@ -4,9 +4,9 @@ The plainest implementation does what the closest public code (ACL-SSL) does: it
 vision encoder included, on all images once for every sound, and the vision encoder once more for the patch features.
 Same weights, sound embeddings and noise; losses and gradients of both are compared before any time is reported.
 
-    python benchmarks/training.py --size debug
-    python benchmarks/training.py --size full --repeats 1          # a few minutes on an idle CPU
-    python benchmarks/training.py --size full --count              # operations only, in seconds, whatever the load
+    python benchmarks/training_step.py --size debug
+    python benchmarks/training_step.py --size full --repeats 1          # a few minutes on an idle CPU
+    python benchmarks/training_step.py --size full --count              # operations only, in seconds, whatever the load
 """
 
 from __future__ import annotations
