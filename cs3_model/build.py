@@ -55,8 +55,9 @@ class Preset:
     pipeline: PipelineConfig = field(default_factory=PipelineConfig)
     """Options of the method."""
     audio_weights: str = ""
-    """Trained BEATs and audio token for the `clipseg` part: path of a file that `training` wrote, relative to the
-    preset's own file. Empty: sound conditions CLIPSeg through AudioSet tags instead, without training."""
+    """Trained encoder and audio token for the `clipseg` and `micro-weak` parts: path of a file that `training.train`
+    wrote, relative to the preset's own file. Empty: sound conditions CLIPSeg through AudioSet tags instead, without
+    training."""
     micro_weights: str = ""
     """Weights of the `micro` parts: path of a file that `training.micro` wrote, relative to the preset's own file.
     Empty: those that ship with the package."""
@@ -215,6 +216,15 @@ def _clipseg(build: Build) -> Any:
     return build_audio_visual(build.preset.audio_weights, build.placement)
 
 
+def _micro_weak(build: Build) -> Any:
+    from cs3_model.networks.micro.weak import MicroWeakAudioVisual
+
+    if not build.preset.audio_weights:
+        raise ValueError("audio_weights must name a file for the part micro-weak: python -m training.train writes it")
+    micro = build.micro.audio_visual
+    return MicroWeakAudioVisual(micro.networks, micro.tower, Path(build.preset.audio_weights))
+
+
 def _hands23(build: Build) -> Any:
     from cs3_model.foundation import build_hands
 
@@ -233,6 +243,7 @@ PART_BUILDERS: dict[str, dict[str, Callable[[Build], Any]]] = {
     "audio_visual": {
         "debug": _debug_audio_visual,
         "micro": lambda build: build.micro.audio_visual,
+        "micro-weak": _micro_weak,
         "clipseg": _clipseg,
     },
     "hands": {"debug": _debug_hands, "micro": lambda build: build.micro.hands, "hands23": _hands23},

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from cs3_model.build import Preset
+from cs3_model.build import Build, Preset
 
 if TYPE_CHECKING:
     from training.objective import TrainableModel
@@ -48,5 +48,16 @@ def _clipseg(preset: Preset, pooling_dropout: float) -> TrainableModel:
     return CLIPSegModel(network, name="BEATs + CLIPSeg rd64-refined", pooling_dropout=pooling_dropout)
 
 
-MODEL_BUILDERS: dict[str, Callable[[Preset, float], TrainableModel]] = {"debug": _debug, "clipseg": _clipseg}
+def _micro_weak(preset: Preset, pooling_dropout: float) -> TrainableModel:
+    from training.micro.weak_model import MicroWeakModel
+
+    build = Build(preset=preset, device=torch.device("cpu"), seed=0)
+    return MicroWeakModel(build.micro.audio_visual.networks)
+
+
+MODEL_BUILDERS: dict[str, Callable[[Preset, float], TrainableModel]] = {
+    "debug": _debug,
+    "clipseg": _clipseg,
+    "micro-weak": _micro_weak,
+}
 """Audio-visual parts that can be trained."""

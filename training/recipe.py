@@ -31,6 +31,8 @@ class Recipe:
     """Of Adam, constant (paper: 1e-6; optimizer and schedule are not stated, ACL-SSL has Adam with 1e-4)."""
     new_parts_multiplier: float = 1.0
     """Times the learning rate of what starts at random: projection, pooling and masker. The paper names one rate."""
+    train_encoder: bool = True
+    """Train the audio encoder too (paper), not only what starts at random (ACL-SSL)."""
     weight_decay: float = 0.0
     """Of Adam (not stated by the paper; ACL-SSL: 1e-4)."""
     pooling_dropout: float = 0.5

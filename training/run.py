@@ -75,6 +75,9 @@ def train(settings: RunSettings, data_set: DataSet, command: Mapping[str, Any]) 
         recipe, preset = settings.recipe, load_preset(settings.preset)
         device = _device(settings.device, ranks)
         model = build_model(preset, pooling_dropout=recipe.pooling_dropout, seed=settings.seed)
+        if not recipe.train_encoder:
+            for parameter in model.trained_parameters()[0]:
+                parameter.requires_grad_(False)
         compute = _compute(settings, device)
         objective = WeakObjective(model, recipe.losses, compute=compute, ranks=ranks).to(device)
         optimizer = build_optimizer(objective, recipe)

@@ -128,6 +128,11 @@ class Sample:
     conditions: Conditions = field(default_factory=Conditions)
     """What made it easy or hard."""
 
+    @property
+    def is_silent(self) -> bool:
+        """True if it is known that nothing collided in the picture."""
+        return bool(self.conditions.scenario) and not self.materials
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class DataSet:

@@ -94,7 +94,8 @@ def _open(data: str) -> DataSet:
     path, separator, split = path.rpartition(":") if ":" in path else (path, "", "")
     if not path:
         raise ValueError(f"--data must be NAME:PATH[:SPLIT] with a name of {', '.join(READERS)}, got '{data}'")
-    return open_data_set(name, Path(path).expanduser(), split or "train")
+    data_set = open_data_set(name, Path(path).expanduser(), split or "train")
+    return replace(data_set, samples=tuple(sample for sample in data_set.samples if not sample.is_silent))
 
 
 def _tell_missing(data_set: DataSet, is_allowed: bool) -> None:

@@ -111,6 +111,8 @@ def _digest(path: Path) -> str:
 class SharedTower:
     """Features of an image, computed once for all parts that ask about the same array.
 
+    The latest two images are kept: the frame stays at hand while crops of it come and go.
+
     Args:
         vision: the network.
         device: where it runs.
@@ -119,17 +121,17 @@ class SharedTower:
     def __init__(self, vision: MicroVision, device: torch.device) -> None:
         self.vision = vision.to(memory_format=torch.channels_last)
         self.device = device
-        self._image: UInt8Image | None = None
-        self._features: Tensor | None = None
+        self._latest: list[tuple[UInt8Image, Tensor]] = []
 
     @torch.inference_mode()
     def features(self, image: UInt8Image) -> Tensor:
         """Features [1, C, h, w] of an RGB uint8 image [H, W, 3]."""
-        if image is not self._image or self._features is None:
+        known = next((features for seen, features in self._latest if seen is image), None)
+        if known is None:
             x = image_tensor(torch.from_numpy(image).to(self.device), self.vision.config.side)
-            self._features = self.vision.tower(x.contiguous(memory_format=torch.channels_last))
-            self._image = image
-        return self._features
+            known = self.vision.tower(x.contiguous(memory_format=torch.channels_last))
+        self._latest = [(image, known), *(pair for pair in self._latest if pair[0] is not image)][:2]
+        return known
 
 
 class MicroAudioVisual:
@@ -137,22 +139,22 @@ class MicroAudioVisual:
 
     def __init__(self, networks: MicroNetworks, tower: SharedTower, *, name: str, trained: bool) -> None:
         self.name, self.trained = name, trained
-        self._networks, self._tower = networks, tower
+        self.networks, self.tower = networks, tower
 
     def embed_image(self, image: UInt8Image) -> Tensor:
         """Features of the tower."""
-        return self._tower.features(image)
+        return self.tower.features(image)
 
     @torch.inference_mode()
     def embed_audio(self, window: AudioWindow) -> Tensor:
         """The condition [1, P] of a sound."""
-        heard = self._networks.audio(torch.from_numpy(window.samples).unsqueeze(0).to(self._tower.device))
-        return self._networks.heard.condition(self._networks.vision.prompt, *heard)
+        heard = self.networks.audio(torch.from_numpy(window.samples).unsqueeze(0).to(self.tower.device))
+        return self.networks.heard.condition(self.networks.vision.prompt, *heard)
 
     @torch.inference_mode()
     def decode(self, image_features: Tensor, audio_embedding: Tensor) -> Float32Array:
         """The map's logits at half the network's resolution."""
-        return self._networks.heard.decoder(image_features, audio_embedding)[0, 0].float().cpu().numpy()
+        return self.networks.heard.decoder(image_features, audio_embedding)[0, 0].float().cpu().numpy()
 
 
 class MicroHands:

@@ -1,0 +1,97 @@
+"""The audio-visual part of `micro` that is trained as in the paper, without masks: the sound is one more word.
+
+Ear, audio token and prompt encoder make a condition; the decoder that follows words follows it too (paper, section
+3.2). `MicroAudioVisual`, in contrast, has a decoder of its own, which learned from masks.
+
+Shape suffixes: N windows, P features of a condition.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from cs3_model.networks.micro.audio import NUM_MATERIALS, MicroAudioEncoder
+from cs3_model.networks.micro.heard import AudioToken
+from cs3_model.networks.micro.parts import MicroNetworks, SharedTower
+from cs3_model.networks.micro.prompted import PromptEncoder
+from cs3_model.types import AudioWindow, Float32Array, UInt8Image
+from cs3_model.weights.checkpoint import load_strictly
+
+_EAR = "ear."
+
+
+class WeaklyHeard(nn.Module):
+    """A spectrogram to a condition of the frozen segmenter.
+
+    Args:
+        ear: the sound's encoder.
+        prompt: the frozen text side.
+        condition_dim: P.
+    """
+
+    def __init__(self, ear: MicroAudioEncoder, prompt: PromptEncoder, condition_dim: int) -> None:
+        super().__init__()
+        self.ear = ear
+        self.token = AudioToken(ear.config.embedding_dim, NUM_MATERIALS, condition_dim)
+        self.prompt = prompt
+
+    def forward(self, log_mel_NMF: Tensor) -> Tensor:
+        """Returns conditions [N, P]; the spectrogram is that of the ear."""
+        return self.prompt.from_embedding(self.token(*self.ear.encode(log_mel_NMF)))
+
+
+def weakly_heard(networks: MicroNetworks) -> WeaklyHeard:
+    """Builds the network around the weights of `micro`; its token is random."""
+    return WeaklyHeard(networks.audio, networks.vision.prompt, networks.config.vision.condition_dim)
+
+
+class MicroWeakAudioVisual:
+    """`cs3_model.parts.AudioVisualSegmenter` of weakly supervised weights.
+
+    Args:
+        networks: of `micro`; they keep their own ear.
+        tower: features of images.
+        path: weights of `training.train`: the token, and the ear if it was trained.
+
+    Raises:
+        ValueError: if the file is missing, damaged or no such file: one line.
+    """
+
+    trained = True
+
+    def __init__(self, networks: MicroNetworks, tower: SharedTower, path: Path) -> None:
+        self.name = f"micro, weakly supervised ({path.name}, trained in simulation)"
+        self._tower, self._decoder = tower, networks.vision.decoder
+        ear = MicroAudioEncoder(networks.config.audio)
+        own = {f"{_EAR}{name}": value for name, value in networks.audio.state_dict().items()}
+        self._heard = WeaklyHeard(ear, networks.vision.prompt, networks.config.vision.condition_dim)
+        prompt = {f"prompt.{name}": value for name, value in networks.vision.prompt.state_dict().items()}
+        load_strictly(self._heard, own | prompt | _read(path), "micro-weak")
+        self._heard.eval().requires_grad_(False).to(tower.device)
+
+    def embed_image(self, image: UInt8Image) -> Tensor:
+        """Features of the tower."""
+        return self._tower.features(image)
+
+    @torch.inference_mode()
+    def embed_audio(self, window: AudioWindow) -> Tensor:
+        """The condition [1, P] of a sound."""
+        samples = torch.from_numpy(window.samples).unsqueeze(0).to(self._tower.device)
+        return self._heard(self._heard.ear.spectrogram(samples))
+
+    @torch.inference_mode()
+    def decode(self, image_features: Tensor, audio_embedding: Tensor) -> Float32Array:
+        """The map's logits at half the network's resolution."""
+        return self._decoder(image_features, audio_embedding.unsqueeze(1))[0, 0].float().cpu().numpy()
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    try:
+        return {name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()}
+    except (OSError, SafetensorError) as error:
+        raise ValueError(f"{path} cannot be read ({error}): train it with python -m training.train") from None
