@@ -90,17 +90,22 @@ def evaluate(
     rng = np.random.default_rng(seed)
     samples = _draw(data_set.samples, limit, rng)
     _check(rows, samples, data_set.name)
-    partners = _partners(len(samples), rng)
+    partners = {0: _partners(len(samples), rng)}
     shown = set(rng.permutation(len(samples))[:num_examples].tolist())
+    for shuffle in {row.shuffle for row in rows} - {0}:
+        partners[shuffle] = _partners(len(samples), np.random.default_rng([seed, shuffle]))
     evaluation = Evaluation(rows=tuple(rows), records={row.name: [] for row in rows})
     for index, sample in enumerate(samples):
         try:
             scene = _read_scene(sample, rule)
-            heard = {row.sound: _hear(row.sound, scene, samples[partners[index]], rule) for row in rows}
+            heard = {
+                (row.sound, row.shuffle): _hear(row.sound, scene, samples[partners[row.shuffle][index]], rule)
+                for row in {(row.sound, row.shuffle): row for row in rows}.values()
+            }
         except SampleError as error:
             evaluation.skipped.append(Skipped(sample_id=sample.sample_id, reason=str(error)))
         else:
-            results = {row.name: row.predict(replace(scene, window=heard[row.sound])) for row in rows}
+            results = {row.name: row.predict(replace(scene, window=heard[row.sound, row.shuffle])) for row in rows}
             for name, result in results.items():
                 evaluation.records[name].append(_record(scene, result))
             if index in shown:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
+from pathlib import Path
 
 import torch
 import yaml
 
-from cs3_model.build import build_pipeline, load_preset, preset_names
+from cs3_model.build import Preset, build_pipeline, load_preset, preset_names
 from cs3_model.config import from_mapping
 from cs3_model.pipeline import CollisionPipeline, PipelineConfig
-from cs3_model.strategies import Strategy
-from cs3_model.types import CollisionResult
+from cs3_model.strategies import Strategy, choose_masks
+from cs3_model.types import AudioWindow, Candidate, CollisionResult, Frame
 from training.prior_map import PriorMap
 from training.rows import (
     Row,
@@ -26,9 +27,11 @@ from training.rows import (
     oracle,
     random_objects,
     random_square,
+    with_true_masks,
 )
 
 PRESET_PREFIX = "preset:"
+MIXTURE_PREFIX = "mixture:"
 PRIOR_MAP = "prior-map"
 ORACLE = "oracle"
 
@@ -57,7 +60,7 @@ _KNOWN: Mapping[str, _Known] = {
     ORACLE: _Known(label="Oracle choice †", predict=best_choice),
 }
 
-METHOD_NAMES = (*_KNOWN, PRIOR_MAP, f"{PRESET_PREFIX}NAME[,field=value...]")
+METHOD_NAMES = (*_KNOWN, PRIOR_MAP, f"{MIXTURE_PREFIX}FILE[,weights=FILE]", f"{PRESET_PREFIX}NAME[,field=value...]")
 """Every name that `build_row` takes."""
 
 
@@ -66,7 +69,10 @@ def build_row(name: str, *, device: torch.device, seed: int, prior_map: PriorMap
 
     Args:
         name: One of `METHOD_NAMES`. A preset may be followed by fields of `PipelineConfig` that differ from it (the
-            ablations of Tables 2 and 3), by `strategy=oracle` and by `sound=shuffled` or `sound=silent`.
+            ablations of Tables 2 and 3), by `strategy=oracle`, by `sound=silent` or `sound=shuffled` (with `shuffle=1`
+            another shuffle), and by `true_masks=true`. With the parts of `micro`, `weights=FILE` takes other weights,
+            `weak=FILE` the map of the weakly supervised weights in the file, and `words=struck` the map of these
+            words, without sound.
         device: Where networks run.
         seed: Fixes random choices and random weights.
         prior_map: Needed by `prior-map`.
@@ -76,6 +82,8 @@ def build_row(name: str, *, device: torch.device, seed: int, prior_map: PriorMap
     """
     if name.startswith(PRESET_PREFIX):
         return _preset_row(name, device, seed)
+    if name.startswith(MIXTURE_PREFIX):
+        return _mixture_row(name, device, seed)
     if name == PRIOR_MAP:
         if prior_map is None:
             raise ValueError(f"method '{PRIOR_MAP}' needs training samples: name them with --prior-data")
@@ -88,36 +96,69 @@ def build_row(name: str, *, device: torch.device, seed: int, prior_map: PriorMap
 
 
 def _preset_row(name: str, device: torch.device, seed: int) -> Row:
-    preset_name, *assignments = name.removeprefix(PRESET_PREFIX).split(",")
-    if not preset_name:
-        raise ValueError(f"method '{name}' names no preset; choose one of {', '.join(preset_names())}, or a .yaml file")
-    fields = _read_fields(name, assignments)
+    fields = _read_fields(name, PRESET_PREFIX)
+    preset = _preset(name, fields)
     sound = _read_sound(fields.pop("sound", Sound.OWN.value))
+    shuffle = fields.pop("shuffle", 0)
+    words = fields.pop("words", "")
+    true_masks = fields.pop("true_masks", False)
     is_oracle = fields.get("strategy") == ORACLE
     if is_oracle:
         del fields["strategy"]
-    preset = load_preset(preset_name)
     changed = from_mapping(PipelineConfig, fields)
     config = replace(preset.pipeline, **{field: getattr(changed, field) for field in fields})
-    pipeline = build_pipeline(replace(preset, pipeline=config), device=device, seed=seed)
+    pipeline = _parts(replace(preset, pipeline=PipelineConfig()), device, seed)
+    candidates = _candidates(pipeline, str(words), replace(config, strategy=Strategy.OURS))
+    predict = partial(_best_of, candidates) if is_oracle else partial(_choose, candidates, config)
     return Row(
         name=name,
         label=name.removeprefix(PRESET_PREFIX),
-        predict=partial(_best_of_pipeline if is_oracle else _run_pipeline, pipeline),
+        predict=partial(_outlined, predict) if true_masks else predict,
         sound=sound,
+        shuffle=shuffle,
+        needs_whole_scene=bool(true_masks),
         models=pipeline.models,
         trained=pipeline.trained,
     )
 
 
-def _read_fields(name: str, assignments: list[str]) -> dict[str, object]:
-    fields = {}
+def _mixture_row(name: str, device: torch.device, seed: int) -> Row:
+    from training.micro.mixture import MixtureBaseline
+
+    fields = _read_fields(name, MIXTURE_PREFIX)
+    path = Path(str(fields.pop("name")))
+    micro = _parts(_preset(name, {"name": "micro", **fields}), device, seed).audio_visual
+    return Row(
+        name=name,
+        label=f"two-mask mixture ({path.name})",
+        predict=MixtureBaseline(micro.networks, micro.tower, path).predict,
+    )
+
+
+def _read_fields(name: str, prefix: str) -> dict[str, object]:
+    """What stands after the prefix: `name`, and the fields with their values."""
+    first, *assignments = name.removeprefix(prefix).split(",")
+    fields: dict[str, object] = {"name": first}
     for assignment in assignments:
         field, separator, value = assignment.partition("=")
         if not separator:
             raise ValueError(f"method '{name}': expected field=value after the preset, got '{assignment}'")
         fields[field] = yaml.safe_load(value)
     return fields
+
+
+def _preset(name: str, fields: dict[str, object]) -> Preset:
+    """The preset that a method names; takes what says so, and whose weights it has, out of the fields."""
+    preset_name = str(fields.pop("name"))
+    if not preset_name:
+        raise ValueError(f"method '{name}' names no preset; choose one of {', '.join(preset_names())}, or a .yaml file")
+    preset = load_preset(preset_name)
+    if "weights" in fields:
+        preset = replace(preset, micro_weights=str(fields.pop("weights")))
+    if "weak" in fields:
+        parts = replace(preset.parts, audio_visual="micro-weak")
+        preset = replace(preset, parts=parts, audio_weights=str(fields.pop("weak")))
+    return preset
 
 
 def _read_sound(value: object) -> Sound:
@@ -127,9 +168,52 @@ def _read_sound(value: object) -> Sound:
     return Sound(value)
 
 
-def _run_pipeline(pipeline: CollisionPipeline, scene: Scene) -> CollisionResult:
-    return pipeline.process(scene.frame, scene.window)
+@lru_cache(maxsize=8)
+def _parts(preset: Preset, device: torch.device, seed: int) -> CollisionPipeline:
+    """Rows of one preset share its networks, and what these keep of the latest picture."""
+    return build_pipeline(preset, device=device, seed=seed)
 
 
-def _best_of_pipeline(pipeline: CollisionPipeline, scene: Scene) -> CollisionResult:
-    return oracle(pipeline.process(scene.frame, scene.window).candidates, scene)
+@lru_cache(maxsize=64)
+def _candidates(parts: CollisionPipeline, words: str, config: PipelineConfig) -> LatestCandidates:
+    """Rows that choose differently among the same candidates share them."""
+    audio_visual = parts.audio_visual
+    if words:
+        from training.micro.prompted_map import PromptedMap
+
+        audio_visual = PromptedMap(audio_visual.networks, audio_visual.tower, words.split())
+    return LatestCandidates(
+        CollisionPipeline(audio_visual=audio_visual, hands=parts.hands, boxes=parts.boxes, config=config)
+    )
+
+
+class LatestCandidates:
+    """What a pipeline proposes for a scene; asked again about the same one, it remembers.
+
+    Args:
+        pipeline: makes the candidates.
+    """
+
+    def __init__(self, pipeline: CollisionPipeline) -> None:
+        self._pipeline = pipeline
+        self._latest: tuple[Frame, AudioWindow, tuple[Candidate, ...]] | None = None
+
+    def __call__(self, scene: Scene) -> tuple[Candidate, ...]:
+        """The candidates, before any choice."""
+        if self._latest is None or self._latest[0] is not scene.frame or self._latest[1] is not scene.window:
+            result = self._pipeline.process(scene.frame, scene.window)
+            self._latest = scene.frame, scene.window, result.candidates
+        return self._latest[2]
+
+
+def _choose(candidates: LatestCandidates, config: PipelineConfig, scene: Scene) -> CollisionResult:
+    found = candidates(scene)
+    return replace(choose_masks(found, config.strategy, config.verification), candidates=found)
+
+
+def _best_of(candidates: LatestCandidates, scene: Scene) -> CollisionResult:
+    return oracle(candidates(scene), scene)
+
+
+def _outlined(predict: Callable[[Scene], CollisionResult], scene: Scene) -> CollisionResult:
+    return with_true_masks(predict(scene), scene)

@@ -8,12 +8,12 @@ from __future__ import annotations
 import enum
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
-from cs3_model.geometry import mask_to_box_xyxy
+from cs3_model.geometry import intersection_over_union, mask_to_box_xyxy
 from cs3_model.strategies import Strategy, choose_masks, choose_oracle
 from cs3_model.types import (
     AudioWindow,
@@ -72,6 +72,8 @@ class Row:
     """Finds what collided."""
     sound: Sound = Sound.OWN
     """What it hears."""
+    shuffle: int = 0
+    """Which of many shuffles, where `sound` is `Sound.SHUFFLED`."""
     needs_whole_scene: bool = False
     """True if it must know all objects and the hands that hold them."""
     models: tuple[str, ...] = ()
@@ -124,6 +126,21 @@ def oracle(candidates: Sequence[Candidate], scene: Scene) -> CollisionResult:
     if not scene.true_masks or not candidates:
         return _selected([], "nothing to choose")
     return choose_oracle(candidates, scene.true_masks)
+
+
+def with_true_masks(result: CollisionResult, scene: Scene) -> CollisionResult:
+    """The same answer, with the true outline of the object that each mask overlaps most; what overlaps none is left.
+
+    What remains wrong is the choice of objects, not their segmentation.
+    """
+    masks: dict[int, Candidate] = {}
+    for chosen in result.masks:
+        ious = [intersection_over_union(chosen.mask, item.mask) for item in scene.objects]
+        if max(ious, default=0.0) > 0:
+            best = int(np.argmax(ious))
+            mask = scene.objects[best].mask
+            masks.setdefault(best, replace(chosen, mask=mask, box_xyxy=mask_to_box_xyxy(mask)))
+    return replace(result, masks=tuple(masks.values()), verdict=Verdict(len(masks)))
 
 
 def _candidates(scene: Scene) -> list[Candidate]:

@@ -65,6 +65,7 @@ def _sample(folder: Path, facts: dict[str, Any], frame: int) -> Sample:
         load_image=partial(_read_image, folder / FRAME_NAMES[frame]),
         sound=SoundSegment(path=folder / "sound.flac", start_s=onset_s, stop_s=onset_s + _SEGMENT_S),
         load_objects=partial(_read_objects, folder, facts),
+        knows_whole_scene=True,
         hands=_hands(facts),
         materials=tuple(hit["materials"]) if hit is not None else (),
         contact_xy=contact,
@@ -107,9 +108,15 @@ def _read_objects(folder: Path, facts: dict[str, Any]) -> tuple[SceneObject, ...
                 held_by=held,
             )
         )
-    if TABLE_ID in colliding:  # the table is an object where it is what was hit
-        material = facts["table"]["material"]
-        objects.append(SceneObject(mask=ids == TABLE_ID, is_colliding=True, material=material, category="table"))
+    objects.append(
+        SceneObject(
+            mask=ids == TABLE_ID,
+            is_colliding=TABLE_ID in colliding,
+            material=facts["table"]["material"],
+            category="table",
+            is_surface=True,
+        )
+    )
     return tuple(objects)
 
 

@@ -1,0 +1,47 @@
+"""The map of a text prompt in place of the sound's: what `micro` finds without hearing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from cs3_model.networks.micro.parts import MicroNetworks, SharedTower
+from cs3_model.networks.micro.vocabulary import encode_prompt
+from cs3_model.types import AudioWindow, Float32Array, UInt8Image
+
+
+class PromptedMap:
+    """`cs3_model.parts.AudioVisualSegmenter` that is deaf.
+
+    Args:
+        networks: of `micro`.
+        tower: features of images.
+        words: of the vocabulary.
+
+    Raises:
+        ValueError: if a word is not known.
+    """
+
+    trained = True
+
+    def __init__(self, networks: MicroNetworks, tower: SharedTower, words: Sequence[str]) -> None:
+        self.name = f"micro, asked for {' '.join(words)}"
+        self._tower, self._decoder = tower, networks.vision.decoder
+        with torch.inference_mode():
+            prompt = torch.tensor([[encode_prompt(words)]], device=tower.device)
+            self._condition = networks.vision.prompt(prompt)
+
+    def embed_image(self, image: UInt8Image) -> Tensor:
+        """Features of the tower."""
+        return self._tower.features(image)
+
+    def embed_audio(self, window: AudioWindow) -> Tensor:
+        """The condition [1, 1, P] of the words, whatever is heard."""
+        return self._condition
+
+    @torch.inference_mode()
+    def decode(self, image_features: Tensor, audio_embedding: Tensor) -> Float32Array:
+        """The map's logits at half the network's resolution."""
+        return self._decoder(image_features, audio_embedding)[0, 0].float().cpu().numpy()
