@@ -69,7 +69,7 @@ def run_info(config: dict[str, Any], data_set: str, split: str, seed: int) -> Ru
     """Collects what fixes a run, with the commit of the source tree."""
     versions = {"python": platform.python_version(), "numpy": np.__version__, "torch": torch.__version__}
     return RunInfo(
-        config=config, data_set=data_set, split=split, seed=seed, commit=_commit(), versions=versions
+        config=config, data_set=data_set, split=split, seed=seed, commit=source_commit(), versions=versions
     )  # fmt: skip
 
 
@@ -153,8 +153,8 @@ def _results_table(summaries: Sequence[RowSummary]) -> str:
         overall = summary.overall
         if overall is not None:
             estimates = (overall.iou, overall.auc, overall.iou_extra_free, overall.auc_extra_free, overall.exact)
-            lines.append([summary.row.label, str(overall.num_samples), *map(_percent, estimates)])
-    return _table(header, lines)
+            lines.append([summary.row.label, str(overall.num_samples), *map(percent, estimates)])
+    return markdown_table(header, lines)
 
 
 def _notes(summaries: Sequence[RowSummary], records: Sequence[Record]) -> list[str]:
@@ -182,10 +182,10 @@ def _notes(summaries: Sequence[RowSummary], records: Sequence[Record]) -> list[s
 def _stratum_table(stratum: str, summaries: Sequence[RowSummary]) -> str:
     header = ["mIoU", "n", *(summary.row.label for summary in summaries)]
     lines = [
-        [label, str(score.num_samples), *(_percent(summary.strata[stratum][label].iou) for summary in summaries)]
+        [label, str(score.num_samples), *(percent(summary.strata[stratum][label].iou) for summary in summaries)]
         for label, score in summaries[0].strata[stratum].items()
     ]
-    return f"## By {stratum}\n\n" + _table(header, lines)
+    return f"## By {stratum}\n\n" + markdown_table(header, lines)
 
 
 def _paper_table(data_set: str) -> str:
@@ -193,19 +193,21 @@ def _paper_table(data_set: str) -> str:
         [result.table, result.row, f"{result.miou:.2f}", f"{result.auc:.2f}"] for result in PAPER_RESULTS[data_set]
     ]
     title = "## Figures of the paper\n\nReported by Parida et al. (2025), with their weights; not measured here.\n\n"
-    return title + _table(["Table", "Row", "mIoU", "AUC"], lines, text_columns=2)
+    return title + markdown_table(["Table", "Row", "mIoU", "AUC"], lines, text_columns=2)
 
 
-def _table(header: Sequence[str], lines: Sequence[Sequence[str]], *, text_columns: int = 1) -> str:
+def markdown_table(header: Sequence[str], lines: Sequence[Sequence[str]], *, text_columns: int = 1) -> str:
+    """A Markdown table whose columns after the first are numbers."""
     rule = ["---"] * text_columns + ["---:"] * (len(header) - text_columns)
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, rule, *lines))
 
 
-def _percent(estimate: Estimate) -> str:
+def percent(estimate: Estimate) -> str:
+    """A share as percent, with its interval."""
     return f"{100 * estimate.mean:.2f} ({100 * estimate.low:.1f}-{100 * estimate.high:.1f})"
 
 
-def _commit() -> str:
+def source_commit() -> str:
     """The commit of the source tree, marked if files differ from it; "unknown" outside a repository."""
     folder = Path(__file__).parent
     try:

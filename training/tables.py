@@ -1,0 +1,156 @@
+"""All tables of the paper on Sim-CS3, for the preset `micro`, as one page with plots.
+
+python -m training.tables --data sim_cs3:data/sim_cs3 --out docs/results.md --weights micro-seed0.safetensors \
+    --deaf deaf-seed0.safetensors --weak weak-seed0.safetensors --mixture mixture-seed0.safetensors
+
+Rows that were computed before are taken from --cache; a command that was interrupted goes on with the next split.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+from cs3_model.build import select_device
+from training.data import open_data_set
+from training.data.sound import WindowRule
+from training.evaluation import Evaluation, Example, Record, evaluate
+from training.methods import build_row
+from training.plots import write_plots
+from training.report import source_commit, summarise_rows
+from training.results_page import Found, results_page, runs_of
+from training.row_cache import RowCache
+from training.rows import Row, Scene
+from training.samples import DataSet
+from training.table_rows import DEAF, OURS, OURS_AV, RIGHT_LEFT, SPLITS, TABLE_1, WEAK, TableRow
+
+_PLOTTED = (TABLE_1[2], OURS_AV, RIGHT_LEFT, DEAF, OURS)
+_SHOWN = (TABLE_1[2], WEAK, DEAF, OURS)
+_NUM_EXAMPLES = 6
+
+
+def main(
+    data: Annotated[str, typer.Option(metavar="sim_cs3:PATH", help="Sim-CS3 with its splits for evaluation.")],
+    weights: Annotated[list[Path], typer.Option(help="Weights of micro; once per seed.")],
+    out: Annotated[Path, typer.Option(help="The page; plots go to images/results beside it.")] = Path(
+        "docs/results.md"
+    ),
+    deaf: Annotated[list[Path], typer.Option(help="Of training.micro.train_heard --deaf.")] = [],
+    weak: Annotated[list[Path], typer.Option(help="Of training.train for micro-weak; in the order of --weights.")] = [],
+    mixture: Annotated[list[Path], typer.Option(help="Of training.micro.train_mixture; in the same order.")] = [],
+    cache: Annotated[Path, typer.Option(help="Folder for the scores of rows.")] = Path("out/tables"),
+    limit: Annotated[int, typer.Option(min=0, help="Samples to draw from each split; 0: all.")] = 0,
+    shuffles: Annotated[int, typer.Option(min=1, help="Shuffles of the sounds.")] = 5,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    seed: Annotated[int, typer.Option(min=0, help="Fixes random rows, shuffles and intervals.")] = 0,
+) -> None:
+    """Make the page of results. Exit code 2: bad input."""
+    files = {"ours": weights, "deaf": deaf, "weak": weak, "mixture": mixture}
+    try:
+        torch_device = select_device(device)
+        found: dict[str, Found] = {}
+        commits: set[str] = set()
+        for split, rows in SPLITS.items():
+            data_set = _open(data, split)
+            store = RowCache(cache, data_set, limit=limit, seed=seed)
+            methods = {row: row.methods(files, shuffles) for row in rows}
+            every = list(dict.fromkeys(method for chosen in methods.values() for method in chosen))
+            _show(store.fill(every, torch_device), limit or len(data_set.samples), split)
+            records = {row: [store.read(method) for method in chosen] for row, chosen in methods.items() if chosen}
+            found[split] = {row: runs_of(row, runs, seed) for row, runs in records.items()}
+            commits |= store.commits(every)
+            if split == "test":
+                pictures = _draw(out, records, _examples(methods, data_set, torch_device, seed), seed)
+        page = results_page(found, _provenance(commits), [str(path.relative_to(out.parent)) for path in pictures])
+        out.write_text(page, encoding="utf-8")
+    except (ValueError, OSError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None
+    typer.echo(f"wrote {out} and {len(pictures)} pictures", err=True)
+
+
+def _open(data: str, split: str) -> DataSet:
+    name, _, path = data.partition(":")
+    if name != "sim_cs3" or not path:
+        raise ValueError(f"--data must be sim_cs3:PATH, the only data set with all of these splits, got '{data}'")
+    return open_data_set(name, Path(path).expanduser(), split)
+
+
+def _show(steps: Iterator[int], count: int, split: str) -> None:
+    with typer.progressbar(length=count, label=split, file=sys.stderr) as bar:
+        for _ in steps:
+            bar.update(1)
+
+
+def _examples(
+    methods: Mapping[TableRow, Sequence[str]], data_set: DataSet, device: torch.device, seed: int
+) -> Evaluation:
+    """Some scenes with the answers of some rows."""
+    chosen = {methods[row][0]: row.label for row in _SHOWN if methods[row]}
+    rows = [build_row(method, device=device, seed=seed, prior_map=None) for method in chosen]
+    steps = evaluate(
+        rows, data_set, rule=WindowRule(), seed=seed, limit=_NUM_EXAMPLES, num_examples=_NUM_EXAMPLES
+    )  # fmt: skip
+    *_, last = steps
+    examples = [_named(example, chosen) for example in last.examples]
+    return Evaluation(rows=tuple(_labelled(label) for label in chosen.values()), examples=examples)
+
+
+def _named(example: Example, labels: Mapping[str, str]) -> Example:
+    return Example(
+        sample_id=example.sample_id,
+        image=example.image,
+        true_masks=example.true_masks,
+        results={label: example.results[method] for method, label in labels.items()},
+    )
+
+
+def _draw(
+    out: Path, records: Mapping[TableRow, Sequence[Sequence[Record]]], examples: Evaluation, seed: int
+) -> list[Path]:
+    """Plots of some rows over all seeds, and the sheet of examples."""
+    folder = out.parent / "images" / "results"
+    folder.mkdir(parents=True, exist_ok=True)
+    pooled = {row.label: [r for run in records[row] for r in run] for row in _PLOTTED if row in records}
+    evaluation = Evaluation(rows=tuple(map(_labelled, pooled)), records=pooled)
+    plots = write_plots(folder, summarise_rows(evaluation, seed), evaluation)
+    return plots + write_plots(folder, [], examples)
+
+
+def _labelled(label: str) -> Row:
+    def answered_before(scene: Scene) -> None:
+        raise AssertionError("a row of stored records sees no scene")
+
+    return Row(name=label, label=label, predict=answered_before)
+
+
+def _provenance(commits: set[str]) -> str:
+    """Who made the figures: source, machine, versions, command."""
+    command = shlex.join(["python", "-m", "training.tables", *sys.argv[1:]])
+    made_with = ", ".join(sorted(commits))
+    return (
+        f"Rows made with commit {made_with}; page made with commit {source_commit()}, on {_processor()} "
+        f"({os.cpu_count()} cores visible), Python {platform.python_version()}, PyTorch {torch.__version__}:\n\n"
+        f"```\n{command}\n```"
+    )
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+if __name__ == "__main__":
+    typer.run(main)
