@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cs3_model.metrics import Estimate, bootstrap, success_area
+from cs3_model.types import Verdict
 from training.counterfactual import exact_by_looking
 from training.evaluation import Record
 from training.paper_results import PAPER_RESULTS, PaperResult
@@ -50,6 +51,8 @@ class RowRuns:
     row: TableRow
     runs: tuple[tuple[Record, ...], ...]
     """The same samples in the same order each time."""
+    silences: tuple[bool, ...]
+    """Of all runs: whether a sample without visible collision was answered with no mask."""
     seed: int
     """Of the intervals."""
 
@@ -79,8 +82,10 @@ Found = Mapping[TableRow, RowRuns]
 
 
 def runs_of(row: TableRow, runs: Sequence[Sequence[Record]], seed: int) -> RowRuns:
-    """Keeps the samples with a visible collision."""
-    return RowRuns(row=row, runs=tuple(tuple(r for r in run if r.score is not None) for run in runs), seed=seed)
+    """Takes the samples without a visible collision aside."""
+    silences = tuple(r.verdict is Verdict.NONE for run in runs for r in run if r.score is None)
+    scored = tuple(tuple(r for r in run if r.score is not None) for run in runs)
+    return RowRuns(row=row, runs=scored, silences=silences, seed=seed)
 
 
 def results_page(found: Mapping[str, Found], provenance: str, pictures: Sequence[str]) -> str:
@@ -104,6 +109,7 @@ def results_page(found: Mapping[str, Found], provenance: str, pictures: Sequence
         "## Table 1: baselines",
         _paper_table(TABLE_1, test, ("1",)),
         _BASELINE_NOTES,
+        *_silence_note(test),
         "## Table 2: ablations",
         _paper_table(TABLE_2, test, ("1", "2")),
         "## Table 3: strategies",
@@ -148,6 +154,13 @@ def _measured(runs: RowRuns, metrics: Sequence[str]) -> list[str]:
     return [percent(runs.estimate(_METRICS[first])), spread, *(percent(runs.estimate(_METRICS[m])) for m in others)]
 
 
+def _silence_note(found: Found) -> list[str]:
+    shares = [f"{row.label} {100 * np.mean(found[row].silences):.1f} %" for row in TABLE_1 if row in found]
+    count = len(found[OURS].silences) // len(found[OURS].runs)
+    heading = f"In {count} more samples nothing collides visibly; answered with no mask: "
+    return [heading + ", ".join(shares) + "."] if count else []
+
+
 def _theirs(row: TableRow, data_set: str, tables: Sequence[str]) -> str:
     matching: list[PaperResult] = [
         result for result in PAPER_RESULTS[data_set] if result.row == row.paper and result.table in tables
@@ -162,7 +175,7 @@ def _hearing_table(found: Found) -> str:
     for row in HEARING:
         if row in found:
             runs, ours = found[row], found[OURS]
-            above = [percent(ours.above(runs, _METRICS[m])) if row is not OURS else "" for m in ("mIoU", "exact")]
+            above = [_points(ours.above(runs, _METRICS[m])) if row is not OURS else "" for m in ("mIoU", "exact")]
             lines.append([row.label, percent(runs.estimate(_METRICS["mIoU"])), *_measured(runs, ("exact",)), *above])
     return f"n = {_count(found)}.\n\n{markdown_table(header, lines)}"
 
@@ -184,14 +197,19 @@ def _goals(found: Mapping[str, Found]) -> str:
     lines = [[f"mIoU of Ours / of the best baseline ({best.row.label})", ">= 3", f"{ratio:.2f}", _met(ratio >= 3)]]
     for row in (RIGHT_LEFT, OURS_AV):
         above = ours.above(test[row], iou)
-        lines.append([f"Ours - {row.label}, mIoU", "> 0", percent(above), _met(above.low > 0)])
+        lines.append([f"Ours - {row.label}, mIoU", "> 0", _points(above), _met(above.low > 0)])
     for split in ("counterfactual", "two_hands"):
         for row in (DEAF, SHUFFLED):
             if row in found.get(split, {}):
                 above = found[split][OURS].above(found[split][row], exact)
                 name = f"{split.replace('_', ' ')}: Ours - {row.label}, exact"
-                lines.append([name, ">= 10", percent(above), _met(above.mean >= 0.1)])
+                lines.append([name, ">= 10", _points(above), _met(above.mean >= 0.1)])
     return markdown_table(["", "wanted", "measured", ""], lines)
+
+
+def _points(difference: Estimate) -> str:
+    mean, low, high = (100 * value for value in (difference.mean, difference.low, difference.high))
+    return f"{mean:+.2f} ({low:+.1f} to {high:+.1f})"
 
 
 def _met(is_met: bool) -> str:

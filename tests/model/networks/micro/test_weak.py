@@ -1,0 +1,66 @@
+"""The weakly supervised map of micro, with random weights."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from cs3_model.build import PartNames, Preset, build_pipeline
+from cs3_model.networks.micro.audio import MicroAudioConfig
+from cs3_model.networks.micro.parts import MicroConfig, MicroNetworks, save_micro
+from cs3_model.networks.micro.vision import DEBUG_VISION
+from cs3_model.networks.micro.weak import weakly_heard
+from cs3_model.types import AudioWindow
+
+CPU = torch.device("cpu")
+SMALL = MicroConfig(
+    vision=DEBUG_VISION, audio=MicroAudioConfig(channels=(4, 4, 4, 4), temporal_channels=8, embedding_dim=8)
+)
+
+
+@pytest.fixture
+def preset(tmp_path: Path) -> Preset:
+    torch.manual_seed(0)
+    networks = MicroNetworks(SMALL)
+    save_micro(networks, tmp_path / "micro.safetensors", {})
+    token = weakly_heard(networks).token.state_dict()
+    save_file({f"token.{name}": value for name, value in token.items()}, tmp_path / "weak.safetensors")
+    return Preset(
+        parts=PartNames(audio_visual="micro-weak", hands="micro", boxes="micro"),
+        micro_weights=str(tmp_path / "micro.safetensors"),
+        audio_weights=str(tmp_path / "weak.safetensors"),
+    )
+
+
+def test_the_map_follows_the_token_of_the_file(preset: Preset) -> None:
+    """With the projection at zero all sounds are alike; with other weights they are not."""
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (48, 48, 3), np.uint8)
+    noise = rng.uniform(-1, 1, 32_000).astype(np.float32)
+    windows = [AudioWindow(samples=samples) for samples in (noise, np.sin(np.cumsum(noise)))]
+
+    def maps() -> list[np.ndarray]:
+        part = build_pipeline(preset, device=CPU).audio_visual
+        return [part.decode(part.embed_image(image), part.embed_audio(window)) for window in windows]
+
+    first, second = maps()
+    assert first.shape == (32, 32) and not np.allclose(first, second, atol=1e-6)
+    path = Path(preset.audio_weights)
+    save_file({name: torch.zeros_like(value) for name, value in load_file(path).items()}, path)
+    first, second = maps()
+    assert np.array_equal(first, second)
+
+
+def test_weights_are_needed_and_must_fit(preset: Preset, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="audio_weights must name a file for the part micro-weak"):
+        build_pipeline(replace(preset, audio_weights=""), device=CPU)
+    with pytest.raises(ValueError, match="absent.safetensors cannot be read"):
+        build_pipeline(replace(preset, audio_weights=str(tmp_path / "absent.safetensors")), device=CPU)
+    save_file({"token.norm.weight": torch.zeros(8)}, tmp_path / "part.safetensors")
+    with pytest.raises(ValueError, match="micro-weak"):
+        build_pipeline(replace(preset, audio_weights=str(tmp_path / "part.safetensors")), device=CPU)
