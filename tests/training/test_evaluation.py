@@ -67,6 +67,16 @@ def test_each_row_hears_what_it_should(tmp_path) -> None:
     assert sorted(shuffled.values()) == sorted(own.values()) and shuffled != own
 
 
+def test_shuffles_differ(tmp_path) -> None:
+    listeners = [Listener() for _ in range(3)]
+    rows = [
+        Row(name=str(number), label=str(number), predict=listener, sound=Sound.SHUFFLED, shuffle=number)
+        for number, listener in enumerate(listeners)
+    ]
+    run(rows, drawn_data_set(tmp_path, 6))
+    assert len({tuple(listener.heard.values()) for listener in listeners}) == 3
+
+
 def test_unreadable_samples_are_skipped_with_their_reason(tmp_path) -> None:
     data_set = drawn_data_set(tmp_path, 2)
     (tmp_path / "1-low.flac").unlink()

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
-from cs3_model.types import Frame, Role, Verdict
-from tests.training.drawn_world import drawn_sample
+from cs3_model.build import build_pipeline, load_preset
+from cs3_model.pipeline import CollisionPipeline, PipelineConfig
+from cs3_model.strategies import Strategy
+from cs3_model.types import AudioWindow, Candidate, CollisionResult, Frame, Reason, Role, Verdict
+from tests.training.drawn_world import drawn_sample, mask_of
+from tests.training.micro.small import small_weights
 from training.data.sound import read_window
 from training.methods import METHOD_NAMES, build_row
 from training.prior_map import fit_prior_map
-from training.rows import Row, Scene, Sound
+from training.rows import Row, Scene, Sound, with_true_masks
 
 CPU = torch.device("cpu")
 
@@ -32,7 +37,7 @@ def scene(tmp_path_factory) -> Scene:
     )
 
 
-@pytest.mark.parametrize("name", METHOD_NAMES[:-1])
+@pytest.mark.parametrize("name", [name for name in METHOD_NAMES if ":" not in name])
 def test_every_named_method_answers_a_scene(name, scene) -> None:
     row = build(name, prior_map=fit_prior_map([scene.sample]))
     result = row.predict(scene)
@@ -60,10 +65,60 @@ def test_a_preset_may_hear_something_else(sound) -> None:
     assert build(f"preset:debug,sound={sound.value}").sound is sound
 
 
+def test_rows_of_one_preset_share_its_networks_and_candidates(scene, monkeypatch) -> None:
+    rows = [build(f"preset:debug,use_crop=false{rest}") for rest in ("", ",strategy=right", ",strategy=oracle")]
+    seen = []
+    process = CollisionPipeline.process
+    monkeypatch.setattr(CollisionPipeline, "process", lambda *args: seen.append(args) or process(*args))
+    ours, right, _ = [row.predict(scene) for row in rows]
+    assert len(seen) == 1 and all(a is b for a, b in zip(ours.candidates, right.candidates))
+    rows[0].predict(replace(scene, window=read_window(scene.sample.sound)))
+    assert len(seen) == 2
+
+
+def test_another_strategy_is_that_of_the_pipeline(scene) -> None:
+    row = build("preset:debug,use_crop=false,strategy=right-av")
+    config = PipelineConfig(use_crop=False, strategy=Strategy.RIGHT_AV)
+    pipeline = build_pipeline(replace(load_preset("debug"), pipeline=config), device=CPU, seed=0)
+    expected = pipeline.process(scene.frame, scene.window)
+    found = row.predict(scene)
+    assert found.verdict is expected.verdict and [c.role for c in found.masks] == [c.role for c in expected.masks]
+    assert all(np.array_equal(a.mask, b.mask) for a, b in zip(found.masks, expected.masks))
+
+
+def test_a_map_of_words_hears_nothing(scene, tmp_path) -> None:
+    weights = small_weights(tmp_path / "micro.safetensors")
+    alone = "use_hands=false,use_crop=false,use_boxes_for_sound=false"
+    row = build(f"preset:micro,weights={weights},words=struck,{alone}")
+    other = replace(scene, window=AudioWindow(samples=-scene.window.samples[::-1].copy()))
+    first, second = (row.predict(item).candidates[0].mask for item in (scene, other))
+    assert np.array_equal(first, second)
+    asked_else = build(f"preset:micro,weights={weights},words=held left,{alone}").predict(scene).candidates[0].mask
+    assert not np.array_equal(first, asked_else)
+
+
+def test_true_outlines_keep_the_choice(scene) -> None:
+    """Of the lid the right half is found, and nothing but background beside it: the lid is what was chosen."""
+    half, nothing = mask_of("lid"), np.zeros((64, 96), bool)
+    half[:, :16] = False
+    nothing[:8, 40:48] = True
+    masks = tuple(
+        Candidate(role=Role.AUDIO_VISUAL, mask=mask, box_xyxy=(0, 0, 1, 1), score=1.0, reason="")
+        for mask in (half, nothing)
+    )
+    found = CollisionResult(verdict=Verdict.TWO_OBJECTS, reason=Reason.SELECTED, detail="", masks=masks)
+    outlined = with_true_masks(found, scene)
+    assert outlined.verdict is Verdict.ONE_OBJECT and np.array_equal(outlined.masks[0].mask, mask_of("lid"))
+    row = build("preset:debug,true_masks=true")
+    assert row.needs_whole_scene
+    truth = {item.mask.tobytes() for item in scene.objects}
+    assert all(item.mask.tobytes() in truth for item in row.predict(scene).masks)
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("center", "method must be one of centre, .*, prior-map, preset:NAME.*, got 'center'"),
+        ("center", "method must be one of centre, .*, prior-map, .*preset:NAME.*, got 'center'"),
         ("prior-map", "method 'prior-map' needs training samples: name them with --prior-data"),
         ("preset:", "names no preset; choose one of .*debug"),
         ("preset:huge", "unknown preset 'huge'; choose one of .*debug"),
