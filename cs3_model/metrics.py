@@ -25,6 +25,9 @@ IOU_THRESHOLDS: Float64Array = np.arange(21) / 20
 EXACT_IOU = 0.5
 """A mask stands for an object if their IoU is at least this."""
 
+_DRAWN_AT_ONCE = 200_000
+"""Groups drawn at once by `bootstrap`, which bounds its memory."""
+
 _ROUNDING = 1e-9
 """A mean of two IoUs that is a threshold on paper may lie below it by rounding."""
 
@@ -147,9 +150,10 @@ def bootstrap(
     labels = np.arange(values.size) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
     sums, counts = np.bincount(labels, values), np.bincount(labels)
     means = np.empty(num_resamples)
-    for index in range(num_resamples):
-        drawn = rng.integers(sums.size, size=sums.size)
-        means[index] = sums[drawn].sum() / counts[drawn].sum()
+    at_once = max(1, _DRAWN_AT_ONCE // sums.size)
+    for start in range(0, num_resamples, at_once):
+        drawn = rng.integers(sums.size, size=(min(at_once, num_resamples - start), sums.size))
+        means[start : start + at_once] = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
     low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Estimate(mean=float(values.mean()), low=float(low), high=float(high))
 
