@@ -155,10 +155,11 @@ def _measured(runs: RowRuns, metrics: Sequence[str]) -> list[str]:
 
 
 def _silence_note(found: Found) -> list[str]:
-    shares = [f"{row.label} {100 * np.mean(found[row].silences):.1f} %" for row in TABLE_1 if row in found]
     count = len(found[OURS].silences) // len(found[OURS].runs)
-    heading = f"In {count} more samples nothing collides visibly; answered with no mask: "
-    return [heading + ", ".join(shares) + "."] if count else []
+    if not count:
+        return []
+    shares = [f"{row.label} {100 * np.mean(found[row].silences):.1f} %" for row in TABLE_1 if row in found]
+    return [f"In {count} more samples nothing collides visibly; answered with no mask: {', '.join(shares)}."]
 
 
 def _theirs(row: TableRow, data_set: str, tables: Sequence[str]) -> str:
