@@ -22,7 +22,11 @@ pytestmark = pytest.mark.ros
 def test_the_agent_says_what_it_hears_and_keeps_pictures_of_the_objects(make_perception, tmp_path) -> None:
     graph = make_perception()
     command = [sys.executable, "examples/agent.py", "--image", "/image", "--out", str(tmp_path)]
-    agent = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # A test run in the background ignores Ctrl-C, and would hand that down.
+    heed_interrupts = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    agent = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
+    )
     graph.play(0.1, ())  # makes the publishers
     for topic in ("/perception/collision", "/image"):
         count = partial(graph.node.count_subscribers, topic)
