@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from cs3_model.networks.micro.vision import DEBUG_VISION, MicroVision, VisionConfig
+from cs3_model.weights.checkpoint import load_strictly, read_checkpoint
 from training.micro.loop import LoopConfig, fit
 from training.micro.pictures import Batch, PictureBatches, list_scenes
 from training.micro.targets import dense_labels, draw_boxes, draw_prompts, held_boxes, jittered, masks_of
@@ -33,13 +34,19 @@ def main(
     learning_rate: Annotated[float, typer.Option(min=0, help="Peak learning rate.")] = 2e-3,
     seed: Annotated[int, typer.Option(min=0, help="Fixes weights and batches.")] = 0,
     validation: Annotated[Path | None, typer.Option(help="Folder whose split val is measured at the end.")] = None,
+    start_from: Annotated[
+        Path | None, typer.Option(help="Initial weights: a vision.safetensors, or those of a whole micro.safetensors.")
+    ] = None,
     debug: Annotated[bool, typer.Option(help="Tiny network, to try the command.")] = False,
 ) -> None:
     """Train the vision of micro; the same command goes on after an interruption."""
     try:
         torch.manual_seed(seed)
         config = DEBUG_VISION if debug else VisionConfig()
-        model = MicroVision(config).to(memory_format=torch.channels_last)
+        model = MicroVision(config)
+        if start_from is not None:
+            load_vision(model, start_from)
+        model = model.to(memory_format=torch.channels_last)
         batches = PictureBatches(list_scenes(data, "train"), side=config.side, batch_size=batch_size, seed=seed)
         loop = LoopConfig(steps=steps, learning_rate=learning_rate)
         model = fit(model, batches, losses_of, loop, out)
@@ -50,6 +57,19 @@ def main(
     except (ValueError, OSError, RuntimeError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from None
+
+
+def load_vision(model: MicroVision, path: Path) -> None:
+    """Puts the weights of a `vision.safetensors`, or of the eyes in a `micro.safetensors`, into a model.
+
+    Raises:
+        ValueError: if the file cannot be read, or its weights do not fit: one line.
+    """
+    checkpoint = read_checkpoint(path, remedy="name weights of training.micro.train_vision or of micro")
+    tensors = {name: v.float() if v.is_floating_point() else v for name, v in checkpoint.tensors.items()}
+    of_micro = {name.removeprefix("vision."): v for name, v in tensors.items() if name.startswith("vision.")}
+    with checkpoint.blamed():
+        load_strictly(model, of_micro or tensors, "this size of vision")
 
 
 def losses_of(model: nn.Module, batch: Batch, step: int) -> Mapping[str, Tensor]:
