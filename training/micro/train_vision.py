@@ -21,7 +21,7 @@ from training.micro.loop import LoopConfig, fit
 from training.micro.pictures import Batch, PictureBatches, list_scenes
 from training.micro.targets import dense_labels, draw_boxes, draw_prompts, held_boxes, jittered, masks_of
 from training.micro.vision_gates import measure_vision
-from training.micro.vision_losses import box_mask_targets, held_loss, label_loss, mask_loss
+from training.micro.vision_losses import box_mask_targets, held_loss, label_loss, mask_loss, region_loss
 
 _BOXES_PER_PICTURE = 4
 
@@ -86,10 +86,13 @@ def losses_of(model: nn.Module, batch: Batch, step: int) -> Mapping[str, Tensor]
         box_logits = model.boxed(features, asked)
     answers = masks_of(prompts.chosen_NQ256, batch.ids[:, ::2, ::2])
     material_labels, class_labels = dense_labels(batch)
+    seen = batch.ids[:, ::4, ::4]
     losses = {
         "prompt": 2.0 * mask_loss(logits.float().flatten(0, 1), answers.flatten(0, 1), positive_weight=2.0),
         "material": 0.5 * label_loss(materials.float(), material_labels[:, ::4, ::4]),
         "class": 0.5 * label_loss(classes.float(), class_labels[:, ::4, ::4]),
+        "material_region": 0.5 * region_loss(materials.float(), seen, batch.material),
+        "class_region": 0.5 * region_loss(classes.float(), seen, batch.category),
         "held": 0.3 * held_loss(held, *held_boxes(batch)),
     }
     if len(asked):

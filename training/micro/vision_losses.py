@@ -33,6 +33,24 @@ def label_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return F.cross_entropy(logits, labels, weight=weights, ignore_index=-1)
 
 
+def region_loss(logits_NCHW: Tensor, ids_NHW: Tensor, labels_NK: Tensor) -> Tensor:
+    """Cross-entropy of the labels of whole objects, small and large alike; zero if none is seen.
+
+    Args:
+        logits_NCHW: of labels, where label 0 is no object.
+        ids_NHW: which object is seen where the logits are, uint8.
+        labels_NK: the label without label 0 of the object with the id k, -1 if it has none.
+    """
+    num_objects = labels_NK.shape[1]
+    members_NKP = (ids_NHW.flatten(1)[:, None] == torch.arange(num_objects)[:, None]).float()
+    area_NK = members_NKP.sum(2)
+    mean_NKC = members_NKP @ logits_NCHW[:, 1:].flatten(2).transpose(1, 2) / area_NK.clamp(min=1)[..., None]
+    counts = (area_NK > 0) & (labels_NK >= 0)
+    if not counts.any():
+        return logits_NCHW.sum() * 0.0
+    return F.cross_entropy(mean_NKC[counts], labels_NK[counts])
+
+
 def held_loss(maps: HeldMaps, boxes_N24: Tensor, there_N2: Tensor) -> Tensor:
     """Focal loss of the centres (as in CenterNet, Zhou et al., 2019) and GIoU loss of the boxes near them."""
     height, width = maps.logits_NSHW.shape[-2:]

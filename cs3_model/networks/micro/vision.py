@@ -21,7 +21,7 @@ class VisionConfig:
         ValueError: if the side is not a multiple of 32, or widths and depths do not match.
     """
 
-    side: int = 192
+    side: int = 224
     """Images are squashed to this many rows and columns."""
     widths: tuple[int, ...] = (32, 64, 160, 256)
     """Channels at strides 4, 8, 16 and 32."""

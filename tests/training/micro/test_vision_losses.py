@@ -1,0 +1,31 @@
+"""Losses of the eyes, against values that can be computed by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from training.micro.vision_losses import region_loss
+
+
+def logits_of(maps: list[list[list[float]]]) -> torch.Tensor:
+    return torch.tensor([maps], requires_grad=True)
+
+
+def test_objects_count_alike_whatever_their_size() -> None:
+    """Three pixels of object 1 with label 0 and one pixel of object 2 with label 1; label 0 of the maps is no object."""
+    ids = torch.tensor([[[1, 1], [1, 2]]], dtype=torch.uint8)
+    logits = logits_of([[[9.0, 9.0], [9.0, 9.0]], [[1.0, 2.0], [3.0, 0.0]], [[0.0, 0.0], [0.0, 5.0]]])
+    labels = torch.tensor([[-1, 0, 1]])
+    wanted = (math.log(1 + math.exp(-2.0)) + math.log(1 + math.exp(-5.0))) / 2
+    assert float(region_loss(logits, ids, labels)) == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize(("ids", "labels"), [([[0, 0], [0, 0]], [-1, 0, 1]), ([[1, 1], [1, 1]], [-1, -1, 1])])
+def test_where_no_labelled_object_is_seen_the_loss_is_zero_and_has_a_gradient(ids, labels) -> None:
+    logits = logits_of([[[1.0, 2.0], [3.0, 4.0]]] * 3)
+    loss = region_loss(logits, torch.tensor([ids], dtype=torch.uint8), torch.tensor([labels]))
+    loss.backward()
+    assert float(loss) == 0.0 and not logits.grad.any()
