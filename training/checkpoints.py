@@ -64,10 +64,8 @@ class CheckpointFolder:
             "optimizer": optimizer.state_dict(),
             "progress": {name: getattr(progress, name) for name in Progress.__slots__},
         }
-        buffer = io.BytesIO()
-        torch.save(state, buffer)
         path = self._path / f"step-{progress.step:08d}.pt"
-        write_whole(path, buffer.getbuffer())
+        write_state(path, state)
         for old in self.steps()[:-_KEPT]:
             old.unlink()
         return path
@@ -97,13 +95,7 @@ class CheckpointFolder:
     ) -> Progress:
         if not isinstance(state, dict) or state.keys() != {"config", "tensors", "optimizer", "progress"}:
             raise ValueError(f"{path} is no checkpoint of this program; name another --out")
-        theirs = state["config"]
-        if changed := [name for name in self._config if theirs.get(name) != self._config[name]]:
-            first = changed[0]
-            raise ValueError(
-                f"{path} belongs to another run: {first} was {theirs.get(first)!r} and is {self._config[first]!r}"
-                f"{f', and {len(changed) - 1} more differ' if changed[1:] else ''}; name another --out, or what it was"
-            )
+        require_same_run(path, state["config"], self._config)
         mine, loaded = _trained_tensors(objective), state["tensors"]
         odd = sorted(mine.keys() ^ loaded.keys()) or [n for n in mine if mine[n].shape != loaded[n].shape]
         if odd:
@@ -113,6 +105,32 @@ class CheckpointFolder:
         objective.load_state_dict(loaded, strict=False)
         optimizer.load_state_dict(state["optimizer"])
         return Progress(**state["progress"])
+
+
+def write_state(path: Path, state: Mapping[str, Any]) -> None:
+    """Writes a checkpoint as a whole.
+
+    Raises:
+        ValueError: if it cannot be written; what was at `path` before is still there.
+    """
+    buffer = io.BytesIO()
+    torch.save(dict(state), buffer)
+    write_whole(path, buffer.getbuffer())
+
+
+def require_same_run(path: Path, theirs: Mapping[str, Any], mine: Mapping[str, Any]) -> None:
+    """Compares what a checkpoint says of its run with the run that wants to go on from it.
+
+    Raises:
+        ValueError: if a value is not recorded or another: one line with the first of them.
+    """
+    if changed := [name for name in mine if name not in theirs or theirs[name] != mine[name]]:
+        first = changed[0]
+        was = f"was {theirs[first]!r}" if first in theirs else "was not recorded"
+        raise ValueError(
+            f"{path} belongs to another run: {first} {was} and is {mine[first]!r}"
+            f"{f', and {len(changed) - 1} more differ' if changed[1:] else ''}; name another --out, or what it was"
+        )
 
 
 def _trained_tensors(objective: nn.Module) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -27,6 +28,18 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
         hidden.unlink(missing_ok=True)
         size = len(memoryview(content).cast("B")) / 1e6
         raise ValueError(f"{path} cannot be written ({size:.1f} MB): {error.strerror}") from None
+
+
+def file_digest(path: Path) -> str:
+    """The first 16 hexadecimal digits of the SHA-256 of a file: which weights these are, whatever their name.
+
+    Raises:
+        ValueError: if it cannot be read: one line.
+    """
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
 
 
 def _sync_folder(folder: Path) -> None:

@@ -15,7 +15,7 @@ from cs3_model.metrics import MaskScore
 from cs3_model.types import Verdict
 from training.data.sound import WindowRule
 from training.evaluation import Evaluation, Record, evaluate
-from training.files import write_whole
+from training.files import file_digest, write_whole
 from training.methods import build_row
 from training.report import source_commit
 from training.samples import DataSet
@@ -90,7 +90,7 @@ class RowCache:
             write_whole(self._path(method), json.dumps(entry).encode())
 
     def _path(self, method: str) -> Path:
-        identity = _FILE.sub(lambda match: _file_digest(Path(match.group())), method)
+        identity = _FILE.sub(lambda match: file_digest(Path(match.group())), method)
         return self._folder / f"{_digest(f'{self._about} {identity}'.encode())}.json"
 
 
@@ -99,13 +99,6 @@ def _record(entry: dict) -> Record:
     if score is not None:
         score = MaskScore(**{**score, "matched_ious": tuple(score["matched_ious"])})
     return Record(**{**entry, "verdict": Verdict(entry["verdict"]), "score": score})
-
-
-def _file_digest(path: Path) -> str:
-    try:
-        return _digest(path.read_bytes())
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
 
 
 def _digest(content: bytes) -> str:

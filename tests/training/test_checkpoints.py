@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
+from tests.training.full_disk import room_for
 from training.checkpoints import CheckpointFolder, Progress
 
 
@@ -30,17 +28,6 @@ def train(layers: nn.Module, optimizer: torch.optim.Optimizer, steps: int) -> No
         optimizer.zero_grad()
         layers(torch.ones(1, 2)).square().sum().backward()
         optimizer.step()
-
-
-@contextmanager
-def room_for(num_bytes: int) -> Iterator[None]:
-    """No file may grow beyond this, as if the disk were full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def saved(folder: Path, *steps: int, config: dict | None = None) -> tuple[CheckpointFolder, nn.Sequential]:

@@ -9,9 +9,10 @@ import typer
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
+from cs3_model.networks.micro.parts import DEBUG_MICRO
 from cs3_model.networks.micro.weak import weakly_heard
 from tests.training.drawn_world import drawn_data_set
-from tests.training.micro.small import SMALL, small_networks, small_weights
+from tests.training.micro.small import small_networks, small_weights
 from training.data import READERS, Reader
 from training.micro.mixture import MixtureNetwork, save_mixture
 from training.table_rows import SPLITS
@@ -25,7 +26,7 @@ def arguments(tmp_path, monkeypatch) -> list[str]:
     torch.manual_seed(0)
     token = weakly_heard(small_networks(tmp_path)).token.state_dict()
     save_file({f"token.{name}": value for name, value in token.items()}, tmp_path / "weak.safetensors")
-    save_mixture(MixtureNetwork(SMALL), tmp_path / "mixture.safetensors")
+    save_mixture(MixtureNetwork(DEBUG_MICRO), tmp_path / "mixture.safetensors")
     weights = [str(small_weights(tmp_path / f"{name}.safetensors", seed)) for seed, name in enumerate(("a", "b"))]
     files = ["--weights", weights[0], "--weights", weights[1], "--deaf", weights[1]]
     files += ["--weak", f"{tmp_path}/weak.safetensors", "--mixture", f"{tmp_path}/mixture.safetensors"]

@@ -9,6 +9,7 @@ scenes. The pairs of materials kept for the held-out test do not occur.
 
 from __future__ import annotations
 
+import io
 import multiprocessing
 import os
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ import numpy.typing as npt
 import typer
 from tqdm import tqdm
 
+from training.files import write_whole
 from training.world import recipes
 from training.world.appearance import table_top
 from training.world.hearing import hear
@@ -190,8 +192,7 @@ def make_hits(folder: Path, count: int, workers: int = 0) -> Iterator[int]:
         The number of hits of each finished file.
 
     Raises:
-        ValueError: if the count is no positive multiple of `SHARD_SIZE`.
-        OSError: if the disk is full; finished files stay.
+        ValueError: if the count is no positive multiple of `SHARD_SIZE`, or the disk is full; finished files stay.
     """
     if count <= 0 or count % SHARD_SIZE:
         raise ValueError(f"count must be a positive multiple of {SHARD_SIZE}, got {count}")
@@ -210,17 +211,14 @@ def _shard(folder: Path, number: int) -> Path:
 
 def _make_shard(path: Path, number: int, size: int) -> int:
     hits = [make_hit(index) for index in range(number * size, (number + 1) * size)]
-    hidden = path.with_name(f".{path.stem}.{os.getpid()}.npz")
-    try:
-        np.savez(
-            hidden,
-            sounds=np.stack([hit.sound for hit in hits]),
-            labels=np.stack([label_of(hit.materials) for hit in hits]),
-            onsets_s=np.array([hit.onset_s for hit in hits], np.float32),
-        )
-        os.replace(hidden, path)
-    finally:
-        hidden.unlink(missing_ok=True)
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        sounds=np.stack([hit.sound for hit in hits]),
+        labels=np.stack([label_of(hit.materials) for hit in hits]),
+        onsets_s=np.array([hit.onset_s for hit in hits], np.float32),
+    )
+    write_whole(path, buffer.getbuffer())
     return len(hits)
 
 

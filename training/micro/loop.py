@@ -1,6 +1,6 @@
 """The training loop of the stages of `micro`: AdamW, cosine schedule, averaged weights, checkpoints, curves.
 
-A run can be killed at any moment; the same command goes on from its last checkpoint.
+A run can be killed at any moment; the same command goes on from its last checkpoint, and another command is refused.
 """
 
 from __future__ import annotations
@@ -8,17 +8,19 @@ from __future__ import annotations
 import copy
 import csv
 import math
-import os
 import pickle
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
+
+from training.checkpoints import require_same_run, write_state
 
 _MAX_BAD_STEPS = 20
 _SAVE_EVERY_S = 120.0
@@ -58,6 +60,8 @@ def fit(
     losses_of: Callable[[nn.Module, object, int], Mapping[str, Tensor]],
     config: LoopConfig,
     folder: Path,
+    *,
+    run: Mapping[str, str | int | bool],
 ) -> nn.Module:
     """Trains a model on batch 0, 1, 2, ... and returns its averaged copy, in evaluation mode.
 
@@ -67,16 +71,20 @@ def fit(
         losses_of: from model, batch and step to the parts of the loss, already weighted.
         config: how to learn.
         folder: of `checkpoint.pt` and `curves.csv`.
+        run: what else must be the same for a run to go on, by names for people: data, batch size, seed and the like.
 
     Raises:
-        ValueError: if the checkpoint in the folder belongs to another model.
+        ValueError: if the checkpoint in the folder belongs to another run or model, or cannot be written: one line.
         RuntimeError: if the loss is not finite too often.
     """
     folder.mkdir(parents=True, exist_ok=True)
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(parameters, config.learning_rate, weight_decay=config.weight_decay)
     average = copy.deepcopy(model).eval().requires_grad_(False)
-    start = _resume(folder / "checkpoint.pt", model, average, optimizer)
+    identity = dict(run) | {name.replace("_", " "): value for name, value in asdict(config).items()}
+    del identity["loader workers"]  # they change nothing
+    checkpoint = folder / "checkpoint.pt"
+    start = _resume(checkpoint, identity, model, average, optimizer)
     loader = DataLoader(batches, batch_size=None, sampler=range(start, config.steps), num_workers=config.loader_workers)
     bad, saved_s, shown_s, begin_s, recent = 0, time.monotonic(), 0.0, time.monotonic(), {}
     model.train()
@@ -104,8 +112,9 @@ def fit(
             _show(folder, step, config.steps, (now_s - begin_s) / (step + 1 - start), recent, bad)
         if now_s - saved_s > _SAVE_EVERY_S or step + 1 == config.steps:
             saved_s = now_s
-            state = {"step": step + 1, "model": model, "average": average, "optimizer": optimizer}
-            save_atomically({k: v if k == "step" else v.state_dict() for k, v in state.items()}, folder)
+            parts = {"model": model, "average": average, "optimizer": optimizer}
+            state = {name: part.state_dict() for name, part in parts.items()}
+            write_state(checkpoint, {"run": identity, "step": step + 1, **state})
     return average
 
 
@@ -123,29 +132,24 @@ def _average(average: nn.Module, model: nn.Module, decay: float) -> None:
             kept.copy_(new)
 
 
-def _resume(path: Path, model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer) -> int:
+def _resume(
+    path: Path, run: Mapping[str, Any], model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
+) -> int:
     if not path.exists():
         return 0
     try:
         state = torch.load(path, weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise ValueError(f"{path} is damaged ({type(error).__name__}): delete it to start anew") from None
+    require_same_run(path, state.get("run", {}) if isinstance(state, dict) else {}, run)
+    try:
         model.load_state_dict(state["model"])
         average.load_state_dict(state["average"])
         optimizer.load_state_dict(state["optimizer"])
-    except (RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError) as error:
+    except (RuntimeError, KeyError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"{path} is no checkpoint of this model ({reason}): choose another folder") from None
     return int(state["step"])
-
-
-def save_atomically(state: dict[str, object], folder: Path) -> None:
-    """Writes ``checkpoint.pt`` so that it is whole whenever it can be seen."""
-    hidden = folder / ".checkpoint.pt"
-    try:
-        torch.save(state, hidden)
-        os.replace(hidden, folder / "checkpoint.pt")
-    except BaseException:
-        hidden.unlink(missing_ok=True)
-        raise
 
 
 def _show(folder: Path, step: int, steps: int, step_s: float, recent: Mapping[str, float], bad: int) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -23,6 +23,7 @@ from cs3_model.localisation import LocalisationConfig, peak_mask, score_map
 from cs3_model.networks.micro.parts import MicroConfig, MicroNetworks, SharedTower
 from cs3_model.types import Candidate, CollisionResult, Reason, Role, Verdict
 from cs3_model.weights.checkpoint import load_strictly
+from training.files import write_whole
 from training.rows import Scene
 
 NUM_SLOTS = 2
@@ -73,8 +74,12 @@ def return_loss(places_GKNP: Tensor, leaving_GKP: Tensor, arriving_GKP: Tensor) 
 
 
 def save_mixture(network: MixtureNetwork, path: Path) -> None:
-    """Writes float16 safetensors."""
-    save_file({name: value.half().contiguous() for name, value in network.state_dict().items()}, path)
+    """Writes float16 safetensors.
+
+    Raises:
+        ValueError: if they cannot be written.
+    """
+    write_whole(path, save({name: value.half().contiguous() for name, value in network.state_dict().items()}))
 
 
 class MixtureBaseline:

@@ -20,18 +20,19 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import typer
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import Dataset
 
-from cs3_model.networks.micro.audio import MicroAudioEncoder
+from cs3_model.networks.micro.audio import DEBUG_AUDIO, MicroAudioConfig, MicroAudioEncoder
 from cs3_model.types import MODEL_SAMPLE_RATE_HZ
-from cs3_model.weights.checkpoint import load_strictly, read_checkpoint
+from training.files import file_digest, write_whole
 from training.micro.audio_gate import Windows, hear_materials, markdown, read_windows
 from training.micro.audio_hits import Hits, read_hits
 from training.micro.curves import draw_curves
 from training.micro.loop import LoopConfig, fit
+from training.micro.start import load_part
 
 log = logging.getLogger(__name__)
 
@@ -135,18 +136,16 @@ def join(parts: Sequence[Hits]) -> Hits:
     )
 
 
-def build_encoder(start: Path | None, seed: int) -> MicroAudioEncoder:
+def build_encoder(config: MicroAudioConfig, start: Path | None, seed: int) -> MicroAudioEncoder:
     """The network with random weights, or those of a file.
 
     Raises:
         ValueError: if the file does not fit.
     """
     torch.manual_seed(seed)
-    encoder = MicroAudioEncoder()
+    encoder = MicroAudioEncoder(config)
     if start is not None:
-        checkpoint = read_checkpoint(start, remedy="name another file to start from")
-        with checkpoint.blamed():
-            load_strictly(encoder, checkpoint.tensors, "MicroAudioEncoder")
+        load_part(encoder, "audio", start)
     return encoder.to(memory_format=torch.channels_last)  # a tenth faster
 
 
@@ -157,10 +156,12 @@ def main(
     data: Annotated[list[str], typer.Option(metavar="NAME:PATH:SPLIT", help="Samples to learn from as well.")] = [],
     start: Annotated[Path | None, typer.Option(help="Weights to start from.")] = None,
     epochs: Annotated[float, typer.Option(help="Times that every sound is heard.")] = 7.0,
+    steps: Annotated[int, typer.Option(min=0, help="Batches, instead of --epochs; 0: those.")] = 0,
     learning_rate: Annotated[float, typer.Option(help="At its highest.")] = 3e-3,
     evaluate: Annotated[list[str], typer.Option(metavar="NAME:PATH:SPLIT", help="Samples for the gate.")] = [],
     threads: Annotated[int, typer.Option(min=1, help="Threads.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="Fixes weights, order and augmentation.")] = 0,
+    debug: Annotated[bool, typer.Option("--debug", help="Tiny network, to try the command.")] = False,
 ) -> None:
     """Train the ear of the preset `micro`, or go on with it, and report the gate."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -170,13 +171,20 @@ def main(
         parts += [hits_of(read_windows(named)) for named in data]
         if not parts:
             raise ValueError("nothing to learn from: name --hits or --data")
-        batches = HitBatches(join(parts), WindowConfig(seed=seed))
-        steps = max(round(epochs * batches.steps_per_epoch), 1)
+        window = WindowConfig(seed=seed)
+        batches = HitBatches(join(parts), window)
+        steps = steps or max(round(epochs * batches.steps_per_epoch), 1)
         log.info("%d sounds, %d steps", len(batches.hits.sounds), steps)
         config = LoopConfig(steps=steps, learning_rate=learning_rate, weight_decay=0.02)
         folder = out.with_suffix("")
-        encoder = fit(build_encoder(start, seed), batches, losses_of, config, folder)
-        save_file({name: value.contiguous() for name, value in encoder.state_dict().items()}, out)
+        run = {
+            "hits": str(hits.resolve()) if hits else "none", "data": " ".join(data) or "none",
+            "number of sounds": len(batches.hits.sounds), "batch size": window.batch_size, "seed": seed,
+            "start": file_digest(start) if start else "random",
+        }  # fmt: skip
+        encoder = build_encoder(DEBUG_AUDIO if debug else MicroAudioConfig(), start, seed)
+        encoder = fit(encoder, batches, losses_of, config, folder, run=run)
+        write_whole(out, save({name: value.contiguous() for name, value in encoder.state_dict().items()}))
         draw_curves(folder)
         for named in evaluate:
             windows = read_windows(named)

@@ -13,13 +13,14 @@ from typing import Annotated
 import numpy as np
 import torch
 import typer
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from cs3_model.networks.micro.parts import MicroConfig, MicroNetworks, save_micro
+from cs3_model.networks.micro.parts import DEBUG_MICRO, MicroConfig, MicroNetworks, micro_file
+from training.files import file_digest, write_whole
 from training.micro.heard_data import Heard, HeardBatch, HeardBatches, gather, heard_batch, joined
 from training.micro.loop import LoopConfig, fit
 from training.micro.pictures import list_scenes
+from training.micro.start import load_part
 from training.micro.vision_losses import mask_loss
 
 
@@ -33,22 +34,28 @@ def main(
     learning_rate: Annotated[float, typer.Option(min=0, help="Peak learning rate.")] = 2e-3,
     seed: Annotated[int, typer.Option(min=0, help="Fixes weights and batches.")] = 0,
     validation: Annotated[Path | None, typer.Option(help="Folder whose splits are measured at the end.")] = None,
-    deaf: Annotated[bool, typer.Option(help="Hear nothing: the row that only looks.")] = False,
+    deaf: Annotated[bool, typer.Option("--deaf", help="Hear nothing: the row that only looks.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Tiny networks, to try the command.")] = False,
 ) -> None:
     """Train what is between the eyes, the ears and the map; the same command goes on after an interruption."""
     try:
         torch.manual_seed(seed)
-        networks = MicroNetworks(MicroConfig())
-        networks.vision.load_state_dict(_floats(vision))
-        networks.audio.load_state_dict(_floats(audio))
+        networks = MicroNetworks(DEBUG_MICRO if debug else MicroConfig())
+        load_part(networks.vision, "vision", vision)
+        load_part(networks.audio, "audio", audio)
         networks.vision.requires_grad_(False)
         networks.audio.requires_grad_(False)
-        heard = _look_and_listen(networks, list_scenes(data, "train"), deaf)
+        scenes = list_scenes(data, "train")
+        heard = _look_and_listen(networks, scenes, deaf)
         batches = HeardBatches(heard, batch_size=batch_size, seed=seed)
         loop = LoopConfig(steps=steps, learning_rate=learning_rate, loader_workers=0)
-        model = _Trained(networks)
-        networks.heard.load_state_dict(fit(model, batches, _losses_of, loop, out).heard.state_dict())
-        save_micro(networks.eval(), out / "micro.safetensors", {})
+        run = {
+            "data": str(data.resolve()), "split": "train", "number of scenes": len(scenes), "batch size": batch_size,
+            "seed": seed, "vision": file_digest(vision), "audio": file_digest(audio), "deaf": deaf,
+        }  # fmt: skip
+        average = fit(_Trained(networks), batches, _losses_of, loop, out, run=run)
+        networks.heard.load_state_dict(average.heard.state_dict())
+        write_whole(out / "micro.safetensors", micro_file(networks.eval(), {}))
         for split in ("val",) if validation is not None else ():
             found = _look_and_listen(networks, list_scenes(validation, split), deaf)
             typer.echo(measure_pointing(networks, found, split))
@@ -119,10 +126,6 @@ def measure_pointing(networks: MicroNetworks, heard: Heard, split: str) -> str:
             found.append(batch.masks.flatten(1).gather(1, peak[:, None]))
         hits[name] = float(torch.cat(found).float().mean())
     return "\n".join(f"| {split} | peak on target, {name} | {value:.3f} | {count} |" for name, value in hits.items())
-
-
-def _floats(path: Path) -> dict[str, Tensor]:
-    return {name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()}
 
 
 if __name__ == "__main__":

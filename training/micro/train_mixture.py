@@ -20,6 +20,7 @@ from torch.utils.data import Dataset
 from cs3_model.networks.micro.parts import MicroNetworks, load_micro
 from training.data import open_data_set
 from training.data.sound import read_window
+from training.files import file_digest
 from training.micro.loop import LoopConfig, fit
 from training.micro.mixture import NUM_SLOTS, MixtureNetwork, return_loss, save_mixture
 from training.micro.weak_model import Pixels, Spectrogram
@@ -45,8 +46,12 @@ def main(
         torch.manual_seed(seed)
         samples = [sample for sample in open_data_set("sim_cs3", data, "train").samples if not sample.is_silent]
         batches = MixtureBatches(samples, networks, batch_size=batch_size, seed=seed)
+        run = {
+            "data": str(data.resolve()), "split": "train", "number of samples": len(samples), "batch size": batch_size,
+            "seed": seed, "weights": file_digest(weights),
+        }  # fmt: skip
         loop = LoopConfig(steps=steps, learning_rate=learning_rate)
-        average = fit(Mixing(networks), batches, losses_of, loop, out)
+        average = fit(Mixing(networks), batches, losses_of, loop, out, run=run)
         save_mixture(average.network, out / "mixture.safetensors")
     except (ValueError, OSError, RuntimeError) as error:
         typer.echo(f"error: {error}", err=True)

@@ -12,13 +12,14 @@ from typing import Annotated
 import numpy as np
 import torch
 import typer
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from cs3_model.networks.micro.vision import DEBUG_VISION, MicroVision, VisionConfig
-from cs3_model.weights.checkpoint import load_strictly, read_checkpoint
+from training.files import file_digest, write_whole
 from training.micro.loop import LoopConfig, fit
 from training.micro.pictures import Batch, PictureBatches, list_scenes
+from training.micro.start import load_part
 from training.micro.targets import dense_labels, draw_boxes, draw_prompts, held_boxes, jittered, masks_of
 from training.micro.vision_gates import measure_vision
 from training.micro.vision_losses import box_mask_targets, held_loss, label_loss, mask_loss, region_loss
@@ -45,31 +46,23 @@ def main(
         config = DEBUG_VISION if debug else VisionConfig()
         model = MicroVision(config)
         if start_from is not None:
-            load_vision(model, start_from)
+            load_part(model, "vision", start_from)
         model = model.to(memory_format=torch.channels_last)
-        batches = PictureBatches(list_scenes(data, "train"), side=config.side, batch_size=batch_size, seed=seed)
+        scenes = list_scenes(data, "train")
+        batches = PictureBatches(scenes, side=config.side, batch_size=batch_size, seed=seed)
+        run = {
+            "data": str(data.resolve()), "split": "train", "number of scenes": len(scenes), "batch size": batch_size,
+            "seed": seed, "start": file_digest(start_from) if start_from else "random",
+        }  # fmt: skip
         loop = LoopConfig(steps=steps, learning_rate=learning_rate)
-        model = fit(model, batches, losses_of, loop, out)
-        weights = {name: value.to(torch.float16) for name, value in model.state_dict().items()}
-        save_file({k: v.contiguous() for k, v in weights.items()}, out / "vision.safetensors")
+        model = fit(model, batches, losses_of, loop, out, run=run)
+        weights = {name: value.to(torch.float16).contiguous() for name, value in model.state_dict().items()}
+        write_whole(out / "vision.safetensors", save(weights))
         if validation is not None:
             typer.echo(measure_vision(model, list_scenes(validation, "val")))
     except (ValueError, OSError, RuntimeError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from None
-
-
-def load_vision(model: MicroVision, path: Path) -> None:
-    """Puts the weights of a `vision.safetensors`, or of the eyes in a `micro.safetensors`, into a model.
-
-    Raises:
-        ValueError: if the file cannot be read, or its weights do not fit: one line.
-    """
-    checkpoint = read_checkpoint(path, remedy="name weights of training.micro.train_vision or of micro")
-    tensors = {name: v.float() if v.is_floating_point() else v for name, v in checkpoint.tensors.items()}
-    of_micro = {name.removeprefix("vision."): v for name, v in tensors.items() if name.startswith("vision.")}
-    with checkpoint.blamed():
-        load_strictly(model, of_micro or tensors, "this size of vision")
 
 
 def losses_of(model: nn.Module, batch: Batch, step: int) -> Mapping[str, Tensor]:

@@ -61,6 +61,10 @@ class MicroAudioConfig:
             raise ValueError(f"MicroAudioConfig.dropout must be in [0, 1), got {self.dropout}")
 
 
+DEBUG_AUDIO = MicroAudioConfig(channels=(4, 4, 4, 4), temporal_channels=8, embedding_dim=8)
+"""For tests."""
+
+
 class MicroAudioOutput(NamedTuple):
     """What the encoder heard."""
 

@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from cs3_model.config import from_mapping
-from cs3_model.networks.micro.audio import NUM_MATERIALS, MicroAudioConfig, MicroAudioEncoder
+from cs3_model.networks.micro.audio import DEBUG_AUDIO, NUM_MATERIALS, MicroAudioConfig, MicroAudioEncoder
 from cs3_model.networks.micro.boxed import paste_masks
 from cs3_model.networks.micro.heard import MicroHeard
 from cs3_model.networks.micro.held import best_boxes
 from cs3_model.networks.micro.tower import image_tensor
-from cs3_model.networks.micro.vision import MicroVision, VisionConfig
+from cs3_model.networks.micro.vision import DEBUG_VISION, MicroVision, VisionConfig
 from cs3_model.types import AudioWindow, BoolMask, Float32Array, HandObjects, HeldObject, UInt8Image
 from cs3_model.weights.checkpoint import load_strictly
 
@@ -33,6 +33,10 @@ class MicroConfig:
 
     vision: VisionConfig = VisionConfig()
     audio: MicroAudioConfig = MicroAudioConfig()
+
+
+DEBUG_MICRO = MicroConfig(vision=DEBUG_VISION, audio=DEBUG_AUDIO)
+"""For tests."""
 
 
 class MicroNetworks(nn.Module):
@@ -50,17 +54,17 @@ class MicroNetworks(nn.Module):
         self.heard = MicroHeard(config.vision, config.audio.embedding_dim, NUM_MATERIALS)
 
 
-def save_micro(networks: MicroNetworks, path: Path, facts: Mapping[str, str]) -> None:
-    """Writes weights as float16 safetensors; `facts` are further metadata, such as data and commit."""
+def micro_file(networks: MicroNetworks, facts: Mapping[str, str]) -> bytes:
+    """Weights as the content of a float16 safetensors file; `facts` are further metadata, such as data and commit."""
     tensors = {
         name: (value.half() if value.is_floating_point() else value).contiguous()
         for name, value in networks.state_dict().items()
     }
-    save_file(tensors, path, metadata={_CONFIG_KEY: json.dumps(asdict(networks.config)), **facts})
+    return save(tensors, metadata={_CONFIG_KEY: json.dumps(asdict(networks.config)), **facts})
 
 
 def load_micro(path: Path, device: torch.device) -> MicroNetworks:
-    """Reads what `save_micro` wrote, as float32 in evaluation mode.
+    """Reads a file of `micro_file`, as float32 in evaluation mode.
 
     Raises:
         ValueError: if the file is missing, damaged or no such file: one line.

@@ -6,20 +6,14 @@ from pathlib import Path
 
 import torch
 
-from cs3_model.networks.micro.audio import MicroAudioConfig
-from cs3_model.networks.micro.parts import MicroConfig, MicroNetworks, load_micro, save_micro
-from cs3_model.networks.micro.vision import DEBUG_VISION
-
-SMALL = MicroConfig(
-    vision=DEBUG_VISION, audio=MicroAudioConfig(channels=(4, 4, 4, 4), temporal_channels=8, embedding_dim=8)
-)
+from cs3_model.networks.micro.parts import DEBUG_MICRO, MicroNetworks, load_micro, micro_file
 
 
 def small_weights(path: Path, seed: int = 0) -> Path:
     """Writes random weights and returns their path."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        save_micro(MicroNetworks(SMALL), path, {})
+        path.write_bytes(micro_file(MicroNetworks(DEBUG_MICRO), {}))
     return path
 
 

@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from cs3_model.networks.micro.audio import MicroAudioConfig
-from cs3_model.networks.micro.parts import MicroConfig, MicroNetworks
-from cs3_model.networks.micro.vision import DEBUG_VISION
+from cs3_model.networks.micro.parts import DEBUG_MICRO, MicroNetworks
 from tests.training.micro.conftest import BOXES
 from training.micro.heard_data import HeardBatches, gather, heard_batch, joined, pointed_at
 from training.micro.pictures import list_scenes
@@ -32,8 +30,7 @@ def test_a_sound_points_at_what_no_hand_holds(colliding, held, expected) -> None
 @pytest.fixture
 def heard(make_scenes):
     torch.manual_seed(0)
-    audio = MicroAudioConfig(channels=(4, 4, 4, 4), temporal_channels=8, embedding_dim=8)
-    networks = MicroNetworks(MicroConfig(vision=DEBUG_VISION, audio=audio))
+    networks = MicroNetworks(DEBUG_MICRO)
     return joined(list(gather(networks, list_scenes(make_scenes(count=3), "train"))))
 
 

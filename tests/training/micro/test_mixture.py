@@ -54,9 +54,8 @@ def test_training_makes_the_walker_come_back(tmp_path) -> None:
     dark = replace(low, load_image=lambda: high.load_image() // 3)
     batches = MixtureBatches([high, dark], networks, batch_size=1, seed=0)
     torch.manual_seed(0)
-    trained = fit(
-        Mixing(networks), batches, losses_of, LoopConfig(steps=60, warm_up_steps=5, loader_workers=0), tmp_path / "run"
-    )
+    config = LoopConfig(steps=60, warm_up_steps=5, loader_workers=0)
+    trained = fit(Mixing(networks), batches, losses_of, config, tmp_path / "run", run={})
     losses = [float(losses_of(trained, batches[step], step)["return"]) for step in range(100, 110)]
     assert np.mean(losses) < 0.5 * math.log(2)
 

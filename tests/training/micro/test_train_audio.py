@@ -55,7 +55,7 @@ def batches(hits: Hits, **changes) -> HitBatches:
 
 def run(hits: Hits, steps: int, folder: Path, losses=losses_of) -> MicroAudioEncoder:
     config = LoopConfig(steps=steps, learning_rate=5e-3, warm_up_steps=2, averaging=0.5, loader_workers=0)
-    return fit(encoder(), batches(hits), losses, config, folder)
+    return fit(encoder(), batches(hits), losses, config, folder, run={})
 
 
 def test_a_short_training_lowers_the_loss(hits, tmp_path):

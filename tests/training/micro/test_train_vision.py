@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from cs3_model.networks.micro.vision import DEBUG_VISION, MicroVision, VisionConfig
 from tests.training.micro.small import small_networks, small_weights
-from training.micro.train_vision import load_vision, main
+from training.micro.start import load_part
+from training.micro.train_vision import main
 
 
 def run(data: Path, out: Path, *arguments: str):
@@ -31,7 +32,7 @@ def test_the_eyes_of_a_whole_micro_or_of_this_stage_are_a_start(make_scenes, tmp
     assert trained and all(torch.equal(written[name].float(), wanted[name]) for name in trained)
 
     again = MicroVision(DEBUG_VISION)
-    load_vision(again, tmp_path / "out/vision.safetensors")
+    load_part(again, "vision", tmp_path / "out/vision.safetensors")
     assert all(torch.equal(value, wanted[name]) for name, value in again.named_parameters())
     assert all(value.requires_grad and value.dtype == torch.float32 for value in again.parameters())
 
@@ -39,7 +40,7 @@ def test_the_eyes_of_a_whole_micro_or_of_this_stage_are_a_start(make_scenes, tmp
 def test_a_start_that_does_not_fit_is_one_clear_line(make_scenes, tmp_path) -> None:
     small = small_weights(tmp_path / "small.safetensors")
     with pytest.raises(ValueError, match=r"small.safetensors: these are not the weights of this size of vision: .*; n"):
-        load_vision(MicroVision(VisionConfig()), small)
+        load_part(MicroVision(VisionConfig()), "vision", small)
     result = run(make_scenes(), tmp_path / "out", "--start-from", tmp_path / "no.safetensors")
     assert result.exit_code == 1 and result.output.startswith("error: ") and "does not exist" in result.output
     assert result.output.count("\n") == 1 and not (tmp_path / "out").exists()

@@ -10,29 +10,24 @@ import torch
 from safetensors.torch import save_file
 
 from cs3_model.build import build_pipeline, load_preset
-from cs3_model.networks.micro.audio import MicroAudioConfig
 from cs3_model.networks.micro.parts import (
-    MicroConfig,
+    DEBUG_MICRO,
     MicroHands,
     MicroNetworks,
     SharedTower,
     build_micro_parts,
     load_micro,
-    save_micro,
+    micro_file,
 )
-from cs3_model.networks.micro.vision import DEBUG_VISION
 from cs3_model.types import AudioWindow, Frame
 
 CPU = torch.device("cpu")
-SMALL = MicroConfig(
-    vision=DEBUG_VISION, audio=MicroAudioConfig(channels=(4, 4, 4, 4), temporal_channels=8, embedding_dim=8)
-)
 
 
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
     torch.manual_seed(0)
-    save_micro(MicroNetworks(SMALL), tmp_path / "small.safetensors", {})
+    (tmp_path / "small.safetensors").write_bytes(micro_file(MicroNetworks(DEBUG_MICRO), {}))
     return tmp_path / "small.safetensors"
 
 
@@ -52,7 +47,7 @@ def test_a_preset_of_ones_own_names_its_weights(weights: Path) -> None:
 
 def test_weights_survive_the_file_up_to_half_precision(weights: Path) -> None:
     torch.manual_seed(0)
-    before, after = MicroNetworks(SMALL).state_dict(), load_micro(weights, CPU).state_dict()
+    before, after = MicroNetworks(DEBUG_MICRO).state_dict(), load_micro(weights, CPU).state_dict()
     assert all(torch.allclose(before[name].float(), after[name].float(), rtol=1e-3, atol=1e-6) for name in before)
     assert all(value.dtype in (torch.float32, torch.int64) for value in after.values())
 

@@ -11,23 +11,18 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from cs3_model.build import PartNames, Preset, build_pipeline
-from cs3_model.networks.micro.audio import MicroAudioConfig
-from cs3_model.networks.micro.parts import MicroConfig, MicroNetworks, save_micro
-from cs3_model.networks.micro.vision import DEBUG_VISION
+from cs3_model.networks.micro.parts import DEBUG_MICRO, MicroNetworks, micro_file
 from cs3_model.networks.micro.weak import weakly_heard
 from cs3_model.types import AudioWindow
 
 CPU = torch.device("cpu")
-SMALL = MicroConfig(
-    vision=DEBUG_VISION, audio=MicroAudioConfig(channels=(4, 4, 4, 4), temporal_channels=8, embedding_dim=8)
-)
 
 
 @pytest.fixture
 def preset(tmp_path: Path) -> Preset:
     torch.manual_seed(0)
-    networks = MicroNetworks(SMALL)
-    save_micro(networks, tmp_path / "micro.safetensors", {})
+    networks = MicroNetworks(DEBUG_MICRO)
+    (tmp_path / "micro.safetensors").write_bytes(micro_file(networks, {}))
     token = weakly_heard(networks).token.state_dict()
     save_file({f"token.{name}": value for name, value in token.items()}, tmp_path / "weak.safetensors")
     return Preset(
