@@ -16,7 +16,7 @@ from cs3_model.placement import Precision
 from training.checkpoints import CheckpointFolder, Progress
 from training.distributed import Ranks, joined_ranks
 from training.export import TrainedOn, export
-from training.files import write_whole
+from training.files import file_digest, write_whole
 from training.models import build_model
 from training.objective import Compute, TrainableModel, WeakObjective
 from training.pairs import PairBatch, PairDataset, StepBatches
@@ -81,7 +81,7 @@ def train(settings: RunSettings, data_set: DataSet, command: Mapping[str, Any]) 
         compute = _compute(settings, device)
         objective = WeakObjective(model, recipe.losses, compute=compute, ranks=ranks).to(device)
         optimizer = build_optimizer(objective, recipe)
-        checkpoints = CheckpointFolder(settings.out / "checkpoints", _identity(settings, model.name, data_set))
+        checkpoints = CheckpointFolder(settings.out / "checkpoints", _identity(settings, preset, model.name, data_set))
         progress = _start(settings, checkpoints, objective, optimizer)
         info = run_info(_effective(settings, command), data_set.name, data_set.split, settings.seed)
         if ranks.is_first:
@@ -160,12 +160,14 @@ def _compute(settings: RunSettings, device: torch.device) -> Compute:
     )
 
 
-def _identity(settings: RunSettings, model: str, data_set: DataSet) -> dict[str, Any]:
+def _identity(settings: RunSettings, preset: Preset, model: str, data_set: DataSet) -> dict[str, Any]:
     """What must not change when a run goes on. Its length may."""
     recipe = dict(_flat("recipe", json.loads(json.dumps(asdict(settings.recipe)))))
     del recipe["recipe.steps"]
     data = {"data set": data_set.name, "split": data_set.split, "number of samples": len(data_set.samples)}
-    return {"model": model, **data, "seed": settings.seed, **recipe}
+    files = {"audio weights": preset.audio_weights, "micro weights": preset.micro_weights}
+    weights = {name: file_digest(Path(path)) for name, path in files.items() if path}
+    return {"model": model, **weights, **data, "seed": settings.seed, **recipe}
 
 
 def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:

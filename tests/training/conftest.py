@@ -1,7 +1,10 @@
-"""Small real videos, drawn scenes with exact answers, and CSV files in the official format."""
+"""Small real videos, drawn scenes with exact answers, CSV files in the official format, and a generated world."""
 
 from __future__ import annotations
 
+import importlib.util
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +14,24 @@ import numpy as np
 import pytest
 
 RATE_HZ = 24_000
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def generated_world(tmp_path_factory) -> Path:
+    """Sim-CS3 as its command makes it, with the few first scenes of the splits train, val and test."""
+    if importlib.util.find_spec("mujoco") is None:
+        pytest.skip("the simulated world needs mujoco")
+    from training.world.system_libraries import missing_for_filament
+
+    if missing := missing_for_filament():
+        pytest.skip(missing)
+    folder = tmp_path_factory.mktemp("generated") / "sim_cs3"
+    sizes = "--splits train val test --size train=4 --size val=2 --size test=16 --workers 1".split()
+    command = [sys.executable, "-m", "training.world", "make", str(folder), *sizes]
+    made = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    return folder
 
 
 def picture_of_number(number: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from cs3_model.metrics import MaskScore
 from cs3_model.types import Verdict
 from training.evaluation import Record
 from training.results_page import results_page, runs_of
-from training.table_rows import DEAF, OURS, OURS_AV, RIGHT_LEFT, SHUFFLED, TABLE_1, TableRow
+from training.table_rows import DEAF, OURS, OURS_AV, RIGHT_LEFT, SHUFFLED, TABLE_1, TABLE_2, TableRow
 
 
 def record(index: int, iou: float | None, size: str = "small") -> Record:
@@ -70,6 +70,11 @@ def test_the_test_without_answers_by_looking_says_its_ceiling(page) -> None:
 def test_strata_with_one_label_are_left_out(page) -> None:
     assert "### By object size" in page and "### By audio duration" not in page
     assert "| small | 2 | 70.00 (70.0-70.0) |" in page and "| large | 2 | 50.00 (50.0-50.0) |" in page
+
+
+def test_the_ablations_say_whether_they_look_twice_and_the_page_which_of_them_ours_is(page) -> None:
+    assert all("use_crop=" in row.method for row in TABLE_2 if row is not OURS)
+    assert "`use_crop` is off in the preset `micro`: *Ours* is *w/o crop*, and *w/ crop* is the same weights" in page
 
 
 def test_rows_stand_for_one_method_per_set_of_files() -> None:

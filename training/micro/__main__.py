@@ -1,4 +1,4 @@
-"""All stages of `micro`, one after another; the same command goes on where an interruption ended it.
+"""All stages of `micro` and of the rows of its results; the same command goes on where an interruption ended it.
 
 python -m training.world make data/sim_cs3 --splits train val --only-at-onset
 python -m training.micro --data data/sim_cs3 --out out/micro
@@ -6,37 +6,40 @@ python -m training.micro --data data/sim_cs3 --out out/micro
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from training.micro.stages import Plan, run_stages, stages_of
+
 
 def main(
     data: Annotated[Path, typer.Option(help="Folder of Sim-CS3 with the splits train and val.")],
-    out: Annotated[Path, typer.Option(help="Folder; micro.safetensors ends up in its subfolder heard.")],
+    out: Annotated[Path, typer.Option(help="Folder; micro-seed0.safetensors and the like end up in it.")],
     hits: Annotated[int, typer.Option(help="Impact sounds without pictures, a multiple of 500.")] = 50_000,
-    seed: Annotated[int, typer.Option(min=0, help="Fixes weights and batches.")] = 0,
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of the heard stage, with the seeds 0, 1, ...")] = 3,
+    steps: Annotated[int, typer.Option(min=0, help="Batches of every stage that trains; 0: as many as it says.")] = 0,
+    debug: Annotated[bool, typer.Option("--debug", help="Tiny networks and batches, to try the command.")] = False,
 ) -> None:
-    """Make sounds, then train ear, eyes and what is between them."""
-    eyes, ear = out / "vision", out / "audio.safetensors"
-    train, val = f"sim_cs3:{data}:train", f"sim_cs3:{data}:val"
-    stages = {
-        "audio_hits": [out / "hits", "--count", hits],
-        "train_audio": ["--hits", out / "hits", "--data", train, "--out", ear, "--evaluate", val, "--seed", seed],
-        "train_vision": ["--data", data, "--out", eyes, "--validation", data, "--seed", seed],
-        "train_heard": [
-            "--data", data, "--vision", eyes / "vision.safetensors", "--audio", ear, "--out", out / "heard",
-            "--validation", data, "--seed", seed,
-        ],
-    }  # fmt: skip
-    for stage, arguments in stages.items():
-        typer.echo(f"stage {stage}", err=True)
-        done = subprocess.run([sys.executable, "-m", f"training.micro.{stage}", *map(str, arguments)])
-        if done.returncode:
-            raise typer.Exit(done.returncode)
+    """Make sounds, train ear, eyes and what is between them, then the rows that `training.tables` compares with."""
+    try:
+        stages = stages_of(Plan(data=data, out=out, hits=hits, seeds=seeds, steps=steps, debug=debug))
+        code = run_stages(stages, out)
+    except (ValueError, OSError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from None
+    if code:
+        raise typer.Exit(code)
+    typer.echo(f"next: {tables_command(out, seeds)}", err=True)
+
+
+def tables_command(out: Path, seeds: int) -> str:
+    """The command that makes the page of results from these weights."""
+    files = [f"--weights {shlex.quote(str(out / f'micro-seed{seed}.safetensors'))}" for seed in range(seeds)]
+    files += [f"--{row} {shlex.quote(str(out / f'{row}-seed0.safetensors'))}" for row in ("deaf", "weak", "mixture")]
+    return f"python -m training.tables --data sim_cs3:FOLDER {' '.join(files)}"
 
 
 if __name__ == "__main__":
