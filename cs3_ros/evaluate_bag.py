@@ -170,7 +170,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--live", action="store_true", help="play to the real node, and measure latency, CPU, memory")
     parser.add_argument("--rate", type=float, default=1.0, help="speed of the live replay (default 1)")
     parser.add_argument(
-        "--correct-offset", action="store_true", help="shift the sound by the estimated offset of its clock"
+        "--correct-offset", action="store_true", help="shift the sound by the estimated offset and drift of its clock"
     )
     parser.add_argument("--no-video", action="store_true", help="no overlay.mp4, which needs all images decoded")
     parser.add_argument("--workers", type=int, default=1, help="bags at a time, or jobs of --cluster (default 1)")

@@ -54,17 +54,25 @@ class BagInputs:
         topics: What to read.
         values: Values of the node's parameters, those of the audio input.
         shift_audio_ns: Added to the stamps of the sound, nanoseconds.
+        drift_audio_ppm: Added beyond that, for what is received a second later: microseconds.
 
     Raises:
         ValueError: if the definition of a type is missing, or the parameters do not fit the type.
     """
 
     def __init__(
-        self, bag: RecordedBag, topics: InputTopics, values: Mapping[str, Any], *, shift_audio_ns: int = 0
+        self,
+        bag: RecordedBag,
+        topics: InputTopics,
+        values: Mapping[str, Any],
+        *,
+        shift_audio_ns: int = 0,
+        drift_audio_ppm: float = 0.0,
     ) -> None:
         self.bag = bag
         self.topics = topics
         self.shift_audio_ns = shift_audio_ns
+        self.drift_audio_ppm = drift_audio_ppm
         self.refused: Counter[str] = Counter()
         self._typestore = typestore_for(bag, (topics.audio, topics.image))
         try:
@@ -97,12 +105,9 @@ class BagInputs:
 
     def _audio_block(self, message: Any, time_ns: int) -> AudioBlock:
         block = self._read_audio(message, arrival_ns=time_ns)
-        if not self.shift_audio_ns:
-            return block
+        shift_ns = self.shift_audio_ns + round(1e-6 * self.drift_audio_ppm * (time_ns - self.bag.start_ns))
         return AudioBlock(
-            samples=block.samples,
-            sample_rate_hz=block.sample_rate_hz,
-            stamp_ns=block.stamp_ns + self.shift_audio_ns,
+            samples=block.samples, sample_rate_hz=block.sample_rate_hz, stamp_ns=block.stamp_ns + shift_ns
         )
 
 

@@ -60,7 +60,7 @@ class EvaluationOptions:
     rate: float = 1.0
     """Speed of a live replay."""
     correct_offset: bool = False
-    """Shift the sound by the estimated offset between the clocks of sound and images."""
+    """Shift the sound by the estimated offset between the clocks of sound and images, and by its drift if it matters."""
     video: bool = True
     """Write overlay.mp4, which decodes all images."""
 
@@ -140,7 +140,7 @@ class _Evaluation:
             refused=inputs.refused,
             counters=self._counters,
             offset=offset,
-            is_corrected=bool(inputs.shift_audio_ns),
+            is_corrected=options.correct_offset,
             events=self._events,
             score=score,
         )
@@ -151,8 +151,15 @@ class _Evaluation:
     def _corrected(self, inputs: BagInputs, offset: ClockOffset | None) -> BagInputs:
         if not self._options.correct_offset or offset is None:
             return inputs
+        drifts = offset.drift is not None and offset.drift.is_suspicious
+        if drifts and self._options.live:
+            raise ValueError("the clocks of sound and images drift, and the node corrects no drift: evaluate offline")
         return BagInputs(
-            self._bag, inputs.topics, self._options.values, shift_audio_ns=round(offset.offset_s * NS_PER_S)
+            self._bag,
+            inputs.topics,
+            self._options.values,
+            shift_audio_ns=round(offset.offset_s * NS_PER_S),
+            drift_audio_ppm=offset.drift.ppm if drifts else 0.0,
         )
 
     def _replay_offline(self, inputs: BagInputs) -> None:
@@ -257,6 +264,7 @@ class _Evaluation:
         self, topics: InputTopics, offset: ClockOffset | None, score: BagScore | None, wall_s: float
     ) -> dict[str, Any]:
         bag, events, load = self._bag, self._events, self._load
+        drift = offset.drift if offset else None
         return {
             "bag": {
                 "path": str(bag.path),
@@ -273,6 +281,7 @@ class _Evaluation:
             "scores": pooled_metrics([(bag.path.name, score)]) if score else None,
             "latency_ms": summarise_timings(self._timings),
             "clock_offset_s": round(offset.offset_s, 6) if offset else None,
+            "clock_drift": {"ppm": round(drift.ppm, 2), "total_s": round(drift.total_s, 6)} if drift else None,
             "counters": dict(self._counters),
             "replay": {"wall_s": round(wall_s, 3), "speed": round(bag.duration_s / wall_s, 3)},
             "live": {"cpu_share": load.cpu_share, "memory_peak_mb": load.memory_peak_mb} if load else None,

@@ -37,20 +37,30 @@ def find_warnings(
     Args:
         refused: Messages that could not be used, by reason.
         counters: Of the stream, or of the node.
-        offset: Between the clocks of sound and images, if it could be estimated.
-        is_corrected: Whether the sound was shifted by it.
+        offset: Between the clocks of sound and images, and how it moves, if it could be estimated.
+        is_corrected: Whether the sound was shifted by them.
         events: What was heard.
         score: Against the ground truth, if there is one.
     """
     warnings = [f"{count} messages were refused: {reason}" for reason, count in refused.most_common(_MOST_REFUSALS)]
     warnings += [text.format(n=counters[name]) for name, text in _COUNTERS.items() if counters[name]]
-    if offset is not None and offset.is_suspicious:
-        done = "corrected" if is_corrected else "not corrected: --correct-offset shifts the sound by it"
-        warnings.append(
+    if offset is not None:
+        warnings += _about_clocks(offset, is_corrected)
+    return [*warnings, *_about_events(events, score)]
+
+
+def _about_clocks(offset: ClockOffset, is_corrected: bool) -> Iterator[str]:
+    done = "corrected" if is_corrected else "not corrected: --correct-offset shifts the sound by it"
+    if offset.is_suspicious:
+        yield (
             f"sound and images have different clocks: the sound's stamps are {-offset.offset_s:+.3f} s off, "
             f"beyond the {SUSPICIOUS_S} s that transport explains; {done}"
         )
-    return [*warnings, *_about_events(events, score)]
+    if offset.drift is not None and offset.drift.is_suspicious:
+        yield (
+            f"the clocks of sound and images drift apart: the sound's stamps move by {-offset.drift.total_s:+.3f} s "
+            f"({-offset.drift.ppm:+.0f} ppm) over the bag; {done}"
+        )
 
 
 def _about_events(events: Sequence[EventRecord], score: BagScore | None) -> Iterator[str]:

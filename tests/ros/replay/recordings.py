@@ -54,6 +54,7 @@ def write_recording(
     audio_definitions: dict[str, str] | None = None,
     audio_fields: Any = None,
     audio_shift_s: float = 0.0,
+    audio_drift_ppm: float = 0.0,
     extra: Sequence[tuple[float, str, str, dict[str, Any]]] = (),
 ) -> Path:
     """Writes a bag.
@@ -69,6 +70,7 @@ def write_recording(
         audio_definitions: Definitions of types that are not common.
         audio_fields: Function from types, header and PCM int16 [T] to the fields of an audio message.
         audio_shift_s: Added to the stamps of the sound, but not to when it was received.
+        audio_drift_ppm: Added too, for each second that has passed: microseconds.
         extra: More messages: time, topic, type and fields.
     """
     typestore = typestore_with_cs3_msgs()
@@ -80,7 +82,7 @@ def write_recording(
     messages: list[tuple[float, str, str, dict[str, Any]]] = list(extra)
     for start in range(0, len(samples), size):
         block, begin_s = samples[start : start + size], start / RATE_HZ
-        header = make.header(begin_s + audio_shift_s, "microphone")
+        header = make.header(begin_s * (1 + 1e-6 * audio_drift_ppm) + audio_shift_s, "microphone")
         messages.append((begin_s + BLOCK_S, "/audio", audio_type, audio_fields(make, header, block)))
     for number in range(round(seconds * FPS)):
         header = make.header(number / FPS, "camera")

@@ -11,7 +11,6 @@ from cs3_ros.conversions.audio import AudioBlock
 from cs3_ros.parameters import default_values, override_values
 from cs3_ros.replay.bag_inputs import BagInputs, choose_topics
 from cs3_ros.replay.bag_reader import RecordedBag
-from cs3_ros.replay.clocks import estimate_clock_offset
 from tests.ros.conftest import FOREIGN_PACKAGES
 from tests.ros.replay.recordings import BLOCK_S, FPS, NS, RATE_HZ, ZERO_S, picture, write_recording
 
@@ -191,15 +190,6 @@ def test_missing_definitions_are_named_with_a_remedy(tmp_path) -> None:
         bag.topics["/audio"].definition = MessageDefinition(MessageDefinitionFormat.NONE, "")  # as before ROS 2 Iron
         with pytest.raises(ValueError, match="RawAudio is neither in the bag nor installed: source the workspace"):
             BagInputs(bag, choose_topics(bag), default_values())
-
-
-@pytest.mark.parametrize("shift_s", [0.0, 12.5, -3.0])
-def test_the_offset_between_clocks_is_what_corrects_it(tmp_path, shift_s) -> None:
-    path = write_recording(tmp_path / "bag", seconds=1.0, audio_shift_s=shift_s)
-    with RecordedBag(path) as bag:
-        offset = estimate_clock_offset(BagInputs(bag, choose_topics(bag), default_values()))
-    assert offset.offset_s == pytest.approx(-shift_s, abs=1e-6)
-    assert offset.is_suspicious == (shift_s != 0.0)
 
 
 def test_blocks_follow_each_other(tmp_path) -> None:
