@@ -6,7 +6,7 @@ import json
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 from cs3_model.build import Preset, build_pipeline, load_preset, select_device
 from cs3_model.pipeline import CollisionPipeline
 from cs3_model.stream import Event
+from cs3_model.types import AudioWindow, CollisionResult, Frame
 from cs3_model.worker import Outcome
 from cs3_ros.conversions.audio import AudioBlock
 from cs3_ros.conversions.times import NS_PER_S
@@ -31,8 +32,9 @@ from cs3_ros.replay.pictures import write_event_pictures
 from cs3_ros.replay.provenance import bag_identity, versions
 from cs3_ros.replay.records import EventRecord, Timing, record_event, result_of, summarise_timings, write_lines
 from cs3_ros.replay.report import ReportContent, write_report
-from cs3_ros.replay.scoring import BagScore, pooled_metrics, score_bag
-from cs3_ros.replay.truth import TrueCollision, read_truth
+from cs3_ros.replay.rle import decode_mask
+from cs3_ros.replay.scoring import WINDOWS_MS, BagScore, pooled_metrics, score_bag
+from cs3_ros.replay.truth import TrueCollision, read_truth, truth_near
 from cs3_ros.replay.video import ShownEvent, write_overlay_video
 
 Progress = Callable[[float, float], None]
@@ -111,6 +113,7 @@ class _Evaluation:
         self._bag, self._folder, self._options, self._progress = bag, folder, options, progress
         self._events: list[EventRecord] = []
         self._timings: list[Timing] = []
+        self._truth: list[TrueCollision] = []
         self._envelope = Envelope()
         self._counters: Counter[str] = Counter()
         self._load: LiveLoad | None = None
@@ -124,7 +127,7 @@ class _Evaluation:
         inputs = BagInputs(bag, topics, options.values)
         offset = estimate_clock_offset(inputs)
         inputs = self._corrected(inputs, offset)
-        truth = read_truth(bag, options.ground_truth) if options.ground_truth else []
+        self._truth = read_truth(bag, options.ground_truth) if options.ground_truth else []
         if not options.live:
             load_pipeline(options.values["preset"], options.values["device"])
         begin_s = time.perf_counter()
@@ -133,7 +136,7 @@ class _Evaluation:
         else:
             self._replay_offline(inputs)
         wall_s = time.perf_counter() - begin_s
-        score = score_bag(self._events, truth) if truth else None
+        score = score_bag(self._events, self._truth) if self._truth else None
         if options.video and not write_overlay_video(inputs.read(), self._folder / "overlay.mp4", self._shown()):
             self._warnings.append("no video: the stamps jump, so that sound and images have no common time line")
         self._warnings += find_warnings(
@@ -145,7 +148,7 @@ class _Evaluation:
             score=score,
         )
         metrics = self._metrics(topics, offset, score, wall_s)
-        self._write(metrics, truth, score)
+        self._write(metrics, score)
         return metrics
 
     def _corrected(self, inputs: BagInputs, offset: ClockOffset | None) -> BagInputs:
@@ -180,15 +183,7 @@ class _Evaluation:
                 ),
                 Timing(event_id=len(self._events), stage_ms=_milliseconds(outcome.result.stage_s)),
             )
-            write_event_pictures(
-                self._folder,
-                self._events[-1].event_id,
-                onset_ns=event.onset_ns,
-                result=outcome.result,
-                frame=frame,
-                window=outcome.window,
-                trained=self._trained,
-            )
+            self._write_pictures(self._events[-1], outcome.result, frame, outcome.window)
 
         self._counters = replay_offline(
             inputs, pipeline, stream_config(self._options.values), on_result, on_progress=self._on_message
@@ -234,19 +229,26 @@ class _Evaluation:
         self._counters = Counter(self._load.counters)
         self._events.sort(key=lambda event: event.onset_ns)  # the node answers the newest first
         for event, frame, window in read_event_media(inputs, self._events, config, on_message=self._on_message):
-            write_event_pictures(
-                self._folder,
-                event.event_id,
-                onset_ns=event.onset_ns,
-                result=result_of(event),
-                frame=frame,
-                window=window,
-                trained=self._trained,
-            )
+            self._write_pictures(event, result_of(event), frame, window)
 
     def _record(self, event: EventRecord, timing: Timing) -> None:
         self._events.append(event)
         self._timings.append(timing)
+
+    def _write_pictures(
+        self, event: EventRecord, result: CollisionResult, frame: Frame | None, window: AudioWindow | None
+    ) -> None:
+        true = truth_near(self._truth, event.onset_ns, window_ms=max(WINDOWS_MS))
+        write_event_pictures(
+            self._folder,
+            event.event_id,
+            onset_ns=event.onset_ns,
+            result=result,
+            frame=frame,
+            window=window,
+            trained=self._trained,
+            true_masks=[decode_mask(mask) for mask in true.masks] if true else [],
+        )
 
     def _on_message(self, time_ns: int, block: AudioBlock | None) -> None:
         if block is not None:
@@ -288,7 +290,7 @@ class _Evaluation:
             "bag_score": score.as_json() if score else None,
         }
 
-    def _write(self, metrics: dict[str, Any], truth: Sequence[TrueCollision], score: BagScore | None) -> None:
+    def _write(self, metrics: dict[str, Any], score: BagScore | None) -> None:
         config = {**run_config(self._bag.path, self._options), "preset": asdict(self._preset), "versions": versions()}
         write_lines(self._folder / "events.jsonl", self._events)
         write_lines(self._folder / "timings.jsonl", self._timings)
@@ -301,7 +303,7 @@ class _Evaluation:
             envelope=self._envelope,
             duration_s=self._bag.duration_s,
             start_ns=self._bag.start_ns,
-            truth=truth,
+            truth=self._truth,
             score=score,
             metrics=metrics,
             config=json.loads(json.dumps(config, default=str)),

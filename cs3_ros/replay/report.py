@@ -21,9 +21,10 @@ from cs3_ros.replay.truth import TrueCollision
 
 _MOST_SHOWN = 300
 """Events with pictures; a browser holds no more of them well."""
-_OVERLAY_WIDTH, _THUMBNAIL_WIDTH = 720, 120
+_OVERLAY_WIDTH = 720
+_THUMBNAIL_WIDTH, _THUMBNAIL_HEIGHT, _THUMBNAIL_GAP = 156, 140, 6
 _PX_PER_S, _NARROWEST_PX, _WIDEST_PX = 40, 1060, 20_000
-_WAVE_HEIGHT = 90
+_WAVE_HEIGHT, _LABEL_PX = 90, 60
 _VERDICTS = {Verdict.NONE: "no masks", Verdict.ONE_OBJECT: "one object", Verdict.TWO_OBJECTS: "two objects"}
 
 
@@ -88,29 +89,59 @@ def _timeline(folder: Path, content: ReportContent) -> dict[str, Any]:
     def x(time_ns: int) -> float:
         return round((time_ns - content.start_ns) / NS_PER_S / duration_s * width, 1)
 
-    thumbnails, free_px = [], 0.0
-    for event in content.events:
-        path, left = overlay_path(folder, event.event_id), x(event.onset_ns) - _THUMBNAIL_WIDTH / 2
-        if left >= free_px and path.exists():
-            picture = _data_url("image/jpeg", shrunk_jpeg(path, _THUMBNAIL_WIDTH))
-            thumbnails.append({"event_id": event.event_id, "x": left, "picture": picture})
-            free_px = left + _THUMBNAIL_WIDTH + 4
+    seen = [event for event in content.events if overlay_path(folder, event.event_id).exists()]
+    places = place_side_by_side([x(event.onset_ns) for event in seen], _THUMBNAIL_WIDTH, _THUMBNAIL_GAP, width)
+    thumbnails = [
+        {
+            "event_id": event.event_id,
+            "x": left,
+            # Twice the size, for screens with small pixels.
+            "picture": _data_url("image/jpeg", shrunk_jpeg(overlay_path(folder, event.event_id), 2 * _THUMBNAIL_WIDTH)),
+        }
+        for event, left in zip(seen, places)
+        if left is not None
+    ]
     return {
         "width": width,
         "wave_height": _WAVE_HEIGHT,
         "thumbnail_width": _THUMBNAIL_WIDTH,
+        "thumbnail_height": _THUMBNAIL_HEIGHT,
+        "peak": _peak(content.envelope),
         "wave": _wave_path(content.envelope, width / duration_s),
         "onsets": [{"x": x(event.onset_ns), "event": event} for event in content.events],
         "truth": [x(collision.onset_ns) for collision in content.truth],
         "thumbnails": thumbnails,
-        "ticks": [{"x": round(s / duration_s * width, 1), "label": f"{s:g} s"} for s in _ticks_s(duration_s, width)],
+        "ticks": [_tick(s, s / duration_s * width, width) for s in _ticks_s(duration_s, width)],
     }
+
+
+def place_side_by_side(centres: Sequence[float], width: float, gap: float, total: float) -> list[float | None]:
+    """Where to put boxes near their centres, which ascend: left edges, None for those without room.
+
+    A box moves so far that its centre remains above or below it.
+    """
+    places: list[float | None] = []
+    free = 0.0
+    for centre in centres:
+        left = max(centre - width / 2, free)
+        places.append(left if left <= centre else None)
+        free = left + width + gap if left <= centre else free
+    free = total
+    for index in reversed(range(len(places))):
+        if (left := places[index]) is not None:
+            left = min(left, free - width)
+            places[index] = left if 0.0 <= left and centres[index] <= left + width else None
+            free = left - gap if places[index] is not None else free
+    return places
+
+
+def _peak(envelope: Envelope) -> float:
+    return max(float(np.abs(envelope.high).max(initial=0.0)), float(np.abs(envelope.low).max(initial=0.0)), 1e-6)
 
 
 def _wave_path(envelope: Envelope, px_per_s: float) -> str:
     """The outline as the points of a polygon, scaled to its loudest sample."""
-    peak = max(float(np.abs(envelope.high).max(initial=0.0)), float(np.abs(envelope.low).max(initial=0.0)), 1e-6)
-    middle, scale = _WAVE_HEIGHT / 2, _WAVE_HEIGHT / 2 / peak
+    middle, scale = _WAVE_HEIGHT / 2, _WAVE_HEIGHT / 2 / _peak(envelope)
     step = envelope.span_s * px_per_s
     above = [f"{index * step:.1f},{middle - value * scale:.1f}" for index, value in enumerate(envelope.high)]
     below = [f"{index * step:.1f},{middle - value * scale:.1f}" for index, value in enumerate(envelope.low)]
@@ -118,10 +149,16 @@ def _wave_path(envelope: Envelope, px_per_s: float) -> str:
 
 
 def _ticks_s(duration_s: float, width: int) -> np.ndarray:
-    """Round times, at least 60 pixels apart."""
-    apart_s = 60 * duration_s / width
+    """Round times, at least a label apart."""
+    apart_s = _LABEL_PX * duration_s / width
     step_s = next(step for step in (0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 600, 3600, 36_000, 1e9) if step >= apart_s)
     return np.arange(0.0, duration_s, step_s)
+
+
+def _tick(time_s: float, x: float, width: int) -> dict[str, Any]:
+    """Its label lies within the drawing at both ends."""
+    anchor = "start" if x < _LABEL_PX / 2 else "end" if x > width - _LABEL_PX / 2 else "middle"
+    return {"x": round(x, 1), "label": f"{time_s:g} s", "anchor": anchor}
 
 
 def _plots(content: ReportContent) -> list[str]:
@@ -136,21 +173,32 @@ def _scores(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = []
     if scores := metrics["scores"]:
         for window, counts in scores["onsets"].items():
-            figures = f"F {counts['f_measure']:.3f}, precision {counts['precision']:.3f}, recall {counts['recall']:.3f}"
-            rows.append((f"onsets within {window.replace('_', ' ')}", figures))
+            found = f"{counts['hits']} of {counts['hits'] + counts['missed']} found, {counts['spurious']} spurious"
+            shares = f"F {counts['f_measure']:.3f}, precision {counts['precision']:.3f}, recall {counts['recall']:.3f}"
+            rows.append((f"onsets within {window.replace('_', ' ')}", f"{found}: {shares}"))
         for key, name in (("masks", "all true collisions"), ("masks_of_found_onsets", "those whose onset was found")):
             if masks := scores[key]:
-                pair = f", exact pairs {masks['exact_pair']:.1%}" if masks["exact_pair"] is not None else ""
-                figures = f"mIoU {masks['iou']['mean']:.1%}, AUC {masks['auc']['mean']:.1%}{pair}"
+                pair = f", exact pairs {_percent(masks['exact_pair'])}" if masks["exact_pair"] is not None else ""
+                figures = f"mIoU {_percent(masks['iou']['mean'])}, AUC {_percent(masks['auc']['mean'])}{pair}"
                 rows.append((f"masks of {name} ({masks['num_samples']})", figures))
     for key, summary in metrics["latency_ms"].items():
         figures = ", ".join(f"{name} {value:.0f} ms" for name, value in summary.items() if name.startswith("p"))
         rows.append((key.replace("_", " "), figures))
+    if (offset_s := metrics["clock_offset_s"]) is not None:
+        drift = metrics["clock_drift"]
+        moves = f", {1e3 * drift['total_s']:+.0f} ms over the bag ({drift['ppm']:+.1f} ppm)" if drift else ""
+        rows.append(
+            ("clock of the images minus that of the sound", f"{1e3 * offset_s:+.0f} ms at the beginning{moves}")
+        )
     if live := metrics["live"]:
-        rows.append(("node", f"{live['cpu_share']:.0%} of one core, {live['memory_peak_mb']:.0f} MiB at most"))
+        rows.append(("node", f"{100 * live['cpu_share']:.0f} % of one core, {live['memory_peak_mb']:.0f} MiB at most"))
     else:
         rows.append(("replay", f"{metrics['replay']['speed']:.1f} x real time, {metrics['replay']['wall_s']:.1f} s"))
     return rows
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
 
 
 def _data_url(kind: str, data: bytes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,12 @@ class TrueCollision:
     """Stamp of the image that the masks belong to."""
     masks: tuple[Segmentation, ...] = ()
     """Masks of the visible objects; none where only the onset is known."""
+
+
+def truth_near(truth: Sequence[TrueCollision], onset_ns: int, *, window_ms: float) -> TrueCollision | None:
+    """The true collision nearest to an onset, None if none is within `window_ms`."""
+    nearest = min(truth, key=lambda collision: abs(collision.onset_ns - onset_ns), default=None)
+    return nearest if nearest and abs(nearest.onset_ns - onset_ns) * 1000 <= window_ms * NS_PER_S else None
 
 
 def is_truth_file(source: str) -> bool:
