@@ -30,7 +30,7 @@ import psutil
 from training.world import events, sampler
 from training.world.clips import ClipPlan, make_clip
 from training.world.generate import SCENES_PER_PROCESS, Plan, make_and_write, silenced
-from training.world.label_check import label_violations, sound_violations
+from training.world.label_check import label_violations, rerun, sound_violations
 from training.world.plans import LayoutError
 from training.world.recipes import draw_recipe
 from training.world.render import make_renderer
@@ -161,7 +161,8 @@ def check_labels(num_labels: int) -> None:
             if outcome.collision is None or checked == num_labels:
                 continue
             checked += 1
-            violations += label_violations(scene, outcome) + sound_violations(sound.clean, 0.8, 16_000)
+            violations += label_violations(scene, outcome, rerun(scene, outcome))
+            violations += sound_violations(sound.clean, 0.8, 16_000)
     print(f"| labels | violations |\n|---|---|\n| {checked} | {len(violations)} (target 0) |")
     for violation in violations:
         print(f"- {violation}")

@@ -1,4 +1,4 @@
-"""Command line of the simulated world: ``python -m training.world make|clip|sheet``."""
+"""Command line of the simulated world: ``python -m training.world make|clip|sheet|check``."""
 
 from __future__ import annotations
 
@@ -71,6 +71,16 @@ def _sheet(options: argparse.Namespace) -> int:
     return 0
 
 
+def _check(options: argparse.Namespace) -> int:
+    from training.world.check import check
+
+    report = check(options.folder, options.splits, options.samples, options.workers)
+    print(report.table())
+    for violation in report.violations:
+        print(f"- {violation}")
+    return 1 if report.violations else 0
+
+
 def _format(options: argparse.Namespace) -> Format:
     return Format(
         size_hw=(options.height, options.width),
@@ -115,6 +125,13 @@ def _parser() -> argparse.ArgumentParser:
     sheet.add_argument("--count", type=int, default=24)
     sheet.add_argument("--pairs", action="store_true", help="both samples of each scene side by side")
     sheet.set_defaults(run=_sheet)
+
+    check = commands.add_parser("check", help="check labels on disk against pictures, physics and sound")
+    check.add_argument("folder", type=Path, help="folder of the data set")
+    check.add_argument("--splits", nargs="+", metavar="SPLIT", help=f"only these of {', '.join(SPLITS)}")
+    check.add_argument("--samples", type=int, default=500, help="how many, spread over the splits (default 500)")
+    check.add_argument("--workers", type=int, default=0, help="number of processes (default: all cores)")
+    check.set_defaults(run=_check)
     return parser
 
 

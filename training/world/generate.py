@@ -7,19 +7,23 @@ number of processes nor an interruption changes the data set.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import logging
 import multiprocessing
 import os
 import sys
+import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
+from multiprocessing import connection
 from pathlib import Path
+from typing import Any
 
-from training.world.render import RENDERERS, make_renderer
-from training.world.sampler import Format, make_scene
+from training.world.render import RENDERERS, Renderer, make_renderer
+from training.world.sampler import Format, MadeScene, make_scene
 from training.world.splits import SPLITS, split_named
 from training.world.storage import remove_leftovers, sample_folder, write_sample
 
@@ -78,10 +82,10 @@ def generate(plan: Plan) -> int:
     remove_leftovers(plan.root)
     missing = [(name, scene) for name, size in plan.sizes.items() for scene in _missing_scenes(plan, name, size)]
     total = sum(plan.sizes.values())
-    progress = _Progress(total, total - 2 * len(missing))
+    progress = Progress(total, total - 2 * len(missing))
     workers = min(plan.workers or len(os.sched_getaffinity(0)), max(len(missing), 1))
     if missing:
-        for made in _run(plan, missing, workers):
+        for made in each_scene(make_and_write, plan, missing, workers):
             progress.add(made)
     progress.close()
     return progress.made
@@ -103,74 +107,109 @@ def _claim(plan: Plan) -> None:
     os.replace(hidden, path)
 
 
+def stored_plan(root: Path) -> Plan:
+    """What a data set on disk was made of; its sizes are not known.
+
+    Raises:
+        ValueError: if it is none, or another version of the generator made it.
+    """
+    path = root / "dataset.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        form = Format(**{**content["format"], "size_hw": tuple(content["format"]["size_hw"])})
+        version, renderer = content["generator_version"], content["renderer"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} does not say what a data set of the world is made of ({error!r})") from error
+    if version != VERSION:
+        raise ValueError(f"{path} is of version {version} of the generator, not {VERSION}: make the data set again")
+    return Plan(root=root, form=form, renderer=renderer)
+
+
 def _missing_scenes(plan: Plan, name: str, size: int) -> list[int]:
     present = [sample_folder(plan.root, name, index).exists() for index in range(size)]
     return [scene for scene in range(size // 2) if not (present[2 * scene] and present[2 * scene + 1])]
 
 
-def _run(plan: Plan, missing: list[tuple[str, int]], workers: int) -> Iterator[int]:
-    """Yields the number of new samples of each finished scene."""
+_Work = Callable[[Plan, str, int, Renderer], Any]
+
+
+def each_scene(work: _Work, plan: Plan, scenes: list[tuple[str, int]], workers: int) -> Iterator[Any]:
+    """Yields what `work` returns for each split and scene number, in any order, from processes of their own.
+
+    Args:
+        work: A function of a module, called with the plan, the split, the scene's number and the process' renderer.
+        plan: What the data set is made of.
+        scenes: Splits and numbers.
+        workers: Number of processes.
+    """
     context = multiprocessing.get_context("spawn")  # a renderer does not survive a fork
     batch = SCENES_PER_PROCESS * workers
-    for start in range(0, len(missing), batch):
-        queue, running = iter(missing[start : start + batch]), set()
+    for start in range(0, len(scenes), batch):
+        queue, running = iter(scenes[start : start + batch]), set()
         pool = ProcessPoolExecutor(workers, context, _begin, (plan,))
         try:
-            for _ in range(2 * workers):
-                _submit(pool, plan, queue, running)
+            for name, scene in itertools.islice(queue, 2 * workers):
+                running.add(pool.submit(_in_worker, work, plan, name, scene))
             while running:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
                     yield future.result()
-                    _submit(pool, plan, queue, running)
+                    for name, scene in itertools.islice(queue, 1):
+                        running.add(pool.submit(_in_worker, work, plan, name, scene))
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _submit(pool: ProcessPoolExecutor, plan: Plan, queue: Iterator[tuple[str, int]], running: set[Future[int]]) -> None:
-    for name, scene in queue:
-        running.add(pool.submit(_work, plan, name, scene))
-        return
 
 
 _renderer = None
 
 
 def _begin(plan: Plan) -> None:
-    """Prepares a worker: one thread, one renderer."""
+    """Prepares a worker: one thread, one renderer, and an end when the first process is killed."""
     global _renderer
     import cv2
+
+    threading.Thread(target=_end_with_parent, daemon=True).start()
 
     cv2.setNumThreads(1)
     with silenced():
         _renderer = make_renderer(plan.renderer, plan.form.size_hw)
 
 
-def _work(plan: Plan, name: str, scene: int) -> int:
-    return make_and_write(plan, name, scene, _renderer)
+def _end_with_parent() -> None:
+    connection.wait([multiprocessing.parent_process().sentinel])
+    os._exit(1)
 
 
-def make_and_write(plan: Plan, name: str, scene: int, renderer: object) -> int:
-    """Makes one scene and writes those of its samples that are missing; returns their number."""
-    split, made = split_named(name), 0
-    samples = make_scene((split.number, scene), split.theme, plan.form, renderer)
-    for variant, sample in enumerate(samples):
-        index = 2 * scene + variant
-        folder = sample_folder(plan.root, name, index)
-        if folder.exists():
-            continue
+def _in_worker(work: _Work, plan: Plan, name: str, scene: int) -> Any:
+    return work(plan, name, scene, _renderer)
+
+
+def make(name: str, scene: int, form: Format, renderer: Renderer) -> MadeScene:
+    """Makes one scene of a split."""
+    split = split_named(name)
+    made = make_scene((split.number, scene), split.theme, form, renderer)
+    for variant, sample in enumerate(made.samples):
         sample.facts.update(
             {
                 "data_set": "sim_cs3",
                 "generator_version": VERSION,
                 "split": name,
-                "index": index,
+                "index": 2 * scene + variant,
                 "group": f"{name}-{scene:06d}",
             }
         )
-        write_sample(folder, sample, keep_clean=plan.keep_clean)
-        made += 1
     return made
+
+
+def make_and_write(plan: Plan, name: str, scene: int, renderer: Renderer) -> int:
+    """Makes one scene and writes those of its samples that are missing; returns their number."""
+    written = 0
+    for sample in make(name, scene, plan.form, renderer).samples:
+        folder = sample_folder(plan.root, name, sample.facts["index"])
+        if not folder.exists():
+            write_sample(folder, sample, keep_clean=plan.keep_clean)
+            written += 1
+    return written
 
 
 @contextlib.contextmanager
@@ -191,7 +230,7 @@ def silenced() -> Iterator[None]:
             os.close(handle)
 
 
-class _Progress:
+class Progress:
     """A bar on a terminal, a line each minute elsewhere."""
 
     def __init__(self, total: int, done: int) -> None:

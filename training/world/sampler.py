@@ -50,7 +50,18 @@ class Format:
             raise ValueError(f"Format.level must be one of {', '.join(SHARES)}, got {self.level!r}")
 
 
-def make_scene(seed: tuple[int, ...], theme: Theme, form: Format, renderer: Renderer) -> list[WorldSample]:
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class MadeScene:
+    """One scene with all that happens in it."""
+
+    scene: Scene
+    outcomes: list[events.Outcome]
+    """The simulated variants."""
+    samples: list[WorldSample]
+    """One of each outcome."""
+
+
+def make_scene(seed: tuple[int, ...], theme: Theme, form: Format, renderer: Renderer) -> MadeScene:
     """Makes all samples of one scene; the same for the same arguments, in every process.
 
     Raises:
@@ -67,9 +78,7 @@ def make_scene(seed: tuple[int, ...], theme: Theme, form: Format, renderer: Rend
     raise RuntimeError(f"no draw of the scene with seed {seed} works: {reasons}")
 
 
-def _attempt(
-    rng: np.random.Generator, recipe: Recipe, theme: Theme, form: Format, renderer: Renderer
-) -> list[WorldSample]:
+def _attempt(rng: np.random.Generator, recipe: Recipe, theme: Theme, form: Format, renderer: Renderer) -> MadeScene:
     level = form.level or str(rng.choice(list(SHARES), p=list(SHARES.values())))
     request: Request = events.level_request(
         level, recipe, twins=theme.twins, held_out=theme.held_out, distinct_materials=theme.distinct_materials
@@ -86,7 +95,7 @@ def _attempt(
             onset_s = float(rng.uniform(0.6, 1.2))
             sound = sound_of(rng, scene, outcome, request, form.rate_hz, onset_s)
             samples.append(_sample(scene, outcome, level, form, shots, sound, onset_s))
-    return samples
+    return MadeScene(scene=scene, outcomes=outcomes, samples=samples)
 
 
 def sound_of(
