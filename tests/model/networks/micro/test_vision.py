@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torchvision.ops import roi_align as upstream_roi_align
 
-from cs3_model.networks.micro.boxed import MARGIN, MASK_SIDE, paste_masks, widened
+from cs3_model.networks.micro.boxed import MARGIN, MASK_SIDE, POOLED_SIDE, paste_masks, roi_align, widened
 from cs3_model.networks.micro.held import GRID_STRIDE, HeldMaps, best_boxes
 from cs3_model.networks.micro.vision import DEBUG_VISION, MicroVision, VisionConfig
 from cs3_model.networks.micro.vocabulary import PAD, WORDS, encode_prompt
@@ -45,6 +46,25 @@ def test_padding_is_no_word(vision: MicroVision) -> None:
 def test_a_prompt_of_unknown_or_too_many_words_is_refused(words: list[str]) -> None:
     with pytest.raises(ValueError, match="a prompt has 1 to 3 of the words"):
         encode_prompt(words)
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        (2.0, 3.0, 9.5, 8.25),
+        (4.1, 4.2, 4.3, 4.4),
+        (-0.4, -0.3, 12.4, 9.3),
+        (-7.0, 2.0, 5.0, 14.0),
+        (8.0, -20.0, 30.0, 3.0),
+        (20.0, 20.0, 30.0, 30.0),
+    ],
+    ids=["inside", "within a cell", "up to half a cell outside", "partly outside", "mostly outside", "outside"],
+)
+def test_features_under_a_box_are_those_of_torchvision(box: tuple[float, ...]) -> None:
+    features = torch.randn(2, 3, 9, 12, generator=torch.Generator().manual_seed(0))
+    rois = torch.tensor([[1.0, *box]])
+    expected = upstream_roi_align(features, rois, POOLED_SIDE, sampling_ratio=2, aligned=True)
+    assert torch.allclose(roi_align(features[1:], rois[:, 1:]), expected, atol=1e-5)
 
 
 def test_the_best_box_is_that_of_the_likeliest_cell() -> None:
