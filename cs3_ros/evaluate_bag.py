@@ -28,6 +28,7 @@ from cs3_ros.replay.batch import (
 )
 from cs3_ros.replay.evaluation import EvaluationOptions
 from cs3_ros.replay.truth import is_truth_file
+from cs3_ros.rerun_log import import_rerun
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -99,6 +100,7 @@ def _options(arguments: argparse.Namespace) -> EvaluationOptions:
         rate=arguments.rate,
         correct_offset=arguments.correct_offset,
         video=not arguments.no_video,
+        rerun=arguments.rerun,
     )
 
 
@@ -110,6 +112,8 @@ def _check(arguments: argparse.Namespace, tasks: Sequence[Task]) -> None:
         raise ValueError("--live measures latencies: one bag at a time, without --workers and --cluster")
     if arguments.rate != 1.0 and not arguments.live:
         raise ValueError("--rate is the speed of a live replay: add --live; offline replays are as fast as they can be")
+    if arguments.rerun:
+        import_rerun()
     if len(tasks) > 1 and arguments.ground_truth and is_truth_file(arguments.ground_truth):
         raise ValueError("a file of ground truth is of one bag: evaluate the bags one by one, or name a topic")
 
@@ -173,6 +177,7 @@ def _parser() -> argparse.ArgumentParser:
         "--correct-offset", action="store_true", help="shift the sound by the estimated offset and drift of its clock"
     )
     parser.add_argument("--no-video", action="store_true", help="no overlay.mp4, which needs all images decoded")
+    parser.add_argument("--rerun", action="store_true", help="also write recording.rrd for Rerun (needs rerun-sdk)")
     parser.add_argument("--workers", type=int, default=1, help="bags at a time, or jobs of --cluster (default 1)")
     parser.add_argument("--cluster", choices=["submitit"], help="run as jobs of SLURM, or of this machine")
     return parser

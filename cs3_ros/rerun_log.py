@@ -50,7 +50,7 @@ def open_rerun_log(*, save: Path | None = None, connect: str | None = None) -> R
     """
     if save is not None and connect is not None:
         raise ValueError("choose one of save and connect: a recording has one destination")
-    rerun = _import_rerun()
+    rerun = import_rerun()
     recording = rerun.RecordingStream("cs3")
     try:
         if save is not None:
@@ -72,7 +72,7 @@ class RerunLog:
     """
 
     def __init__(self, recording: Any) -> None:
-        self._rerun = _import_rerun()
+        self._rerun = import_rerun()
         self._recording = recording
         self._waiting: list[tuple[np.ndarray, np.ndarray]] = []
         recording.send_blueprint(_blueprint())
@@ -103,7 +103,7 @@ class RerunLog:
         onset_ns: int,
         frame_stamp_ns: int,
         strength_db: float,
-        latency_s: float,
+        latency_s: float | None,
         trained: bool,
     ) -> None:
         """Writes how one onset ended.
@@ -113,12 +113,13 @@ class RerunLog:
             onset_ns: Time of the onset, nanoseconds.
             frame_stamp_ns: Time of the image that was used, nanoseconds; without candidates it does not matter.
             strength_db: Strength of the onset, dB.
-            latency_s: From the arrival of the last needed audio to the answer, seconds.
+            latency_s: From the arrival of the last needed audio to the answer, seconds; None where nothing arrives.
             trained: Whether all networks have trained weights.
         """
         rerun = self._rerun
         self._log(onset_ns, "sound/onset", rerun.Scalars(0.0))
-        self._log(onset_ns, "latency/after_last_audio_ms", rerun.Scalars(1e3 * latency_s))
+        if latency_s is not None:
+            self._log(onset_ns, "latency/after_last_audio_ms", rerun.Scalars(1e3 * latency_s))
         for stage, seconds in result.stage_s.items():
             self._log(onset_ns, f"latency/{stage}_ms", rerun.Scalars(1e3 * seconds))
         verdict = result.verdict.name.lower().replace("_", " ")
@@ -182,6 +183,19 @@ class RerunLog:
         self._recording.log(entity, data)
 
 
+def import_rerun() -> Any:
+    """Returns the module `rerun`.
+
+    Raises:
+        ValueError: if rerun-sdk cannot be imported.
+    """
+    try:
+        import rerun
+    except ImportError as error:
+        raise ValueError(f"rerun-sdk cannot be imported ({error}): pip install 'rerun-sdk>=0.23'") from error
+    return rerun
+
+
 def outline(samples: Float32Array, *, sample_rate_hz: int, stamp_ns: int) -> tuple[np.ndarray, np.ndarray]:
     """The lowest and highest sample of every 2.5 ms, in turn: what a line of the sound looks like from afar.
 
@@ -204,7 +218,7 @@ def outline(samples: Float32Array, *, sample_rate_hz: int, stamp_ns: int) -> tup
 
 def _blueprint() -> Any:
     """How a viewer arranges the recording at first."""
-    _import_rerun()
+    import_rerun()
     import rerun.blueprint as layout
 
     plots = layout.Vertical(
@@ -214,11 +228,3 @@ def _blueprint() -> Any:
     )
     camera = layout.Spatial2DView(origin="camera", name="Camera and masks")
     return layout.Blueprint(layout.Horizontal(camera, plots, column_shares=[3, 2]), collapse_panels=True)
-
-
-def _import_rerun() -> Any:
-    try:
-        import rerun
-    except ImportError as error:
-        raise ValueError(f"rerun-sdk cannot be imported ({error}): pip install 'rerun-sdk>=0.23'") from error
-    return rerun

@@ -30,6 +30,7 @@ from cs3_ros.replay.live import LiveEvent, LiveLoad, replay_live
 from cs3_ros.replay.offline import replay_offline
 from cs3_ros.replay.pictures import write_event_pictures
 from cs3_ros.replay.provenance import bag_identity, versions
+from cs3_ros.replay.recording import write_rerun_recording
 from cs3_ros.replay.records import EventRecord, Timing, record_event, result_of, summarise_timings, write_lines
 from cs3_ros.replay.report import ReportContent, write_report
 from cs3_ros.replay.rle import decode_mask
@@ -65,6 +66,8 @@ class EvaluationOptions:
     """Shift the sound by the estimated offset between the clocks of sound and images, and by its drift if it matters."""
     video: bool = True
     """Write overlay.mp4, which decodes all images."""
+    rerun: bool = False
+    """Write recording.rrd for Rerun, which decodes all images."""
 
     def __post_init__(self) -> None:
         if not 0.1 <= self.rate <= 10.0:
@@ -139,6 +142,9 @@ class _Evaluation:
         score = score_bag(self._events, self._truth) if self._truth else None
         if options.video and not write_overlay_video(inputs.read(), self._folder / "overlay.mp4", self._shown()):
             self._warnings.append("no video: the stamps jump, so that sound and images have no common time line")
+        if options.rerun:
+            path = self._folder / "recording.rrd"
+            write_rerun_recording(path, inputs.read(), self._events, self._timings, trained=self._trained)
         self._warnings += find_warnings(
             refused=inputs.refused,
             counters=self._counters,

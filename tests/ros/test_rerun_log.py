@@ -6,14 +6,14 @@ import sys
 import threading
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
 from cs3_model.types import Candidate, CollisionResult, Reason, Role, Verdict, no_collision
-from cs3_ros.rerun_log import TIMELINE, open_rerun_log, outline
+from cs3_ros.rerun_log import open_rerun_log, outline
+from tests.ros.rerun_rows import rows_of
 
 ONSET_NS, FRAME_NS = 1_763_900_000_123_456_789, 1_763_900_000_100_000_001
 
@@ -35,20 +35,6 @@ RESULT = CollisionResult(
     stage_s={"masks": 0.25},
 )
 FACTS = {"onset_ns": ONSET_NS, "frame_stamp_ns": FRAME_NS, "strength_db": 21.0, "latency_s": 0.125}
-
-
-def rows_of(path: Path, entity: str) -> list[tuple[int, dict[str, Any]]]:
-    """The times and the values that a recording has for an entity, in order of time."""
-    from rerun.chunk import RrdReader
-
-    rows = []
-    for chunk in RrdReader(str(path)).stream():
-        if chunk.entity_path == entity and not chunk.is_static:
-            table = chunk.to_record_batch()
-            columns = {name.partition(":")[2]: table[name].to_pylist() for name in table.schema.names if ":" in name}
-            for number, time in enumerate(table[TIMELINE].cast("int64").to_pylist()):
-                rows.append((time, {name: values[number] for name, values in columns.items()}))
-    return sorted(rows, key=lambda row: row[0])
 
 
 def test_an_outline_has_the_extremes_of_every_2_5_ms() -> None:

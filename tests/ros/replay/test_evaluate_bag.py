@@ -7,6 +7,8 @@ import os
 import re
 import shutil
 import subprocess
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import av
@@ -24,6 +26,7 @@ from cs3_ros.replay.records import read_events  # noqa: E402
 from cs3_ros.replay.rle import decode_mask  # noqa: E402
 from tests.ros.perception_graph import HELD_XYXY, use_hand_made_parts  # noqa: E402
 from tests.ros.replay.recordings import FPS, HEIGHT, NS, WIDTH, ZERO_S, cut, write_recording  # noqa: E402
+from tests.ros.rerun_rows import rows_of  # noqa: E402
 
 pytestmark = pytest.mark.ros
 
@@ -294,10 +297,37 @@ def test_bags_are_evaluated_by_two_processes(tmp_path, option) -> None:
         assert metrics_of(tmp_path / "out" / name)["preset"] == "debug"
 
 
-def test_a_missing_extra_is_named(evaluate, tmp_path, monkeypatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "submitit", None)
-    status, said = evaluate(write_recording(tmp_path / "bag", seconds=0.1), "--cluster", "submitit")
-    assert status == 2 and "pip install submitit" in said
+@pytest.mark.parametrize(
+    ("package", "option", "remedy"),
+    [
+        ("submitit", ("--cluster", "submitit"), "pip install submitit"),
+        ("rerun", ("--rerun",), "pip install 'rerun-sdk>=0.23'"),
+    ],
+)
+def test_a_missing_extra_is_named(evaluate, tmp_path, monkeypatch, package, option, remedy) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    status, said = evaluate(write_recording(tmp_path / "bag", seconds=0.1), *option)
+    assert status == 2 and remedy in said and said.count("\n") == 1
+
+
+@pytest.mark.skipif(find_spec("rerun") is None, reason="rerun-sdk is not installed")
+def test_a_recording_for_rerun_has_what_was_seen_heard_and_decided(evaluate, tmp_path) -> None:
+    assert evaluate(write_recording(tmp_path / "bag"), "--rerun", "--no-video")[0] == 0
+    (event,) = read_events(tmp_path / "out/bag/events.jsonl")
+    path = tmp_path / "out/bag/recording.rrd"
+    times_ns = {
+        entity: [time_ns for time_ns, _ in rows_of(path, entity)]
+        for entity in ("/camera/image", "/camera/collision/0/mask", "/sound/onset", "/sound/waveform", "/events")
+    }
+    assert times_ns["/sound/onset"] == times_ns["/events"] == [event.onset_ns]
+    assert times_ns["/camera/collision/0/mask"] == [event.frame_ns]
+    assert len(times_ns["/camera/image"]) == 50 and event.frame_ns in times_ns["/camera/image"]
+    assert len(times_ns["/sound/waveform"]) == 2.5 * 800
+    timing = json.loads((tmp_path / "out/bag/timings.jsonl").read_text())
+    for stage, duration_ms in timing["stage_ms"].items():
+        ((time_ns, row),) = rows_of(path, f"/latency/{stage}_ms")
+        assert time_ns == event.onset_ns and row["scalars"] == pytest.approx([duration_ms])
+    assert not rows_of(path, "/latency/after_last_audio_ms")  # nothing arrives in an offline replay
 
 
 @pytest.mark.timeout(300)
