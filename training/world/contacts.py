@@ -28,6 +28,7 @@ MIN_IMPULSE = 5e-4
 """Newton seconds; a weaker event is not called a collision."""
 _REJOIN_S = 0.02
 _IMPULSE_STEPS = 8
+_NO_PAIR = np.iinfo(np.int64).min
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -180,8 +181,11 @@ class _Watcher:
     """Follows touches over time steps."""
 
     def __init__(self, scene: Scene, model: Any, data: Any, scraping: set[int | None]) -> None:
-        self._objects, self._model, self._data, self._scraping = scene.object_of_geom, model, data, scraping
-        self._current: dict[tuple[int, int], _Touch] = {}
+        self._model, self._data, self._scraping = model, data, scraping
+        self._objects = scene.object_of_geom
+        self._pair_of_geoms = _pair_numbers(scene.object_of_geom)
+        self._current: dict[int, _Touch] = {}
+        """By number of the pair."""
         self._all: list[_Touch] = []
         self._fresh: list[tuple[int, _Touch]] = []
         self._twist = np.zeros(6)
@@ -189,18 +193,28 @@ class _Watcher:
 
     def look(self, t: float) -> None:
         contact = self._data.contact
-        pairs = self._objects[contact.geom]
-        touching = (pairs[:, 0] != pairs[:, 1]) & (contact.dist < 0.0)
-        for number in np.flatnonzero(touching):
-            low, high = sorted(pairs[number].tolist())
-            touch = self._current.get((low, high))
+        geoms = contact.geom
+        pairs = self._pair_of_geoms[geoms[:, 0], geoms[:, 1]]
+        pairs[contact.dist >= 0.0] = _NO_PAIR
+        for pair in dict.fromkeys(pairs.tolist()):
+            if pair == _NO_PAIR:
+                continue
+            touch = self._current.get(pair)
             if touch is None or t - touch.last_s > _REJOIN_S:
-                touch = self._begin(number, (low, high), t)
+                touch = self._current[pair] = self._begin(int(np.argmax(pairs == pair)), t)
             touch.last_s = t
+        if self._fresh:
+            self._follow_fresh()
+        if self._scraping:
+            self._follow_sliding(t)
+
+    def _follow_fresh(self) -> None:
         while self._fresh and self._fresh[0][0] <= 0:
             touch = self._fresh.pop(0)[1]
             touch.speed_after = self._relative_velocity(touch.bodies, touch.point) @ touch.normal
         self._fresh = [(left - 1, touch) for left, touch in self._fresh]
+
+    def _follow_sliding(self, t: float) -> None:
         for touch in self._current.values():
             if touch.sliding is not None and touch.last_s == t:
                 velocity = self._relative_velocity(touch.bodies, touch.point)
@@ -208,8 +222,9 @@ class _Watcher:
                 missing = round((t - touch.start_s) / TIMESTEP_S) - len(touch.sliding)
                 touch.sliding += [0.0] * missing + [float(np.linalg.norm(sliding))]
 
-    def _begin(self, number: int, objects: tuple[int, int], t: float) -> _Touch:
+    def _begin(self, number: int, t: float) -> _Touch:
         contact = self._data.contact[number]
+        objects = tuple(sorted(self._objects[contact.geom].tolist()))
         bodies = tuple(int(self._model.geom_bodyid[geom]) for geom in contact.geom)
         normal, point = contact.frame[:3].copy(), contact.pos.copy()
         touch = _Touch(
@@ -222,7 +237,6 @@ class _Watcher:
             speed_before=float(self._relative_velocity(bodies, point) @ normal),
             sliding=[] if self._scraping & set(objects) else None,
         )
-        self._current[objects] = touch
         self._all.append(touch)
         self._fresh.append((_IMPULSE_STEPS, touch))
         return touch
@@ -259,6 +273,13 @@ class _Watcher:
             for touch in self._all
             if touch.sliding
         )
+
+
+def _pair_numbers(object_of_geom: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """A number for the pair of objects of each two geoms, [num_geoms, num_geoms]; `_NO_PAIR` within one object."""
+    one, other = object_of_geom[:, None], object_of_geom[None]
+    numbers = np.minimum(one, other) * 4096 + np.maximum(one, other)
+    return np.where(one == other, _NO_PAIR, numbers)
 
 
 def _masses(scene: Scene) -> dict[int, float]:

@@ -142,11 +142,11 @@ def _surface_m(scene: Scene, data: Any, index: int, point: Sequence[float]) -> f
         vertices = model.mesh_vert[first : first + model.mesh_vertnum[mesh]]
         faces = model.mesh_face[start : start + model.mesh_facenum[mesh]]
         local = (np.asarray(point) - data.geom_xpos[geom]) @ data.geom_xmat[geom].reshape(3, 3)
-        nearest = min(nearest, _triangle_distance(vertices[faces].astype(np.float64), local))
+        nearest = min(nearest, triangle_distance(vertices[faces].astype(np.float64), local))
     return nearest
 
 
-def _triangle_distance(triangles: Points, point: Points) -> float:
+def triangle_distance(triangles: Points, point: Points) -> float:
     """Distance from a point [3] to the nearest of triangles [F, 3, 3], by their edges and their insides."""
     starts, edges = triangles, np.roll(triangles, -1, 1) - triangles
     towards = point - starts

@@ -53,9 +53,10 @@ def write_sheet(root: Path, split: str, picture: Path, count: int, *, pairs: boo
     rows = [np.concatenate(tiles[start : start + columns], 1) for start in range(0, len(tiles), columns)]
     picture.parent.mkdir(parents=True, exist_ok=True)
     sheet = np.concatenate(rows)
+    options = []
     if picture.suffix == ".png":
-        sheet = _with_few_colours(sheet)
-    cv2.imwrite(str(picture), sheet, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+        sheet, options = _with_few_colours(sheet), [cv2.IMWRITE_PNG_COMPRESSION, 9]
+    cv2.imwrite(str(picture), sheet, options)
 
 
 def _with_few_colours(sheet: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

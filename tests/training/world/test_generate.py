@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -13,6 +11,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import psutil
 import pytest
 import soundfile
 
@@ -58,14 +57,18 @@ def test_a_sample_at_48_khz_has_the_same_picture_and_sounds_above_8_khz(tiny, tm
 
 
 def test_a_killed_run_goes_on_to_the_same_data_set_with_another_number_of_workers(tmp_path, renderer):
+    """Only its first process is killed; the others end by themselves."""
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     subprocess.run(_command(whole, 2), cwd=REPOSITORY, check=True, capture_output=True)
-    run = subprocess.Popen(_command(broken, 1), cwd=REPOSITORY, start_new_session=True, stderr=subprocess.DEVNULL)
+    run = subprocess.Popen(_command(broken, 1), cwd=REPOSITORY, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
     while not list(broken.glob("val/*/0*")) and time.monotonic() < deadline:
         time.sleep(0.02)
-    os.killpg(run.pid, signal.SIGKILL)
+    workers = psutil.Process(run.pid).children(recursive=True)
+    run.kill()
     run.wait()
+    _, alive = psutil.wait_procs(workers, timeout=30)
+    assert workers and not alive
     leftover = broken / "val" / "000" / ".000005.1"
     leftover.mkdir(parents=True)
     subprocess.run(_command(broken, 1), cwd=REPOSITORY, check=True, capture_output=True)
