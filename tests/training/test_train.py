@@ -18,6 +18,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from typer.testing import CliRunner
 
 from cs3_model.networks.audio_visual import build_debug_audio_visual_network
+from tests.training.micro.small import small_weights
 from tests.training.test_checkpoints import room_for
 from training.train import main
 
@@ -232,6 +233,17 @@ def test_a_checkpoint_of_another_recipe_is_refused(arguments, tmp_path) -> None:
     result = run(*arguments, "--out", str(out), "--resume")
     assert result.exit_code == 2
     assert "another run: recipe.learning_rate was 0.001 and is 0.0001; name another --out" in result.output
+
+
+def test_other_weights_to_build_on_are_another_run(arguments, tmp_path) -> None:
+    preset, small, out = tmp_path / "weak.yaml", tmp_path / "small.safetensors", tmp_path / "out"
+    preset.write_text(f"parts: {{audio_visual: micro-weak}}\nmicro_weights: {small_weights(small, seed=0)}\n")
+    arguments = [*arguments, "--preset", str(preset), "--out", str(out)]
+    done = run(*arguments, "--steps", "2")
+    assert done.exit_code == 0, done.output
+    small_weights(small, seed=1)
+    result = run(*arguments, "--resume")
+    assert result.exit_code == 2 and "belongs to another run: micro weights was '" in result.output
 
 
 def test_the_official_rows_with_made_videos(shared_data, make_video, tmp_path) -> None:
