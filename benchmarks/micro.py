@@ -16,9 +16,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np  # noqa: E402
-import psutil  # noqa: E402
 import torch  # noqa: E402
 
+from benchmarks.memory import memory_now, memory_of_torch  # noqa: E402
 from cs3_model.build import build_pipeline, load_preset, warm_up  # noqa: E402
 from cs3_model.types import AudioWindow, Frame  # noqa: E402
 
@@ -54,7 +54,9 @@ def main() -> None:
     )
     for name, values in rows:
         print(f"| {name} | " + " | ".join(f"{np.percentile(values, p):.1f}" for p in (50, 90, 99)) + " |")
-    print(f"\nMemory (RSS), PyTorch included: {psutil.Process().memory_info().rss / 2**20:.0f} MiB")
+    whole, torch_alone = memory_now(), memory_of_torch()
+    print(f"\nMemory (RSS): {whole}; a process that only imports PyTorch: {torch_alone}; ", end="")
+    print(f"so ours: {whole.resident - torch_alone.resident:.0f} MiB")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import subprocess
 import sys
 import tempfile
@@ -28,6 +27,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.memory import memory_now, memory_of_torch  # noqa: E402
 from benchmarks.sounds import impact  # noqa: E402
 from cs3_ros.bag_writer import BagWriter  # noqa: E402
 from cs3_ros.parameters import default_values, stream_config  # noqa: E402
@@ -93,7 +93,7 @@ def measure_offline(path: Path, preset: str) -> dict[str, float]:
     values = {**default_values(), "preset": preset}
     pipeline = load_pipeline(preset, values["device"])
     warm_up(pipeline, size_hw=(HEIGHT, WIDTH))
-    loaded_mb = _peak_mb()
+    loaded_mb = memory_now().resident
     count = 0
 
     def on_result(event, outcome) -> None:
@@ -112,12 +112,10 @@ def measure_offline(path: Path, preset: str) -> dict[str, float]:
             "speed": bag.duration_s / wall_s,
             "cpu_speed": bag.duration_s / cpu_s,
             "loaded_mb": loaded_mb,
-            "peak_mb": _peak_mb(),
+            "peak_mb": memory_now().peak,
+            "anonymous_mb": memory_now().anonymous,
+            "files_mb": memory_now().files,
         }
-
-
-def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def measure_live(path: Path, preset: str, out: Path) -> dict:
@@ -145,8 +143,9 @@ def main() -> None:
     print(
         f"Preset {arguments.preset}; {platform.machine()}, {os.cpu_count()} cores, OMP_NUM_THREADS {threads}, load {load}.\n"
     )
-    print("| bag | size | events | speed | per processor second | memory, networks loaded | memory, peak |")
-    print("|---|---|---|---|---|---|---|")
+    print(f"Memory (RSS) of a process that only imports PyTorch: {memory_of_torch()}.\n")
+    columns = ("bag", "size", "events", "speed", "per processor second", "memory, networks loaded", "memory, peak")
+    print("| " + " | ".join((*columns, "at the end: anonymous, from files")) + " |\n" + "|---" * 8 + "|")
     with tempfile.TemporaryDirectory() as folder:
         for seconds in sorted(arguments.seconds):
             bag = Path(folder) / f"bag{seconds}"
@@ -156,7 +155,8 @@ def main() -> None:
             row = json.loads(done.stdout.splitlines()[-1])
             print(
                 f"| {row['bag_s']:.0f} s | {row['bag_mb']:.0f} MB | {row['events']} | {row['speed']:.1f} x real time | "
-                f"{row['cpu_speed']:.1f} s | {row['loaded_mb']:.0f} MiB | {row['peak_mb']:.0f} MiB |",
+                f"{row['cpu_speed']:.1f} s | {row['loaded_mb']:.0f} MiB | {row['peak_mb']:.0f} MiB | "
+                f"{row['anonymous_mb']:.0f}, {row['files_mb']:.0f} MiB |",
                 flush=True,
             )
         if arguments.live:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cs3_model.build import Preset, build_pipeline, load_preset, select_device
 from cs3_model.pipeline import CollisionPipeline
@@ -26,7 +26,6 @@ from cs3_ros.replay.clocks import ClockOffset, estimate_clock_offset
 from cs3_ros.replay.envelope import Envelope
 from cs3_ros.replay.event_media import read_event_media
 from cs3_ros.replay.findings import find_warnings
-from cs3_ros.replay.live import LiveEvent, LiveLoad, replay_live
 from cs3_ros.replay.offline import replay_offline
 from cs3_ros.replay.pictures import write_event_pictures
 from cs3_ros.replay.provenance import bag_identity, versions
@@ -37,6 +36,9 @@ from cs3_ros.replay.rle import decode_mask
 from cs3_ros.replay.scoring import WINDOWS_MS, BagScore, pooled_metrics, score_bag
 from cs3_ros.replay.truth import TrueCollision, read_truth, truth_near
 from cs3_ros.replay.video import ShownEvent, write_overlay_video
+
+if TYPE_CHECKING:
+    from cs3_ros.replay.live import LiveEvent, LiveLoad
 
 Progress = Callable[[float, float], None]
 """Told how many seconds of the bag are replayed, and how long it is."""
@@ -196,6 +198,8 @@ class _Evaluation:
         )
 
     def _replay_live(self, inputs: BagInputs) -> None:
+        from cs3_ros.replay.live import replay_live  # ROS takes memory that offline replay does not need
+
         if self._bag.losses:
             raise ValueError(f"{self._bag.losses[0]}; a live replay needs a whole bag: evaluate it offline")
         values = {**self._options.values}

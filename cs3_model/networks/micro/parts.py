@@ -72,13 +72,14 @@ def load_micro(path: Path, device: torch.device) -> MicroNetworks:
     try:
         with safe_open(path, framework="pt") as file:
             config = (file.metadata() or {}).get(_CONFIG_KEY)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            # Each made float32 as it is read: both copies of all weights at once would stay in the heap.
+            halves = ((name, file.get_tensor(name)) for name in file.keys())
+            tensors = {name: value.float() if value.is_floating_point() else value for name, value in halves}
     except (OSError, SafetensorError) as error:
         raise ValueError(f"{path} cannot be read ({error}): run python -m training.micro, or get it anew") from None
     if config is None:
         raise ValueError(f"{path} holds other weights than those of micro: run python -m training.micro")
     networks = MicroNetworks(from_mapping(MicroConfig, json.loads(config)))
-    tensors = {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
     load_strictly(networks, tensors, "micro")
     return networks.eval().requires_grad_(False).to(device)
 
