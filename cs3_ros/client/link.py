@@ -118,7 +118,7 @@ class PerceptionLink:
     def diagnosis(self) -> str:
         """What the node says about itself, as the end of a sentence."""
         if self._status is None or time.monotonic() - self._status[0] > _STALE_S:
-            return "it publishes no diagnostics either: is it only a recording?"
+            return "it publishes no diagnostics either: is it still loading its preset, or only a recording?"
         status = self._status[1]
         state = next((pair.value for pair in status.values if pair.key == "state"), "unknown")
         if status.message != "ok":
