@@ -21,7 +21,7 @@ from training.world.scene import Scene
 from training.world.script import SETTLE_S, release_s
 from training.world.soundscape import Sound, audible_onset_s
 
-MAX_SURFACE_M = 0.01
+MAX_SURFACE_M = 0.02
 """What is seen of an object may be this far from what it collides with."""
 _IMPULSE_S = 0.015
 _APART_S = 0.02
