@@ -87,7 +87,7 @@ def _draw_box(canvas: UInt8Image, candidate: Candidate, scale: float) -> None:
 
 
 def _draw_labels(canvas: UInt8Image, result: CollisionResult, scale: float) -> None:
-    """Writes each candidate's role and score at the top left of its box, below a label that is there already."""
+    """Writes each candidate's role and score on a dark plate at the top left of its box, below labels that are there."""
     size, taken = 0.6 * scale, []
     coloured = [(candidate, role_colour(candidate.role)) for candidate in result.masks]
     for candidate, colour in coloured + [(candidate, _GREY) for candidate in result.rejected]:
@@ -95,9 +95,10 @@ def _draw_labels(canvas: UInt8Image, result: CollisionResult, scale: float) -> N
         (width, height), _ = cv2.getTextSize(text, _FONT, size, 1)
         x = int(np.clip(candidate.box_xyxy[0], 0, max(0, canvas.shape[1] - width)))
         y = int(np.clip(candidate.box_xyxy[1] - 4, height + 2, canvas.shape[0] - 2))
-        while any(abs(x - other_x) < width and abs(y - other_y) < height + 4 for other_x, other_y in taken):
-            y += height + 4
+        while any(abs(x - other_x) < width and abs(y - other_y) < height + 8 for other_x, other_y in taken):
+            y += height + 8
         taken.append((x, y))
+        cv2.rectangle(canvas, (x - 2, y - height - 3), (x + width + 2, y + 4), (24, 24, 24), -1)
         _draw_text(canvas, text, (x, y), size, colour)
 
 

@@ -48,7 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     summary = summarise(outcomes)
     (arguments.out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     print(_table(outcomes, summary))
-    print(f"wrote {arguments.out}/summary.json, and for each bag report.html, overlay.mp4, events.jsonl, metrics.json")
+    files = ("report.html", *(() if arguments.no_video else ("overlay.mp4",)), "events.jsonl", "metrics.json")
+    print(f"wrote {arguments.out}/summary.json, and for each bag {', '.join(files)}")
     return 0 if all(outcome.is_whole for outcome in outcomes) else 1
 
 
