@@ -25,6 +25,7 @@ import typer
 from tqdm import tqdm
 
 from training.files import write_whole
+from training.worker_processes import end_with_parent
 from training.world import recipes
 from training.world.appearance import table_top
 from training.world.hearing import hear
@@ -200,7 +201,8 @@ def make_hits(folder: Path, count: int, workers: int = 0) -> Iterator[int]:
     missing = [number for number in range(count // SHARD_SIZE) if not _shard(folder, number).exists()]
     yield count - len(missing) * SHARD_SIZE
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers or len(os.sched_getaffinity(0)), context) as pool:
+    num_workers = workers or len(os.sched_getaffinity(0))
+    with ProcessPoolExecutor(num_workers, context, initializer=end_with_parent) as pool:
         for made in pool.map(_make_shard, [_shard(folder, number) for number in missing], missing, repeat(SHARD_SIZE)):
             yield made
 

@@ -13,15 +13,14 @@ import logging
 import multiprocessing
 import os
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
-from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
+from training.worker_processes import end_with_parent
 from training.world.render import RENDERERS, Renderer, make_renderer
 from training.world.sampler import Format, MadeScene, make_scene
 from training.world.splits import SPLITS, split_named
@@ -168,16 +167,10 @@ def _begin(plan: Plan) -> None:
     global _renderer
     import cv2
 
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
+    end_with_parent()
     cv2.setNumThreads(1)
     with silenced():
         _renderer = make_renderer(plan.renderer, plan.form.size_hw)
-
-
-def _end_with_parent() -> None:
-    connection.wait([multiprocessing.parent_process().sentinel])
-    os._exit(1)
 
 
 def _in_worker(work: _Work, plan: Plan, name: str, scene: int) -> Any:
