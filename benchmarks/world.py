@@ -15,6 +15,7 @@ import cProfile
 import multiprocessing
 import os
 import pstats
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -27,13 +28,16 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import psutil
 
-from training.world import events, sampler
-from training.world.clips import ClipPlan, make_clip
-from training.world.generate import SCENES_PER_PROCESS, Plan, make_and_write, silenced
-from training.world.label_check import label_violations, rerun, sound_violations
-from training.world.plans import LayoutError
-from training.world.recipes import draw_recipe
-from training.world.render import make_renderer
+# In place of this folder: sam2's wheel has a package `training` too, which would otherwise be found first.
+sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from training.world import events, sampler  # noqa: E402
+from training.world.clips import ClipPlan, make_clip  # noqa: E402
+from training.world.generate import SCENES_PER_PROCESS, Plan, make_and_write, silenced  # noqa: E402
+from training.world.label_check import label_violations, rerun, sound_violations  # noqa: E402
+from training.world.plans import LayoutError  # noqa: E402
+from training.world.recipes import draw_recipe  # noqa: E402
+from training.world.render import make_renderer  # noqa: E402
 
 STAGES = {
     "layout": ("layout.py", "lay_out"),
@@ -162,7 +166,10 @@ def check_labels(num_labels: int) -> None:
                 continue
             checked += 1
             violations += label_violations(scene, outcome, rerun(scene, outcome))
-            violations += sound_violations(sound.clean, 0.8, 16_000)
+            later_s = [
+                c.time_s - outcome.onset_s + 0.8 for c in outcome.record.collisions if c is not outcome.collision
+            ]
+            violations += sound_violations(sound.clean, 0.8, 16_000, later_s)
     print(f"| labels | violations |\n|---|---|\n| {checked} | {len(violations)} (target 0) |")
     for violation in violations:
         print(f"- {violation}")

@@ -152,7 +152,8 @@ def _check_event(report: Report, title: str, scene: Scene, outcome: Outcome, sam
     problems = label_violations(scene, outcome, seen)
     if outcome.collision is not None:
         report.add("force", title, problems)
-        report.add("sound", title, sound_violations(sample.clean, onset_s, rate_hz))
+        later_s = sample.facts["other_collisions_s"]
+        report.add("sound", title, sound_violations(sample.clean, onset_s, rate_hz, later_s))
         report.rises_s.append(steepest_rise_s(sample.clean, onset_s, rate_hz) - onset_s)
         report.surfaces_m += seen.surfaces_m
         return

@@ -14,7 +14,7 @@ import pytest
 from training.world import check
 from training.world.__main__ import main
 from training.world.generate import stored_plan
-from training.world.label_check import steepest_rise_s, triangle_distance
+from training.world.label_check import sound_violations, steepest_rise_s, triangle_distance
 from training.world.storage import read_ids, read_truth, sample_folder
 
 SPLIT, SAMPLE = "counterfactual", 2
@@ -121,3 +121,14 @@ def test_a_sound_rises_where_it_becomes_loud_over_what_went_before():
     sound = 0.01 * noise
     sound[8_000:] = noise[8_000:]
     assert steepest_rise_s(sound, 0.51, rate_hz) == pytest.approx(0.5, abs=0.001)
+
+
+def test_a_second_touch_may_be_the_louder_if_the_truth_names_it():
+    rate_hz = 16_000
+    sound = 1e-4 * np.random.default_rng(0).standard_normal(rate_hz)
+    for time_s, loudness in ((0.5, 0.05), (0.512, 1.0)):
+        start = round(time_s * rate_hz)
+        sound[start : start + 400] += loudness * np.exp(-np.arange(400) / 80)
+    assert sound_violations(sound, 0.5, rate_hz, [0.512]) == []
+    (problem,) = sound_violations(sound, 0.5, rate_hz)
+    assert "rises at 0.51" in problem
