@@ -7,8 +7,9 @@ of the paper's Table 1. The paper does not say how it counts predictions beyond 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +43,11 @@ class MaskScore:
     """Number of predicted masks."""
     num_true: int
     """Number of true masks, at least 1."""
+
+    @staticmethod
+    def from_fields(fields: Mapping[str, Any]) -> MaskScore:
+        """The inverse of `dataclasses.asdict`, also after JSON made lists of tuples."""
+        return MaskScore(**{**fields, "matched_ious": tuple(fields["matched_ious"])})
 
     @property
     def iou(self) -> float:

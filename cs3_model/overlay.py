@@ -15,7 +15,8 @@ _GREY = (190, 190, 190)
 _WHITE = (255, 255, 255)
 _RED = (255, 80, 80)
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
-_VERDICT_WORDS = {Verdict.NONE: "no masks", Verdict.ONE_OBJECT: "one object", Verdict.TWO_OBJECTS: "two objects"}
+VERDICT_WORDS = {Verdict.NONE: "no masks", Verdict.ONE_OBJECT: "one object", Verdict.TWO_OBJECTS: "two objects"}
+"""Verdicts for people."""
 
 
 def draw_overlay(
@@ -56,7 +57,7 @@ def draw_overlay(
         _draw_contact(canvas, candidate, scale)
     _draw_labels(canvas, result, scale)
     lines = [caption] if caption else []
-    lines.append(f"{_VERDICT_WORDS[result.verdict]}: {result.detail}")
+    lines.append(f"{VERDICT_WORDS[result.verdict]}: {result.detail}")
     bars = [_text_bar(image.shape[1], lines, trained, scale), canvas]
     if window is not None:
         bars.append(_waveform_strip(image.shape[1], window, onset_ns, frame_ns, scale))

@@ -96,8 +96,7 @@ class RowCache:
 
 def _record(entry: dict) -> Record:
     score = entry["score"]
-    if score is not None:
-        score = MaskScore(**{**score, "matched_ious": tuple(score["matched_ious"])})
+    score = None if score is None else MaskScore.from_fields(score)
     return Record(**{**entry, "verdict": Verdict(entry["verdict"]), "score": score})
 
 

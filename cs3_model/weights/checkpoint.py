@@ -11,7 +11,7 @@ import logging
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,6 +107,11 @@ def read_checkpoint(path: Path, *, remedy: str, extras: tuple[str, ...] = ()) ->
         raise ValueError(f"{path} holds no tensors; {remedy}")
     kept = {name: content[name] for name in extras if name in content}
     return Checkpoint(path=path, remedy=remedy, tensors=tensors, extras=json.loads(json.dumps(kept)))
+
+
+def as_float32(tensors: Iterable[tuple[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """Tensors by name, those of floats as float32; each is converted as it comes."""
+    return {name: value.float() if value.is_floating_point() else value for name, value in tensors}
 
 
 def load_strictly(network: torch.nn.Module, tensors: Mapping[str, torch.Tensor], what: str) -> None:

@@ -19,17 +19,16 @@ from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from sensor_msgs.msg import CompressedImage, Image
 
 from cs3_model.frame_ring import FrameRing
 from cs3_model.types import UInt8Image
-from cs3_ros.conversions.images import image_decoder
+from cs3_ros.conversions.images import IMAGE_TYPES, image_decoder
 from cs3_ros.conversions.times import stamp_to_ns
+from cs3_ros.message_types import message_class
 from cs3_ros.qos import publication, sensor_subscription
 
 logger = logging.getLogger(__name__)
 
-_IMAGE_TYPES = {"sensor_msgs/msg/Image": Image, "sensor_msgs/msg/CompressedImage": CompressedImage}
 _IMAGE_SEARCH_S = 0.1
 _IMAGE_DEPTH = 30  # each image may be the one that a collision names
 _COLLISION_DEPTH = 100
@@ -161,10 +160,10 @@ class PerceptionLink:
         """Subscribes once the topic has a publisher, and with it a type."""
         resolved = self._node.resolve_topic_name(topic)
         for info in self._node.get_publishers_info_by_topic(resolved):
-            kind = _IMAGE_TYPES.get(info.topic_type)
-            if kind is None:
+            if info.topic_type not in IMAGE_TYPES:
                 logger.error("%s is no image but %s: collisions come without images", resolved, info.topic_type)
             else:
+                kind = message_class(info.topic_type)
                 self._node.create_subscription(kind, topic, self._keep_image, sensor_subscription(_IMAGE_DEPTH))
             self._node.destroy_timer(self._search)
             return

@@ -11,6 +11,7 @@ from typing import Any
 import jinja2
 import numpy as np
 
+from cs3_model.overlay import VERDICT_WORDS
 from cs3_model.types import Verdict
 from cs3_ros.conversions.times import NS_PER_S
 from cs3_ros.replay.envelope import Envelope
@@ -25,7 +26,6 @@ _OVERLAY_WIDTH = 720
 _THUMBNAIL_WIDTH, _THUMBNAIL_HEIGHT, _THUMBNAIL_GAP = 156, 140, 6
 _PX_PER_S, _NARROWEST_PX, _WIDEST_PX = 40, 1060, 20_000
 _WAVE_HEIGHT, _LABEL_PX = 90, 60
-_VERDICTS = {Verdict.NONE: "no masks", Verdict.ONE_OBJECT: "one object", Verdict.TWO_OBJECTS: "two objects"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -69,7 +69,7 @@ def _card(folder: Path, event: EventRecord, timing: Timing | None, iou: float | 
     overlay, spectrogram = overlay_path(folder, event.event_id), spectrogram_path(folder, event.event_id)
     return {
         "event": event,
-        "verdict": _VERDICTS[Verdict(event.verdict)],
+        "verdict": VERDICT_WORDS[Verdict(event.verdict)],
         "candidates": [(True, mask) for mask in event.masks] + [(False, mask) for mask in event.rejected],
         "overlay": _data_url("image/jpeg", shrunk_jpeg(overlay, _OVERLAY_WIDTH)) if overlay.exists() else None,
         "spectrogram": _data_url("image/jpeg", shrunk_jpeg(spectrogram, _OVERLAY_WIDTH))

@@ -74,14 +74,7 @@ class BagScore:
         return BagScore(
             onsets={int(window): OnsetCounts(**counts) for window, counts in fields["onsets"].items()},
             collisions=tuple(
-                TrueCollisionScore(
-                    **{
-                        **collision,
-                        "score": MaskScore(
-                            **{**collision["score"], "matched_ious": tuple(collision["score"]["matched_ious"])}
-                        ),
-                    }
-                )
+                TrueCollisionScore(**{**collision, "score": MaskScore.from_fields(collision["score"])})
                 for collision in fields["collisions"]
             ),
             nearest_ms=fields["nearest_ms"],

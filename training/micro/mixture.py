@@ -22,7 +22,7 @@ from cs3_model.geometry import mask_to_box_xyxy
 from cs3_model.localisation import LocalisationConfig, peak_mask, score_map
 from cs3_model.networks.micro.parts import MicroConfig, MicroNetworks, SharedTower
 from cs3_model.types import Candidate, CollisionResult, Reason, Role, Verdict
-from cs3_model.weights.checkpoint import load_strictly
+from cs3_model.weights.checkpoint import as_float32, load_strictly
 from training.files import write_whole
 from training.rows import Scene
 
@@ -96,7 +96,7 @@ class MixtureBaseline:
 
     def __init__(self, networks: MicroNetworks, tower: SharedTower, path: Path) -> None:
         try:
-            tensors = {name: value.float() for name, value in load_file(path).items()}
+            tensors = as_float32(load_file(path).items())
         except (OSError, SafetensorError) as error:
             raise ValueError(f"{path} cannot be read ({error}): run python -m training.micro.train_mixture") from None
         self._network = MixtureNetwork(networks.config)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from torch import nn
 
-from cs3_model.weights.checkpoint import load_strictly, read_checkpoint
+from cs3_model.weights.checkpoint import as_float32, load_strictly, read_checkpoint
 
 
 def load_part(network: nn.Module, part: Literal["vision", "audio"], path: Path) -> None:
@@ -22,7 +22,7 @@ def load_part(network: nn.Module, part: Literal["vision", "audio"], path: Path) 
         ValueError: if the file cannot be read, or its weights do not fit: one line.
     """
     checkpoint = read_checkpoint(path, remedy=f"name weights of training.micro.train_{part}, or of a whole micro")
-    tensors = {name: v.float() if v.is_floating_point() else v for name, v in checkpoint.tensors.items()}
+    tensors = as_float32(checkpoint.tensors.items())
     of_micro = {name.removeprefix(f"{part}."): v for name, v in tensors.items() if name.startswith(f"{part}.")}
     with checkpoint.blamed():
         load_strictly(network, of_micro or tensors, f"this size of {part}")

@@ -33,7 +33,7 @@ def main(
     batch_size: Annotated[int, typer.Option(min=1, help="Scenes per batch.")] = 12,
     learning_rate: Annotated[float, typer.Option(min=0, help="Peak learning rate.")] = 2e-3,
     seed: Annotated[int, typer.Option(min=0, help="Fixes weights and batches.")] = 0,
-    validation: Annotated[Path | None, typer.Option(help="Folder whose splits are measured at the end.")] = None,
+    validation: Annotated[Path | None, typer.Option(help="Folder whose split val is measured at the end.")] = None,
     deaf: Annotated[bool, typer.Option("--deaf", help="Hear nothing: the row that only looks.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Tiny networks, to try the command.")] = False,
 ) -> None:
@@ -56,9 +56,9 @@ def main(
         average = fit(_Trained(networks), batches, _losses_of, loop, out, run=run)
         networks.heard.load_state_dict(average.heard.state_dict())
         write_whole(out / "micro.safetensors", micro_file(networks.eval(), {}))
-        for split in ("val",) if validation is not None else ():
-            found = _look_and_listen(networks, list_scenes(validation, split), deaf)
-            typer.echo(measure_pointing(networks, found, split))
+        if validation is not None:
+            found = _look_and_listen(networks, list_scenes(validation, "val"), deaf)
+            typer.echo(measure_pointing(networks, found, "val"))
     except (ValueError, OSError, RuntimeError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from None

@@ -1,7 +1,7 @@
 """Trains the baseline of `training.micro.mixture` on frozen ear and tower.
 
-python -m training.micro.train_mixture --data data/sim_cs3 --weights out/micro/heard/micro.safetensors \
-    --out out/micro/mixture
+python -m training.micro.train_mixture --data data/sim_cs3 --weights out/micro/micro-seed0.safetensors \
+    --out out/micro/mixture-seed0
 """
 
 from __future__ import annotations

@@ -47,9 +47,13 @@ class MicroWeakModel(nn.Module):
         """Sets training mode of what is trained."""
         super().train(mode)
         self.vision.eval()
-        if not any(parameter.requires_grad for parameter in self.heard.ear.parameters()):
+        if not self._ear_is_trained:
             self.heard.ear.eval()
         return self
+
+    @property
+    def _ear_is_trained(self) -> bool:
+        return any(parameter.requires_grad for parameter in self.heard.ear.parameters())
 
     def encode_images(self, pixels_b3HW: Tensor) -> tuple[Tensor, Tensor]:
         features = self.vision.tower(pixels_b3HW + _MEAN_COLOUR)
@@ -68,8 +72,7 @@ class MicroWeakModel(nn.Module):
         return list(self.heard.ear.parameters()), list(self.heard.token.parameters())
 
     def exported(self) -> Mapping[str, Tensor]:
-        ear_is_trained = any(parameter.requires_grad for parameter in self.heard.ear.parameters())
-        kept = ("token.", "ear.") if ear_is_trained else ("token.",)
+        kept = ("token.", "ear.") if self._ear_is_trained else ("token.",)
         return {name: value for name, value in self.heard.state_dict().items() if name.startswith(kept)}
 
 

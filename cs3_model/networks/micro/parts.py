@@ -22,7 +22,7 @@ from cs3_model.networks.micro.held import best_boxes
 from cs3_model.networks.micro.tower import image_tensor
 from cs3_model.networks.micro.vision import DEBUG_VISION, MicroVision, VisionConfig
 from cs3_model.types import AudioWindow, BoolMask, Float32Array, HandObjects, HeldObject, UInt8Image
-from cs3_model.weights.checkpoint import load_strictly
+from cs3_model.weights.checkpoint import as_float32, load_strictly
 
 _CONFIG_KEY = "cs3_micro"
 
@@ -73,8 +73,7 @@ def load_micro(path: Path, device: torch.device) -> MicroNetworks:
         with safe_open(path, framework="pt") as file:
             config = (file.metadata() or {}).get(_CONFIG_KEY)
             # Each made float32 as it is read: both copies of all weights at once would stay in the heap.
-            halves = ((name, file.get_tensor(name)) for name in file.keys())
-            tensors = {name: value.float() if value.is_floating_point() else value for name, value in halves}
+            tensors = as_float32((name, file.get_tensor(name)) for name in file.keys())
     except (OSError, SafetensorError) as error:
         raise ValueError(f"{path} cannot be read ({error}): run python -m training.micro, or get it anew") from None
     if config is None:

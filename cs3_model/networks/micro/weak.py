@@ -20,7 +20,7 @@ from cs3_model.networks.micro.heard import AudioToken
 from cs3_model.networks.micro.parts import MicroNetworks, SharedTower
 from cs3_model.networks.micro.prompted import PromptEncoder
 from cs3_model.types import AudioWindow, Float32Array, UInt8Image
-from cs3_model.weights.checkpoint import load_strictly
+from cs3_model.weights.checkpoint import as_float32, load_strictly
 
 _EAR = "ear."
 
@@ -92,6 +92,6 @@ class MicroWeakAudioVisual:
 
 def _read(path: Path) -> dict[str, Tensor]:
     try:
-        return {name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()}
+        return as_float32(load_file(path).items())
     except (OSError, SafetensorError) as error:
         raise ValueError(f"{path} cannot be read ({error}): train it with python -m training.train") from None
