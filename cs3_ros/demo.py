@@ -36,7 +36,7 @@ SHIPPED_BAG = Path(__file__).parent / "demo_bag"
 """Ten seconds of the simulated world with ground truth; docs/world.md says how it was made."""
 _CAVEATS = {
     "debug": "The preset 'debug' has RANDOM WEIGHTS: times are real, masks mean nothing.",
-    "micro": "The preset 'micro' knows simulation only, as in the demo's own clip; expect little of it elsewhere.",
+    "micro": "The preset 'micro' knows simulation only and errs even there (docs/results.md); expect little of it elsewhere.",
 }
 IMAGE_TOPIC, AUDIO_TOPIC, TRUTH_TOPIC = "/image/compressed", "/audio", "/ground_truth/collision"
 
