@@ -181,6 +181,7 @@ class _Log:
                 from torch.utils.tensorboard import SummaryWriter
             except ImportError:
                 raise ValueError("the package tensorboard is missing: pip install tensorboard") from None
+            _await_new_second(folder)
             # What an interrupted run logged after its last checkpoint comes again.
             self._writer = SummaryWriter(str(folder), purge_step=start + 1)
 
@@ -205,3 +206,10 @@ class _Log:
 
 def _seed(*numbers: int) -> int:
     return int(np.random.SeedSequence(numbers).generate_state(1)[0])
+
+
+def _await_new_second(folder: Path) -> None:
+    """TensorBoard orders files by the second in their names; two of one second could be read the wrong way round."""
+    seconds = [int(path.name.split(".")[3]) for path in folder.glob("events.out.tfevents.*")]
+    if seconds and max(seconds) == int(time.time()):
+        time.sleep(1.0 - time.time() % 1.0)
