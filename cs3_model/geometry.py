@@ -9,7 +9,6 @@ from itertools import combinations
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import cKDTree
 
 from cs3_model.types import BoolMask, BoxXYXY
 
@@ -96,13 +95,21 @@ def _search_pixels(
         middle = _middle_pixel(overlap)
         return MaskDistance(distance_px=0.0, first_xy=middle, second_xy=middle)
     first_xy, second_xy = _edge_pixels(first, first_near, block), _edge_pixels(second, second_near, block)
-    distances, indices = cKDTree(second_xy).query(first_xy)
-    nearest = int(np.argmin(distances))
+    nearest_second = second_xy[_distances_to(first_xy, second_xy).argmin()]
+    distances = np.hypot(*(first_xy - nearest_second).T)
+    nearest = int(distances.argmin())
     return MaskDistance(
-        distance_px=float(distances[nearest]),
-        first_xy=_point(first_xy[nearest]),
-        second_xy=_point(second_xy[indices[nearest]]),
+        distance_px=float(distances[nearest]), first_xy=_point(first_xy[nearest]), second_xy=_point(nearest_second)
     )
+
+
+def _distances_to(sources_xy: npt.NDArray[np.intp], pixels_xy: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
+    """Distance of each pixel [N, 2] to the nearest source [M, 2], float32 [N]."""
+    corner = np.minimum(sources_xy.min(0), pixels_xy.min(0))
+    columns, rows = np.maximum(sources_xy.max(0), pixels_xy.max(0)) - corner + 1
+    is_source = np.zeros((rows, columns), bool)
+    is_source[tuple((sources_xy - corner).T[::-1])] = True
+    return _distance_to(is_source)[tuple((pixels_xy - corner).T[::-1])]
 
 
 def _extent(is_set: npt.NDArray[np.bool_]) -> tuple[int, int]:

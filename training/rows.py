@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from cs3_model.geometry import intersection_over_union, mask_to_box_xyxy
-from cs3_model.strategies import Strategy, choose_masks, choose_oracle
+from cs3_model.strategies import Strategy, choose_masks
 from cs3_model.types import (
     AudioWindow,
     BoolMask,
@@ -27,6 +27,7 @@ from cs3_model.types import (
     no_collision,
 )
 from cs3_model.verification import VerificationConfig
+from training.oracle import choose_oracle
 from training.samples import Hand, Sample, SceneObject
 
 _SQUARE_AREA = 0.1

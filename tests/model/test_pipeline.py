@@ -94,3 +94,11 @@ def test_the_pipeline_names_its_parts(make_pipeline) -> None:
     assert pipeline.models == ("brightest spot", "fixed hands", "filled boxes") and pipeline.trained
     pipeline.boxes.trained = False
     assert not pipeline.trained
+
+
+def test_the_pipeline_keeps_all_candidates_beside_the_merged_mask(make_pipeline, spot_frame, window) -> None:
+    """Two hands hold the same object: the verification merges them, an oracle may still choose one."""
+    box = (220.0, 60.0, 270.0, 130.0)
+    result = make_pipeline(box, (222.0, 60.0, 270.0, 130.0)).process(spot_frame, window)
+    assert [candidate.role for candidate in result.candidates] == [Role.RIGHT_HAND, Role.LEFT_HAND, Role.AUDIO_VISUAL]
+    assert Role.RIGHT_HAND | Role.LEFT_HAND in [mask.role for mask in result.masks]

@@ -1,4 +1,4 @@
-"""The oracle of Table 3 on drawn rectangles; the other strategies are tested through the pipeline."""
+"""The oracle of Table 3 on drawn rectangles."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from cs3_model.geometry import mask_to_box_xyxy
-from cs3_model.strategies import choose_oracle
 from cs3_model.types import BoolMask, Candidate, Reason, Role, Verdict
+from training.oracle import choose_oracle
 
 LEFT, RIGHT, HEARD = Role.LEFT_HAND, Role.RIGHT_HAND, Role.AUDIO_VISUAL
 
@@ -63,15 +63,3 @@ def test_one_or_two_true_masks_are_expected(count: int) -> None:
 def test_masks_of_another_size_are_refused() -> None:
     with pytest.raises(ValueError, match=r"shape of the candidates' masks, got \[5, 5\]"):
         choose_oracle(CANDIDATES, [np.ones((5, 5), bool)])
-
-
-def test_the_pipeline_keeps_all_candidates_for_the_oracle(make_pipeline, spot_frame, window) -> None:
-    """Two hands hold the same object: the verification merges them, the oracle may still choose one."""
-    box = (220.0, 60.0, 270.0, 130.0)
-    result = make_pipeline(box, (222.0, 60.0, 270.0, 130.0)).process(spot_frame, window)
-    assert [candidate.role for candidate in result.candidates] == [RIGHT, LEFT, HEARD]
-    assert RIGHT | LEFT in [mask.role for mask in result.masks]
-    truth = np.zeros((200, 400), bool)
-    truth[60:130, 220:270] = True
-    (chosen,) = choose_oracle(result.candidates, [truth]).masks
-    assert chosen.role is LEFT
