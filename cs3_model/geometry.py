@@ -13,6 +13,8 @@ import numpy.typing as npt
 from cs3_model.types import BoolMask, BoxXYXY
 
 _MAX_GRID_SIDE = 160
+_SINGLE_KD_TREE, _EXACT = 4, -1
+"""Of FLANN: the tree for few dimensions, and a search that does not stop early."""
 _CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 
 
@@ -95,21 +97,14 @@ def _search_pixels(
         middle = _middle_pixel(overlap)
         return MaskDistance(distance_px=0.0, first_xy=middle, second_xy=middle)
     first_xy, second_xy = _edge_pixels(first, first_near, block), _edge_pixels(second, second_near, block)
-    nearest_second = second_xy[_distances_to(first_xy, second_xy).argmin()]
-    distances = np.hypot(*(first_xy - nearest_second).T)
-    nearest = int(distances.argmin())
+    tree = cv2.flann_Index(second_xy.astype(np.float32), {"algorithm": _SINGLE_KD_TREE})
+    indices_N1, squares_N1 = tree.knnSearch(first_xy.astype(np.float32), 1, params={"checks": _EXACT})
+    nearest = int(squares_N1.argmin())
     return MaskDistance(
-        distance_px=float(distances[nearest]), first_xy=_point(first_xy[nearest]), second_xy=_point(nearest_second)
+        distance_px=float(squares_N1[nearest, 0]) ** 0.5,
+        first_xy=_point(first_xy[nearest]),
+        second_xy=_point(second_xy[indices_N1[nearest, 0]]),
     )
-
-
-def _distances_to(sources_xy: npt.NDArray[np.intp], pixels_xy: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
-    """Distance of each pixel [N, 2] to the nearest source [M, 2], float32 [N]."""
-    corner = np.minimum(sources_xy.min(0), pixels_xy.min(0))
-    columns, rows = np.maximum(sources_xy.max(0), pixels_xy.max(0)) - corner + 1
-    is_source = np.zeros((rows, columns), bool)
-    is_source[tuple((sources_xy - corner).T[::-1])] = True
-    return _distance_to(is_source)[tuple((pixels_xy - corner).T[::-1])]
 
 
 def _extent(is_set: npt.NDArray[np.bool_]) -> tuple[int, int]:
