@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -93,3 +95,15 @@ def test_masks_stay_near_their_boxes(weights: Path) -> None:
     masks, scores = boxes.segment(boxes.embed(picture()), asked)
     assert masks.shape == (2, 48, 80) and masks.dtype == np.bool_ and scores.dtype == np.float32
     assert not masks[0][:, 40:].any() and not masks[1][:, :40].any()
+
+
+def test_the_pipeline_loads_no_library_that_it_can_do_without() -> None:
+    """Each would take 30 to 130 MiB of a small computer's memory."""
+    code = (
+        "import sys, torch; from cs3_model.build import build_pipeline, load_preset\n"
+        "build_pipeline(load_preset('micro'), device=torch.device('cpu'))\n"
+        "assert 'cs3_model.networks.micro.parts' in sys.modules\n"
+        "print({'scipy', 'torchvision', 'transformers', 'sam2'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
