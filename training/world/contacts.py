@@ -39,6 +39,8 @@ class Collision:
     """Indices of the items, smaller first, `TABLE` for the table top."""
     time_s: float
     """Of the first touch, on the clock of the simulation."""
+    force_s: float
+    """When what a hand brings begins to press; infinite if it never does, as where shapes overlap while they part."""
     impulse: float
     """Newton seconds."""
     closing_speed: float
@@ -74,6 +76,8 @@ class Record:
     collisions: tuple[Collision, ...]
     """In order of time."""
     frictions: tuple[Friction, ...]
+    renewed: tuple[tuple[int, int], ...]
+    """What a hand brings and what it presses on, however gently, after all has settled and 20 ms without a force."""
     states: tuple[State, ...]
     """At the times that were asked for."""
 
@@ -90,6 +94,7 @@ class _Touch:
     point: Points
     speed_before: float
     speed_after: float | None = None
+    force_s: float = np.inf
     sliding: list[float] | None = None
 
 
@@ -158,8 +163,8 @@ class Simulation:
             self.data.mocap_pos[self._mocaps[side]] = position
         t = self.time_s
         mujoco.mj_step(self._model, self.data)
-        if t > SETTLE_S:
-            self._watcher.look(t)
+        if t > SETTLE_S - _REJOIN_S:
+            self._watcher.look(t, settled=t > SETTLE_S)
         self._steps += 1
 
     def state(self) -> State:
@@ -174,7 +179,12 @@ class Simulation:
 
     def record(self, states: Sequence[State]) -> Record:
         """What happened so far."""
-        return Record(collisions=self._watcher.collisions(), frictions=self._watcher.frictions(), states=tuple(states))
+        return Record(
+            collisions=self._watcher.collisions(),
+            frictions=self._watcher.frictions(),
+            renewed=tuple(self._watcher.renewed),
+            states=tuple(states),
+        )
 
 
 class _Watcher:
@@ -184,14 +194,21 @@ class _Watcher:
         self._model, self._data, self._scraping = model, data, scraping
         self._objects = scene.object_of_geom
         self._pair_of_geoms = _pair_numbers(scene.object_of_geom)
+        held = [plan.item for plan in scene.layout.plans.values() if plan.item is not None]
+        self._of_hands = set(self._pair_of_geoms[np.isin(scene.object_of_geom, held)].ravel().tolist())
+        """Numbers of the pairs that hands bring together."""
+        self._pressed_s: dict[int, float] = {}
+        """When they last pressed."""
+        self.renewed: list[tuple[int, int]] = []
         self._current: dict[int, _Touch] = {}
         """By number of the pair."""
         self._all: list[_Touch] = []
         self._fresh: list[tuple[int, _Touch]] = []
-        self._twist = np.zeros(6)
+        self._twist, self._wrench = np.zeros(6), np.zeros(6)
         self._mass = _masses(scene)
 
-    def look(self, t: float) -> None:
+    def look(self, t: float, *, settled: bool) -> None:
+        """Follows what touches; before all has settled, only what presses."""
         contact = self._data.contact
         geoms = contact.geom
         pairs = self._pair_of_geoms[geoms[:, 0], geoms[:, 1]]
@@ -199,14 +216,33 @@ class _Watcher:
         for pair in dict.fromkeys(pairs.tolist()):
             if pair == _NO_PAIR:
                 continue
-            touch = self._current.get(pair)
-            if touch is None or t - touch.last_s > _REJOIN_S:
-                touch = self._current[pair] = self._begin(int(np.argmax(pairs == pair)), t)
-            touch.last_s = t
+            if settled:
+                touch = self._current.get(pair)
+                if touch is None or t - touch.last_s > _REJOIN_S:
+                    touch = self._current[pair] = self._begin(int(np.argmax(pairs == pair)), t)
+                touch.last_s = t
+            if pair in self._of_hands and self._presses(pairs == pair):
+                self._note_force(pair, t, settled)
         if self._fresh:
             self._follow_fresh()
         if self._scraping:
             self._follow_sliding(t)
+
+    def _presses(self, of_pair: npt.NDArray[np.bool_]) -> bool:
+        """Whether a force acts at any of a pair's contacts."""
+        for number in np.flatnonzero(of_pair):
+            mujoco.mj_contactForce(self._model, self._data, number, self._wrench)
+            if self._wrench[0] > 0.0:
+                return True
+        return False
+
+    def _note_force(self, pair: int, t: float, settled: bool) -> None:
+        if settled:
+            touch = self._current[pair]
+            touch.force_s = min(touch.force_s, t)
+            if t - self._pressed_s.get(pair, -np.inf) > _REJOIN_S:
+                self.renewed.append(touch.objects)
+        self._pressed_s[pair] = t
 
     def _follow_fresh(self) -> None:
         while self._fresh and self._fresh[0][0] <= 0:
@@ -259,6 +295,7 @@ class _Watcher:
             collision = Collision(
                 objects=touch.objects,
                 time_s=touch.start_s,
+                force_s=touch.force_s,
                 impulse=float(reduced * abs(touch.speed_after - touch.speed_before)),
                 closing_speed=abs(touch.speed_before),
                 point=tuple(touch.point.tolist()),

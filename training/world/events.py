@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.world import contacts, script
+from training.world.builder import TIMESTEP_S
 from training.world.contacts import Collision, Record
 from training.world.layout import lay_out
 from training.world.levels import LEVELS
@@ -101,6 +102,8 @@ def _checked(scene: Scene, variant: Variant, strokes: tuple[script.Stroke, ...],
     if variant.striking == 0:
         if record.collisions:
             raise LayoutError("a silent variant made a noise")
+        if record.renewed:
+            raise LayoutError("something held presses anew in a silent variant")
         return Outcome(variant=variant, strokes=strokes, record=record, collision=None, onset_s=TOUCH_S)
     if not record.collisions:
         raise LayoutError("nothing collided")
@@ -110,6 +113,8 @@ def _checked(scene: Scene, variant: Variant, strokes: tuple[script.Stroke, ...],
         raise LayoutError("something else collided first")
     if not -_EARLIEST_S <= first.time_s - TOUCH_S <= _LATEST_S:
         raise LayoutError("the collision came at another time")
+    if first.force_s - first.time_s > LABEL_TOLERANCE_S + TIMESTEP_S / 2:
+        raise LayoutError("the touch did not press")
     if any(
         other.time_s - first.time_s < LABEL_TOLERANCE_S and other.impulse > first.impulse
         for other in record.collisions[1:]

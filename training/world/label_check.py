@@ -99,7 +99,7 @@ def _silence_violations(scene: Scene, seen: Rerun) -> list[str]:
     problems = []
     for pair, force in seen.forces.items():
         pressing = np.flatnonzero(force > 0.0)
-        begins = pressing[np.diff(pressing, prepend=-apart) >= apart]
+        begins = pressing[np.diff(pressing, prepend=-apart - 1) > apart]
         for step in begins[begins > settled] if held & set(pair) else ():
             impulse = force[step : step + round(_IMPULSE_S / TIMESTEP_S)].sum() * TIMESTEP_S
             if impulse >= MIN_IMPULSE:
