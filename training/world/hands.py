@@ -98,9 +98,10 @@ def resting() -> Skeleton:
 
 
 def _cone_distance(points: Points, a: Points, b: Points, radius_a: float, radius_b: float) -> Points:
-    axis = b - a
-    share = np.clip((points - a) @ axis / (axis @ axis), 0.0, 1.0)
-    return np.linalg.norm(points - a - share[:, None] * axis, axis=1) - (radius_a + share * (radius_b - radius_a))
+    axis, away = b - a, points - a
+    share = np.clip(away @ axis / (axis @ axis), 0.0, 1.0)
+    x, y, z = (away - share[:, None] * axis).T
+    return np.sqrt(x * x + y * y + z * z) - (radius_a + share * (radius_b - radius_a))
 
 
 def _blend(a: Points, b: Points, width: float) -> Points:

@@ -203,25 +203,25 @@ def level_set(
     """
     axes = [np.arange(a, b + cell, cell) for a, b in zip(np.asarray(low, float), np.asarray(high, float))]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
-    value = distance(grid.reshape(-1, 3)).reshape(grid.shape[:3])
+    value = np.stack([distance(slab.reshape(-1, 3)).reshape(slab.shape[:2]) for slab in grid])  # slabs fit the cache
     inside = value < 0.0
     corner_count = sum(_corner(inside.astype(np.int8), c) for c in range(8))
     active = (corner_count > 0) & (corner_count < 8)
-    total, crossings = np.zeros((*active.shape, 3)), np.zeros(active.shape)
+    values = [_corner(value, c)[active] for c in range(8)]
+    points = [_corner(grid, c)[active] for c in range(8)]
+    total, crossings = np.zeros((len(points[0]), 3)), np.zeros((len(points[0]), 1))
     for a in range(8):
         for axis in range(3):
             b = a | (1 << axis)
             if b == a:
                 continue
-            value_a, value_b = _corner(value, a), _corner(value, b)
-            crosses = (value_a < 0.0) != (value_b < 0.0)
-            share = np.where(crosses, value_a / np.where(crosses, value_a - value_b, 1.0), 0.0)[..., None]
-            point = _corner(grid, a) * (1.0 - share) + _corner(grid, b) * share
-            total += np.where(crosses[..., None], point, 0.0)
-            crossings += crosses
+            crosses = (values[a] < 0.0) != (values[b] < 0.0)
+            share = np.where(crosses, values[a] / np.where(crosses, values[a] - values[b], 1.0), 0.0)[:, None]
+            total += np.where(crosses[:, None], points[a] * (1.0 - share) + points[b] * share, 0.0)
+            crossings += crosses[:, None]
     index = np.full(active.shape, -1)
     index[active] = np.arange(active.sum())
-    vertices = total[active] / crossings[active][:, None]
+    vertices = total / crossings
     quads = [_quads_across(inside, index, axis) for axis in range(3)]
     quads = np.concatenate(quads)
     return vertices, np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]]).astype(np.int32)
