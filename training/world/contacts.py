@@ -1,4 +1,4 @@
-"""Runs the physics of one variant and reports every collision: who, where, when, how hard.
+"""Runs the physics of a scene's variants and reports every collision: who, where, when, how hard.
 
 A collision is a new touch of two different objects at a closing speed of at least `MIN_CLOSING_SPEED`, after the table
 has settled. Resting, settling and rolling contacts are none. The impulse is the exchanged momentum along the contact
@@ -8,7 +8,8 @@ weight of what lies there as well.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import copy
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,7 @@ from training.world.builder import TIMESTEP_S
 from training.world.meshes import Points
 from training.world.plans import TABLE
 from training.world.scene import Scene
-from training.world.script import SETTLE_S, Stroke, release_s, set_hand
+from training.world.script import SETTLE_S, Stroke, parting_s, release_s, set_hand
 
 MIN_CLOSING_SPEED = 0.06
 """Metres per second."""
@@ -100,36 +101,49 @@ class _Touch:
 
 def simulate(
     scene: Scene,
-    strokes: Sequence[Stroke],
+    variants: Sequence[Sequence[Stroke]],
     move_head: Callable[[Any, float], None],
     stop_s: float,
     snapshots_s: Sequence[float],
-) -> Record:
-    """Simulates one variant from the start.
+) -> Iterator[Record]:
+    """Simulates the variants of a scene one after another; what they have in common, only once.
 
     Args:
         scene: The scene; `script.find_touch` has been through its plans.
-        strokes: The motion of each hand.
-        move_head: Called with the data and the time before each step.
+        variants: The motion of each hand in each variant.
+        move_head: Called with the data and the time before each state that is kept.
         stop_s: End of the simulation.
         snapshots_s: Times at which to keep the state, ascending.
     """
-    run = Simulation(scene, {stroke.plan.item for stroke in strokes if stroke.slide is not None})
-    run.start({stroke.plan.side: stroke.position(0.0) for stroke in strokes})
-    openings = {
-        stroke.plan.side: release_s(scene, stroke) for stroke in strokes if stroke.plan.act == "drop" and stroke.strikes
-    }
-    wanted, states = list(snapshots_s), []
-    for _ in range(round(stop_s / TIMESTEP_S)):
-        t = run.time_s
-        while wanted and t >= wanted[0]:
-            wanted.pop(0)
+    scraping = [{stroke.plan.item for stroke in strokes if stroke.slide is not None} for strokes in variants]
+    common, seen = Simulation(scene, set().union(*scraping)), []
+    common.start({stroke.plan.side: stroke.position(0.0) for stroke in variants[0]})
+    fork_s = min(parting_s(scene, stroke) for strokes in variants for stroke in strokes)
+    _advance(common, scene, variants[0], move_head, fork_s, snapshots_s, seen)
+    for strokes, scraped in zip(variants, scraping):
+        run, states = common.fork(scraped), list(seen)
+        _advance(run, scene, strokes, move_head, stop_s - TIMESTEP_S / 2, snapshots_s, states)
+        yield run.record(states)
+
+
+def _advance(
+    run: Simulation,
+    scene: Scene,
+    strokes: Sequence[Stroke],
+    move_head: Callable[[Any, float], None],
+    until_s: float,
+    snapshots_s: Sequence[float],
+    states: list[State],
+) -> None:
+    """Goes on up to `until_s` and adds the states at those `snapshots_s` that come until then."""
+    openings = {s.plan.side: release_s(scene, s) for s in strokes if s.plan.act == "drop" and s.strikes}
+    while (t := run.time_s) < until_s:
+        while len(states) < len(snapshots_s) and t >= snapshots_s[len(states)]:
             move_head(run.data, t)
             states.append(run.state())
         for side in [side for side, opening in openings.items() if t >= opening]:
             run.open_hand(side)
         run.step({stroke.plan.side: stroke.position(t) for stroke in strokes})
-    return run.record(states)
 
 
 class Simulation:
@@ -152,6 +166,13 @@ class Simulation:
         for side, position in positions.items():
             set_hand(self._scene, self.data, side, position)
         mujoco.mj_forward(self._model, self.data)
+
+    def fork(self, scraping: set[int | None]) -> Simulation:
+        """One that goes on from the present moment by itself; of sliding, it reports that of the items in `scraping`."""
+        twin = copy.copy(self)
+        twin.data = copy.copy(self.data)
+        twin._watcher = self._watcher.fork(twin.data, scraping)
+        return twin
 
     def open_hand(self, side: int) -> None:
         """Lets go of what a hand is about to drop."""
@@ -206,6 +227,13 @@ class _Watcher:
         self._fresh: list[tuple[int, _Touch]] = []
         self._twist, self._wrench = np.zeros(6), np.zeros(6)
         self._mass = _masses(scene)
+
+    def fork(self, data: Any, scraping: set[int | None]) -> _Watcher:
+        twin = copy.copy(self)
+        twin._data, twin._scraping = data, scraping
+        own = self._pressed_s, self.renewed, self._current, self._all, self._fresh
+        twin._pressed_s, twin.renewed, twin._current, twin._all, twin._fresh = copy.deepcopy(own)
+        return twin
 
     def look(self, t: float, *, settled: bool) -> None:
         """Follows what touches; before all has settled, only what presses."""
@@ -308,7 +336,7 @@ class _Watcher:
         return tuple(
             Friction(objects=touch.objects, start_s=touch.start_s, sliding_speed=np.array(touch.sliding))
             for touch in self._all
-            if touch.sliding
+            if touch.sliding and self._scraping & set(touch.objects)
         )
 
 

@@ -69,9 +69,8 @@ def run(
     lead = float(rng.uniform(0.018, 0.026))
     speeds = {side: _speed(rng, act) for side, act in recipe.acts.items()}
     slide = float(rng.uniform(0.12, 0.3)) * np.array([rng.choice([-1.0, 1.0]), rng.uniform(-0.6, 0.6), 0.0])
-    outcomes = []
-    for variant in recipe.variants:
-        strokes = tuple(
+    strokes = [
+        tuple(
             script.Stroke(
                 plan=plan,
                 speed=speeds.get(side, 0.3),
@@ -83,15 +82,16 @@ def run(
             )
             for side, plan in scene.layout.plans.items()
         )
-        record = contacts.simulate(
-            scene,
-            strokes,
-            lambda data, t: script.place_head(data, scene, head, t),
-            STOP_S,
-            [TOUCH_S - lead - before_s, TOUCH_S - lead, TOUCH_S + after_s],
-        )
-        outcomes.append(_checked(scene, variant, strokes, record))
-    return outcomes
+        for variant in recipe.variants
+    ]
+    records = contacts.simulate(
+        scene,
+        strokes,
+        lambda data, t: script.place_head(data, scene, head, t),
+        STOP_S,
+        [TOUCH_S - lead - before_s, TOUCH_S - lead, TOUCH_S + after_s],
+    )
+    return [_checked(scene, *course) for course in zip(recipe.variants, strokes, records)]
 
 
 def _speed(rng: np.random.Generator, act: str) -> float:

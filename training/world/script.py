@@ -196,6 +196,11 @@ def release_s(scene: Scene, stroke: Stroke) -> float:
     return stroke.touch_s - float(np.sqrt(2.0 * fall / _GRAVITY))
 
 
+def parting_s(scene: Scene, stroke: Stroke) -> float:
+    """Until when the stroke of a hand is the same in all variants of a scene."""
+    return min(stroke.fork_s, release_s(scene, stroke)) if stroke.plan.act == "drop" else stroke.fork_s
+
+
 def place_head(data: Any, scene: Scene, motion: HeadMotion, t: float) -> None:
     """Moves the camera to where it is at time `t`."""
     position, rotation = motion.pose(t)
