@@ -11,10 +11,8 @@ tables. CPU seconds count all threads, those of the software renderer too.
 from __future__ import annotations
 
 import argparse
-import cProfile
 import multiprocessing
 import os
-import pstats
 import sys
 import tempfile
 import time
@@ -22,6 +20,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -31,46 +30,56 @@ import psutil
 # In place of this folder: sam2's wheel has a package `training` too, which would otherwise be found first.
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from training.world import events, sampler  # noqa: E402
-from training.world.clips import ClipPlan, make_clip  # noqa: E402
+from training.world import clips, effects, events, generate, sampler, script  # noqa: E402
 from training.world.generate import SCENES_PER_PROCESS, Plan, make_and_write, silenced  # noqa: E402
 from training.world.label_check import label_violations, rerun, sound_violations  # noqa: E402
 from training.world.plans import LayoutError  # noqa: E402
 from training.world.recipes import draw_recipe  # noqa: E402
-from training.world.render import make_renderer  # noqa: E402
+from training.world.render import FilamentRenderer, make_renderer  # noqa: E402
 
 STAGES = {
-    "layout": ("layout.py", "lay_out"),
-    "model": ("scene.py", "build"),
-    "touch": ("script.py", "find_touch"),
-    "physics": ("events.py", "run"),
-    "physics (clip)": ("performance.py", "perform"),
-    "scene upload": ("render.py", "open"),
-    "pictures": ("render.py", "picture"),
-    "ids": ("render.py", "geom_ids"),
-    "camera effects": ("effects.py", ("blur_motion", "develop")),
-    "sound": ("sampler.py", "sound_of"),
-    "sound (clip)": ("clips.py", "_sound"),
-    "writing": ("storage.py", "write_sample"),
+    "layout": (events, "lay_out"),
+    "model": (events, "build"),
+    "touch": (script, "find_touch"),
+    "physics": (events, "run"),
+    "physics (clip)": (clips, "perform"),
+    "scene upload": (FilamentRenderer, "open"),
+    "pictures": (FilamentRenderer, "picture"),
+    "ids": (FilamentRenderer, "geom_ids"),
+    "motion blur": (effects, "blur_motion"),
+    "camera": (effects, "develop"),
+    "sound": (sampler, "sound_of"),
+    "sound (clip)": (clips, "_sound"),
+    "writing": (generate, "write_sample"),
 }
+"""What is timed, by module or class and name."""
 
 
-def stages(profile: cProfile.Profile, count: float) -> dict[str, float]:
-    """CPU seconds of each stage, divided by `count`."""
-    seconds = dict.fromkeys(STAGES, 0.0)
-    for (path, _, function), (_, _, _, cumulative, _) in pstats.Stats(profile).stats.items():
-        for stage, (file, names) in STAGES.items():
-            if path.endswith(f"world/{file}") and function in ((names,) if isinstance(names, str) else names):
-                seconds[stage] += cumulative / count
-    return seconds
+class Clock:
+    """CPU seconds of a process, in all and by stage; a profiler of every call would cost a fifth more."""
 
+    def __init__(self) -> None:
+        self.seconds = dict.fromkeys(STAGES, 0.0)
+        for stage, (owner, name) in STAGES.items():
+            setattr(owner, name, self._timed(stage, getattr(owner, name)))
 
-def profiled(work) -> tuple[cProfile.Profile, float]:
-    """Runs `work` under a profiler of CPU time; returns it and the CPU seconds."""
-    profile = cProfile.Profile(time.process_time)
-    start = time.process_time()
-    profile.runcall(work)
-    return profile, time.process_time() - start
+    def _timed(self, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*arguments: Any, **options: Any) -> Any:
+            start = time.process_time()
+            try:
+                return function(*arguments, **options)
+            finally:
+                self.seconds[stage] += time.process_time() - start
+
+        return timed
+
+    def measure(self, work: Callable[[], object], count: float = 1.0) -> tuple[dict[str, float], float]:
+        """Does `work`; returns its CPU seconds by stage and in all, divided by `count`."""
+        self.seconds = dict.fromkeys(STAGES, 0.0)
+        start = time.process_time()
+        work()
+        total_s = time.process_time() - start
+        return {stage: seconds / count for stage, seconds in self.seconds.items()}, total_s / count
 
 
 @dataclass(frozen=True)
@@ -98,8 +107,8 @@ def stills(first: int, last: int) -> Batch:
                 make_and_write(plan, "train", scene, renderer)
                 resident.append(process.memory_info().rss / 2**20)
 
-        profile, cpu_s = profiled(work)
-    return Batch(seconds=stages(profile, 1.0), cpu_s=cpu_s, resident_mib=resident)
+        seconds, cpu_s = Clock().measure(work)
+    return Batch(seconds=seconds, cpu_s=cpu_s, resident_mib=resident)
 
 
 def clip(duration_s: float) -> Batch:
@@ -109,11 +118,9 @@ def clip(duration_s: float) -> Batch:
         renderer = make_renderer("filament", (352, 352))
     with tempfile.TemporaryDirectory() as folder:
         make_and_write(Plan(root=Path(folder)), "val", 0, renderer)  # fills the caches
-        plan = ClipPlan(duration_s=duration_s)
-        profile, cpu_s = profiled(lambda: make_clip(0, plan, Path(folder) / "clip", renderer))
-    return Batch(
-        seconds=stages(profile, duration_s), cpu_s=cpu_s / duration_s, resident_mib=[process.memory_info().rss / 2**20]
-    )
+        plan = clips.ClipPlan(duration_s=duration_s)
+        seconds, cpu_s = Clock().measure(lambda: clips.make_clip(0, plan, Path(folder) / "clip", renderer), duration_s)
+    return Batch(seconds=seconds, cpu_s=cpu_s, resident_mib=[process.memory_info().rss / 2**20])
 
 
 def in_worker(function: Callable[..., Batch], *arguments: object) -> Batch:
@@ -141,6 +148,7 @@ def measure(num_samples: int, clip_s: float) -> None:
     print("| memory of a worker | MiB |\n|---|---|")
     print(f"| peak, {len(batches)} workers of {SCENES_PER_PROCESS} scenes at most | {max(peaks):.0f} (target 1536) |")
     print(f"| growth within a worker, per scene | {per_scene:+.1f} |")
+    print(f"| peaks of the workers, in order | {', '.join(f'{peak:.0f}' for peak in peaks)} |")
     whole = [peak for peak, batch in zip(peaks, batches) if len(batch.resident_mib) == SCENES_PER_PROCESS]
     if len(whole) > 1:
         print(f"| growth from the first worker's peak to the last one's | {whole[-1] - whole[0]:+.1f} |")
