@@ -29,7 +29,7 @@ from training.world.storage import remove_leftovers, sample_folder, write_sample
 log = logging.getLogger(__name__)
 
 VERSION = 1
-"""Raised when the same seed no longer gives the same sample."""
+"""Raised when the seed of a sample that `check` finds true no longer gives the same one."""
 SCENES_PER_PROCESS = 100
 """After so many a worker is replaced, as the renderer keeps some memory of each scene."""
 
