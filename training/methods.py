@@ -69,7 +69,7 @@ def build_row(name: str, *, device: torch.device, seed: int, prior_map: PriorMap
 
     Args:
         name: One of `METHOD_NAMES`. A preset may be followed by fields of `PipelineConfig` that differ from it (the
-            ablations of Tables 2 and 3), by `strategy=oracle`, by `sound=silent` or `sound=shuffled` (with `shuffle=1`
+            ablations of Tables 2 and 3; `localisation.threshold=0.7` for a field of a field), by `strategy=oracle`, by `sound=silent` or `sound=shuffled` (with `shuffle=1`
             another shuffle), and by `true_masks=true`. With the parts of `micro`, `weights=FILE` takes other weights,
             `weak=FILE` the map of the weakly supervised weights in the file, and `words=struck` the map of these
             words, without sound.
@@ -105,8 +105,7 @@ def _preset_row(name: str, device: torch.device, seed: int) -> Row:
     is_oracle = fields.get("strategy") == ORACLE
     if is_oracle:
         del fields["strategy"]
-    changed = from_mapping(PipelineConfig, fields)
-    config = replace(preset.pipeline, **{field: getattr(changed, field) for field in fields})
+    config = _changed(preset.pipeline, fields)
     pipeline = _parts(replace(preset, pipeline=PipelineConfig()), device, seed)
     candidates = _candidates(pipeline, str(words), replace(config, strategy=Strategy.OURS))
     predict = partial(_best_of, candidates) if is_oracle else partial(_choose, candidates, config)
@@ -120,6 +119,17 @@ def _preset_row(name: str, device: torch.device, seed: int) -> Row:
         models=pipeline.models,
         trained=pipeline.trained,
     )
+
+
+def _changed(config: PipelineConfig, fields: Mapping[str, object]) -> PipelineConfig:
+    """Another value for some fields; `localisation.threshold` is a field of a field."""
+    for name, value in fields.items():
+        outer, _, inner = name.partition(".")
+        read = getattr(from_mapping(PipelineConfig, {outer: {inner: value} if inner else value}), outer)
+        if inner:
+            read = replace(getattr(config, outer), **{inner: getattr(read, inner)})
+        config = replace(config, **{outer: read})
+    return config
 
 
 def _mixture_row(name: str, device: torch.device, seed: int) -> Row:

@@ -86,6 +86,18 @@ def test_another_strategy_is_that_of_the_pipeline(scene) -> None:
     assert all(np.array_equal(a.mask, b.mask) for a, b in zip(found.masks, expected.masks))
 
 
+def test_a_field_of_a_field_leaves_its_neighbours(scene) -> None:
+    row = build("preset:debug,use_crop=false,localisation.threshold=0.9,localisation.smoothing=0")
+    preset = load_preset("debug")
+    localisation = replace(preset.pipeline.localisation, threshold=0.9, smoothing=0.0)
+    config = replace(preset.pipeline, use_crop=False, localisation=localisation)
+    expected = build_pipeline(replace(preset, pipeline=config), device=CPU, seed=0).process(scene.frame, scene.window)
+    found = row.predict(scene)
+    assert all(np.array_equal(a.mask, b.mask) for a, b in zip(found.candidates, expected.candidates, strict=True))
+    with pytest.raises(ValueError, match="unknown field 'localisation.treshold'; valid fields: smoothing"):
+        build("preset:debug,localisation.treshold=0.9")
+
+
 def test_a_map_of_words_hears_nothing(scene, tmp_path) -> None:
     weights = small_weights(tmp_path / "micro.safetensors")
     alone = "use_hands=false,use_crop=false,use_boxes_for_sound=false"
