@@ -108,7 +108,13 @@ def evaluate_bag(
 
 def run_config(path: Path, options: EvaluationOptions) -> dict[str, Any]:
     """What decides the results of a bag; finished results with the same need no second run."""
-    return json.loads(json.dumps({"bag": bag_identity(path), "options": asdict(options)}))
+    facts = {
+        "bag": bag_identity(path),
+        "options": asdict(options),
+        "preset": asdict(load_preset(options.values["preset"])),
+        "cs3": versions()["cs3"],
+    }
+    return json.loads(json.dumps(facts, default=str))
 
 
 class _Evaluation:
@@ -301,7 +307,7 @@ class _Evaluation:
         }
 
     def _write(self, metrics: dict[str, Any], score: BagScore | None) -> None:
-        config = {**run_config(self._bag.path, self._options), "preset": asdict(self._preset), "versions": versions()}
+        config = {**run_config(self._bag.path, self._options), "versions": versions()}
         write_lines(self._folder / "events.jsonl", self._events)
         write_lines(self._folder / "timings.jsonl", self._timings)
         for name, content in (("config.json", config), ("metrics.json", metrics)):
@@ -316,7 +322,7 @@ class _Evaluation:
             truth=self._truth,
             score=score,
             metrics=metrics,
-            config=json.loads(json.dumps(config, default=str)),
+            config=config,
             trained=self._trained,
         )
         write_report(self._folder, content)

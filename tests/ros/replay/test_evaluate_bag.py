@@ -192,6 +192,11 @@ def test_of_many_bags_the_damaged_ones_are_reported_and_the_others_go_on(evaluat
     assert status == 1 and said.count("has results already: skipped") == 2 and changed() == before
     evaluate(*arguments, "--param", "audio_pre_s:=0.8")
     assert changed()["whole"] != before["whole"]
+    before = changed()
+    config = tmp_path / "out/cut/config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "cs3": "an earlier commit"}))
+    evaluate(*arguments, "--param", "audio_pre_s:=0.8")
+    assert changed()["cut"] != before["cut"] and changed()["whole"] == before["whole"]
 
 
 def test_an_interrupted_bag_leaves_no_results(evaluate, tmp_path, monkeypatch) -> None:
