@@ -69,8 +69,8 @@ def build_row(name: str, *, device: torch.device, seed: int, prior_map: PriorMap
 
     Args:
         name: One of `METHOD_NAMES`. A preset may be followed by fields of `PipelineConfig` that differ from it (the
-            ablations of Tables 2 and 3; `localisation.threshold=0.7` for a field of a field), by `strategy=oracle`, by `sound=silent` or `sound=shuffled` (with `shuffle=1`
-            another shuffle), and by `true_masks=true`. With the parts of `micro`, `weights=FILE` takes other weights,
+            ablations of Tables 2 and 3; `localisation.threshold=0.7` for a field of a field), by `strategy=oracle`, by
+            `sound=silent` or `sound=shuffled` (with `shuffle=1` another shuffle), and by `true_masks=true`. With the parts of `micro`, `weights=FILE` takes other weights,
             `weak=FILE` the map of the weakly supervised weights in the file, and `words=struck` the map of these
             words, without sound.
         device: Where networks run.

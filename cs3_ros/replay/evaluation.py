@@ -28,7 +28,7 @@ from cs3_ros.replay.event_media import read_event_media
 from cs3_ros.replay.findings import find_warnings
 from cs3_ros.replay.offline import replay_offline
 from cs3_ros.replay.pictures import write_event_pictures
-from cs3_ros.replay.provenance import bag_identity, versions
+from cs3_ros.replay.provenance import bag_identity, source_commit, versions
 from cs3_ros.replay.recording import write_rerun_recording
 from cs3_ros.replay.records import EventRecord, Timing, record_event, result_of, summarise_timings, write_lines
 from cs3_ros.replay.report import ReportContent, write_report
@@ -112,7 +112,7 @@ def run_config(path: Path, options: EvaluationOptions) -> dict[str, Any]:
         "bag": bag_identity(path),
         "options": asdict(options),
         "preset": asdict(load_preset(options.values["preset"])),
-        "cs3": versions()["cs3"],
+        "cs3": source_commit(),
     }
     return json.loads(json.dumps(facts, default=str))
 

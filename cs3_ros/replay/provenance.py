@@ -18,13 +18,23 @@ _PACKAGES = ("torch", "numpy", "opencv-python-headless", "rosbags", "soxr", "ros
 def versions() -> dict[str, Any]:
     """Versions of ROS, of Python and of the packages that matter, the commit of the source tree, and the machine."""
     return {
-        "cs3": _commit(),
+        "cs3": source_commit(),
         "ros_distro": os.environ.get("ROS_DISTRO") or "not set",
         "python": platform.python_version(),
         **{name: version for name in _PACKAGES if (version := _version(name))},
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
     }
+
+
+def source_commit() -> str:
+    """Of the source tree, or the version where the package is installed without one."""
+    command = ["git", "-C", str(_ROOT), "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        commit = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        commit = ""
+    return commit or f"version {_version('cs3_ros') or 'unknown'}"
 
 
 def bag_identity(path: Path) -> dict[str, Any]:
@@ -41,13 +51,3 @@ def _version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _commit() -> str:
-    """Of the source tree, or the version where the package is installed without one."""
-    command = ["git", "-C", str(_ROOT), "describe", "--always", "--dirty", "--exclude=*"]
-    try:
-        commit = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        commit = ""
-    return commit or f"version {_version('cs3_ros') or 'unknown'}"

@@ -8,6 +8,7 @@ import pytest
 from cs3_model.pipeline import PipelineConfig
 from cs3_model.strategies import Strategy
 from cs3_model.types import Reason, Role, Verdict
+from training.oracle import choose_oracle
 
 LEFT, RIGHT = (20.0, 60.0, 60.0, 120.0), (220.0, 60.0, 270.0, 130.0)
 
@@ -96,9 +97,13 @@ def test_the_pipeline_names_its_parts(make_pipeline) -> None:
     assert not pipeline.trained
 
 
-def test_the_pipeline_keeps_all_candidates_beside_the_merged_mask(make_pipeline, spot_frame, window) -> None:
-    """Two hands hold the same object: the verification merges them, an oracle may still choose one."""
+def test_the_pipeline_keeps_all_candidates_for_the_oracle(make_pipeline, spot_frame, window) -> None:
+    """Two hands hold the same object: the verification merges them, the oracle may still choose one."""
     box = (220.0, 60.0, 270.0, 130.0)
     result = make_pipeline(box, (222.0, 60.0, 270.0, 130.0)).process(spot_frame, window)
     assert [candidate.role for candidate in result.candidates] == [Role.RIGHT_HAND, Role.LEFT_HAND, Role.AUDIO_VISUAL]
     assert Role.RIGHT_HAND | Role.LEFT_HAND in [mask.role for mask in result.masks]
+    truth = np.zeros((200, 400), bool)
+    truth[60:130, 220:270] = True
+    (chosen,) = choose_oracle(result.candidates, [truth]).masks
+    assert chosen.role is Role.LEFT_HAND
