@@ -15,6 +15,7 @@ from cs3_model.config import from_mapping
 from cs3_model.pipeline import CollisionPipeline, PipelineConfig
 from cs3_model.strategies import Strategy, choose_masks
 from cs3_model.types import AudioWindow, Candidate, CollisionResult, Frame
+from cs3_model.verification import VerificationConfig
 from training.prior_map import PriorMap
 from training.rows import (
     Row,
@@ -107,7 +108,8 @@ def _preset_row(name: str, device: torch.device, seed: int) -> Row:
         del fields["strategy"]
     config = _changed(preset.pipeline, fields)
     pipeline = _parts(replace(preset, pipeline=PipelineConfig()), device, seed)
-    candidates = _candidates(pipeline, str(words), replace(config, strategy=Strategy.OURS))
+    proposing = replace(config, strategy=Strategy.OURS, verification=VerificationConfig())
+    candidates = _candidates(pipeline, str(words), proposing)
     predict = partial(_best_of, candidates) if is_oracle else partial(_choose, candidates, config)
     return Row(
         name=name,
