@@ -91,7 +91,7 @@ def stages_of(plan: Plan) -> list[Stage]:
     def heard(name: str, title: str, *options: object) -> Stage:
         return stage(
             title, "training.micro.train_heard", "--data", data, "--vision", eyes, "--audio", ear, "--out", out / name,
-            "--validation", data, *options, *few, *tiny, *small,
+            "--features", out / "heard_features.safetensors", "--validation", data, *options, *few, *tiny, *small,
             made=out / name / "micro.safetensors", kept=out / f"{name}.safetensors", needs=(eyes, ear),
         )  # fmt: skip
 

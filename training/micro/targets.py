@@ -88,6 +88,11 @@ def _question(
     if kind == 5:
         objects[:] = batch.struck[n].numpy()
         return ("struck",), answer
+    loud = np.flatnonzero(batch.heard[n, :, 0].numpy() >= 0)
+    if kind == 6 and len(loud) and rng.random() < 0.7:
+        event = int(rng.choice(loud))
+        heard = [MATERIALS[index] for index in batch.heard[n, event].tolist() if index >= 0]
+        return ("struck", *heard), batch.target[n, event].numpy()
     if kind == 6 and one:
         objects[:] = material == material[one]
         return (MATERIALS[material[one]],), answer
@@ -137,6 +142,26 @@ def draw_boxes(rng: np.random.Generator, batch: Batch, num_per_picture: int) -> 
     boxes = masks_to_boxes(stacked)
     boxes[:, 2:] += 1
     return Boxes(torch.cat([torch.tensor(rows, dtype=torch.float32)[:, None], boxes], 1), stacked)
+
+
+def table_boxes(rng: np.random.Generator, batch: Batch, share: float, cut: float) -> Boxes:
+    """Boxes of the table in some pictures: of all that is seen of it, or of a part, as a map that points at it gives.
+
+    Args:
+        rng: draws pictures and parts.
+        batch: the pictures.
+        share: of the pictures that are asked, in [0, 1].
+        cut: each edge is moved inwards by up to this share of the box's side.
+    """
+    seen = (batch.ids == TABLE_ID).flatten(1).sum(1) >= MIN_AREA_PX
+    rows = (seen & torch.from_numpy(rng.random(len(seen)) < share)).nonzero().flatten()
+    masks = batch.ids[rows] == TABLE_ID
+    if not len(rows):
+        return Boxes(torch.zeros(0, 5), masks)
+    boxes = masks_to_boxes(masks) + torch.tensor([0.0, 0.0, 1.0, 1.0])
+    sides = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
+    inwards = torch.from_numpy(rng.uniform(0, cut, (len(rows), 4))).float() * torch.tensor([1.0, 1.0, -1.0, -1.0])
+    return Boxes(torch.cat([rows[:, None].float(), boxes + inwards * sides], 1), masks)
 
 
 def jittered(rng: np.random.Generator, boxes_K5: Tensor, amount: float = 0.08) -> Tensor:

@@ -14,10 +14,12 @@ import numpy as np
 import torch
 import typer
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from cs3_model.networks.micro.parts import DEBUG_MICRO, MicroConfig, MicroNetworks, micro_file
 from training.files import file_digest, write_whole
 from training.micro.heard_data import Heard, HeardBatch, HeardBatches, gather, heard_batch, joined
+from training.micro.heard_store import load_heard, save_heard
 from training.micro.loop import LoopConfig, fit
 from training.micro.pictures import list_scenes
 from training.micro.start import load_part
@@ -34,6 +36,9 @@ def main(
     learning_rate: Annotated[float, typer.Option(min=0, help="Peak learning rate.")] = 2e-3,
     seed: Annotated[int, typer.Option(min=0, help="Fixes weights and batches.")] = 0,
     validation: Annotated[Path | None, typer.Option(help="Folder whose split val is measured at the end.")] = None,
+    features: Annotated[
+        Path | None, typer.Option(help="File for the features of all scenes, 0.8 MB each, which other runs use again.")
+    ] = None,
     deaf: Annotated[bool, typer.Option("--deaf", help="Hear nothing: the row that only looks.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Tiny networks, to try the command.")] = False,
 ) -> None:
@@ -46,19 +51,24 @@ def main(
         networks.vision.requires_grad_(False)
         networks.audio.requires_grad_(False)
         scenes = list_scenes(data, "train")
-        heard = _look_and_listen(networks, scenes, deaf)
-        batches = HeardBatches(heard, batch_size=batch_size, seed=seed)
-        loop = LoopConfig(steps=steps, learning_rate=learning_rate, loader_workers=0)
-        run = {
-            "data": str(data.resolve()), "split": "train", "number of scenes": len(scenes), "batch size": batch_size,
-            "seed": seed, "vision": file_digest(vision), "audio": file_digest(audio), "deaf": deaf,
+        source = {
+            "data": str(data.resolve()), "split": "train", "number of scenes": len(scenes),
+            "vision": file_digest(vision), "audio": file_digest(audio),
         }  # fmt: skip
+        heard = load_heard(features, source) if features else None
+        if heard is None:
+            heard = _look_and_listen(networks, scenes)
+            if features:
+                save_heard(features, heard, source)
+        batches = HeardBatches(_deafened(heard) if deaf else heard, batch_size=batch_size, seed=seed)
+        loop = LoopConfig(steps=steps, learning_rate=learning_rate, loader_workers=0)
+        run = source | {"batch size": batch_size, "seed": seed, "deaf": deaf}
         average = fit(_Trained(networks), batches, _losses_of, loop, out, run=run)
         networks.heard.load_state_dict(average.heard.state_dict())
         write_whole(out / "micro.safetensors", micro_file(networks.eval(), {}))
         if validation is not None:
-            found = _look_and_listen(networks, list_scenes(validation, "val"), deaf)
-            typer.echo(measure_pointing(networks, found, "val"))
+            found = _look_and_listen(networks, list_scenes(validation, "val"))
+            typer.echo(measure_pointing(networks, _deafened(found) if deaf else found, "val"))
     except (ValueError, OSError, RuntimeError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from None
@@ -88,23 +98,26 @@ def _losses_of(model: nn.Module, batch: HeardBatch, step: int) -> Mapping[str, T
 
 
 def peak_loss(logits: Tensor, masks: Tensor) -> Tensor:
-    """Negative log of the share of the spatial softmax that falls on the mask; both [N, 1, H, W]."""
+    """How far the best pixel of the mask is from beating all pixels outside of it; both [N, 1, H, W].
+
+    The cross-entropy of one choice: that pixel, or any outside. The other pixels of the mask do not count, or a table,
+    whose many pixels outweigh an object that scores far more than each of them, would never be learned to be the peak.
+    """
     flat, wanted = logits.flatten(1), masks.flatten(1)
     seen = wanted.any(1)
-    inside = flat.masked_fill(~wanted, -torch.inf)[seen].logsumexp(1)
-    return (flat[seen].logsumexp(1) - inside).sum() / seen.sum().clamp(min=1)
+    best = flat.masked_fill(~wanted, -torch.inf)[seen].amax(1)
+    outside = flat.masked_fill(wanted, -torch.inf)[seen].logsumexp(1)
+    return F.softplus(outside - best).sum() / seen.sum().clamp(min=1)
 
 
-def _look_and_listen(networks: MicroNetworks, folders: Sequence[Path], deaf: bool) -> Heard:
-    pieces = []
+def _look_and_listen(networks: MicroNetworks, folders: Sequence[Path]) -> Heard:
     with typer.progressbar(gather(networks, folders), length=(len(folders) + 15) // 16, label="features") as bar:
-        pieces.extend(bar)
-    heard = joined(pieces)
-    if deaf:
-        heard = heard._replace(
-            embedding=torch.zeros_like(heard.embedding), materials=torch.full_like(heard.materials, -9.0)
-        )
-    return heard
+        return joined(list(bar))
+
+
+def _deafened(heard: Heard) -> Heard:
+    """The same scenes with a sound that says nothing."""
+    return heard._replace(embedding=torch.zeros_like(heard.embedding), materials=torch.full_like(heard.materials, -9.0))
 
 
 @torch.no_grad()

@@ -20,11 +20,12 @@ from training.files import file_digest, write_whole
 from training.micro.loop import LoopConfig, fit
 from training.micro.pictures import Batch, PictureBatches, list_scenes
 from training.micro.start import load_part
-from training.micro.targets import dense_labels, draw_boxes, draw_prompts, held_boxes, jittered, masks_of
+from training.micro.targets import dense_labels, draw_boxes, draw_prompts, held_boxes, jittered, masks_of, table_boxes
 from training.micro.vision_gates import measure_vision
 from training.micro.vision_losses import box_mask_targets, held_loss, label_loss, mask_loss, region_loss
 
 _BOXES_PER_PICTURE = 4
+_TABLE_SHARE, _TABLE_CUT = 0.5, 0.35
 
 
 def main(
@@ -70,7 +71,9 @@ def losses_of(model: nn.Module, batch: Batch, step: int) -> Mapping[str, Tensor]
     rng = np.random.default_rng([step, 1])
     prompts = draw_prompts(rng, batch)
     boxes = draw_boxes(rng, batch, _BOXES_PER_PICTURE)
-    asked = jittered(rng, boxes.boxes_K5)
+    tables = table_boxes(rng, batch, _TABLE_SHARE, _TABLE_CUT)
+    asked = torch.cat([jittered(rng, boxes.boxes_K5), tables.boxes_K5])
+    wanted = torch.cat([boxes.masks_KSS, tables.masks_KSS])
     with torch.autocast("cpu", torch.bfloat16):
         features = model.tower(batch.images)
         logits = model.decoder(features, model.prompt(prompts.words_NQL))
@@ -84,12 +87,12 @@ def losses_of(model: nn.Module, batch: Batch, step: int) -> Mapping[str, Tensor]
         "prompt": 2.0 * mask_loss(logits.float().flatten(0, 1), answers.flatten(0, 1), positive_weight=2.0),
         "material": 0.5 * label_loss(materials.float(), material_labels[:, ::4, ::4]),
         "class": 0.5 * label_loss(classes.float(), class_labels[:, ::4, ::4]),
-        "material_region": 0.5 * region_loss(materials.float(), seen, batch.material),
+        "material_region": 1.0 * region_loss(materials.float(), seen, batch.material),
         "class_region": 0.5 * region_loss(classes.float(), seen, batch.category),
         "held": 0.3 * held_loss(held, *held_boxes(batch)),
     }
     if len(asked):
-        losses["box"] = mask_loss(box_logits.float(), box_mask_targets(boxes.masks_KSS, asked[:, 1:]))
+        losses["box"] = mask_loss(box_logits.float(), box_mask_targets(wanted, asked[:, 1:]))
     return losses
 
 

@@ -16,7 +16,7 @@ from cs3_model.networks.micro.held import best_boxes
 from cs3_model.networks.micro.vision import MicroVision
 from cs3_model.networks.micro.vocabulary import CLASSES, MATERIALS, encode_prompt
 from training.micro.pictures import MAX_OBJECTS, Batch, plain_batch
-from training.micro.targets import SIDES, draw_boxes, held_boxes, visible_objects
+from training.micro.targets import SIDES, draw_boxes, held_boxes, table_boxes, visible_objects
 
 _BATCH = 16
 
@@ -83,7 +83,12 @@ def _measure_held(model: MicroVision, features: Tensor, batch: Batch, found: dic
 
 
 def _measure_boxes(model: MicroVision, features: Tensor, batch: Batch, found: dict[str, list[float]]) -> None:
-    boxes = draw_boxes(np.random.default_rng(0), batch, MAX_OBJECTS)
-    logits = model.boxed(features, boxes.boxes_K5)
-    masks = paste_masks(logits, boxes.boxes_K5[:, 1:], tuple(batch.ids.shape[-2:])) > 0
-    found.setdefault("IoU of the mask of a true box", []).extend(iou(masks, boxes.masks_KSS).tolist())
+    rng = np.random.default_rng(0)
+    asked = {
+        "IoU of the mask of a true box": draw_boxes(rng, batch, MAX_OBJECTS),
+        "IoU of the mask of the table's box": table_boxes(rng, batch, share=1.0, cut=0.0),
+    }
+    for name, boxes in asked.items():
+        logits = model.boxed(features, boxes.boxes_K5)
+        masks = paste_masks(logits, boxes.boxes_K5[:, 1:], tuple(batch.ids.shape[-2:])) > 0
+        found.setdefault(name, []).extend(iou(masks, boxes.masks_KSS).tolist())

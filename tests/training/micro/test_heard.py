@@ -8,8 +8,8 @@ import torch
 
 from cs3_model.networks.micro.parts import DEBUG_MICRO, MicroNetworks
 from tests.training.micro.conftest import BOXES
-from training.micro.heard_data import HeardBatches, gather, heard_batch, joined, pointed_at
-from training.micro.pictures import list_scenes
+from training.micro.heard_data import HeardBatches, gather, heard_batch, joined
+from training.micro.pictures import list_scenes, pointed_at
 from training.micro.train_heard import peak_loss
 from training.world.storage import TABLE_ID
 
@@ -59,9 +59,22 @@ def test_batches_hold_whole_scenes_and_are_fixed_by_their_step(heard) -> None:
     assert torch.equal(batches[3].embedding, HeardBatches(heard, batch_size=2, seed=0)[3].embedding)
 
 
-def test_the_peak_loss_is_the_log_of_the_share_on_the_mask() -> None:
+def test_the_peak_loss_sets_the_best_pixel_of_the_mask_against_all_outside() -> None:
     logits = torch.zeros(2, 1, 2, 2)
     masks = torch.tensor([[[[True, False], [False, False]]], [[[True, True], [False, False]]]])
-    assert peak_loss(logits, masks).item() == pytest.approx((np.log(4) + np.log(2)) / 2)
+    assert peak_loss(logits, masks).item() == pytest.approx((np.log(4) + np.log(3)) / 2)  # 1 against 3, 1 against 2
     logits[:, :, 0, 0] = 50.0
     assert peak_loss(logits, masks).item() == pytest.approx(0.0, abs=1e-6)
+
+
+def test_many_pixels_of_a_mask_do_not_make_up_for_a_better_one_outside() -> None:
+    logits, masks = torch.zeros(1, 1, 8, 8), torch.ones(1, 1, 8, 8, dtype=torch.bool)
+    masks[..., 0, 0], logits[..., 0, 0] = False, 3.0
+    assert peak_loss(logits, masks).item() == pytest.approx(np.log(1 + np.exp(3.0)), rel=1e-6)
+
+
+def test_samples_whose_target_is_not_seen_do_not_count_in_the_peak_loss() -> None:
+    masks = torch.zeros(2, 1, 2, 2, dtype=torch.bool)
+    assert peak_loss(torch.zeros(2, 1, 2, 2), masks).item() == 0.0
+    masks[0, 0, 0, 0] = True
+    assert peak_loss(torch.zeros(2, 1, 2, 2), masks).item() == pytest.approx(np.log(4))

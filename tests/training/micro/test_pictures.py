@@ -9,7 +9,7 @@ import torch
 from cs3_model.networks.micro.vocabulary import CLASSES, MATERIALS, WORDS
 from tests.training.micro.conftest import BOXES, SIDE
 from training.micro.pictures import PictureBatches, augmented, list_scenes, plain_batch, read_objects, twin_of
-from training.micro.targets import dense_labels, draw_boxes, draw_prompts, held_boxes, jittered, masks_of
+from training.micro.targets import dense_labels, draw_boxes, draw_prompts, held_boxes, jittered, masks_of, table_boxes
 from training.samples import SampleError
 from training.world.storage import LEFT_HAND_ID, RIGHT_HAND_ID, TABLE_ID
 
@@ -18,7 +18,10 @@ def test_a_scene_knows_both_of_its_events(make_scenes) -> None:
     folders = list_scenes(make_scenes(count=2), "train")
     assert len(folders) == 2
     objects = read_objects(folders[0])
-    assert np.flatnonzero(objects.struck).tolist() == [1, 2, 3] and objects.table_struck
+    assert np.flatnonzero(objects.struck).tolist() == [1, 2, 3]
+    assert [np.flatnonzero(target).tolist() for target in objects.target] == [[3], [TABLE_ID]]
+    heard = [{MATERIALS[index] for index in pair} for pair in objects.heard]
+    assert heard == [{"glass", "metal"}, {"ceramic", "wood"}]
     assert objects.held[1].tolist() == [True, False] and objects.held[2].tolist() == [False, True]
     assert MATERIALS[objects.material[3]] == "glass" and CLASSES[objects.category[3]] == "bowl"
 
@@ -81,11 +84,16 @@ def test_prompts_mean_what_they_say(make_scenes) -> None:
                 assert ids == [3]
             elif text == "struck":
                 assert ids == [1, 2, 3]
+            elif text == "struck glass metal":
+                assert ids == [3]
+            elif text == "struck ceramic wood":
+                assert ids == [TABLE_ID]
             elif text == "left hand":
                 assert ids == [LEFT_HAND_ID]
             elif text in ("wood", "pan"):
                 assert ids == []
     assert {"held left", "held right", "struck", "left hand", "table", "glass bowl", "wood"} <= seen
+    assert {"struck glass metal", "struck ceramic wood"} <= seen
 
 
 def test_labels_skip_the_material_of_the_table(make_scenes) -> None:
@@ -105,3 +113,23 @@ def test_boxes_are_those_of_the_drawing(make_scenes) -> None:
     assert held[0].tolist() == [list(map(float, BOXES[1])), list(map(float, BOXES[2]))] and there.all()
     moved = jittered(np.random.default_rng(0), boxes.boxes_K5)
     assert (moved[:, 3:] > moved[:, 1:3]).all() and not torch.equal(moved, boxes.boxes_K5)
+
+
+def test_boxes_of_the_table_hold_all_of_it_or_the_part_asked_for(make_scenes) -> None:
+    batch = plain_batch(list_scenes(make_scenes(), "train")[:3], SIDE)
+    whole = table_boxes(np.random.default_rng(0), batch, share=1.0, cut=0.0)
+    assert whole.boxes_K5.tolist() == [[n, 0, SIDE // 2, SIDE, SIDE] for n in range(3)]
+    assert torch.equal(whole.masks_KSS, batch.ids == TABLE_ID)
+    part = table_boxes(np.random.default_rng(0), batch, share=1.0, cut=0.35).boxes_K5[:, 1:]
+    inside = whole.boxes_K5[:, 1:] - part
+    assert (inside[:, :2] < 0).all() and (inside[:, 2:] > 0).all()
+    assert (part[:, 2:] - part[:, :2] >= torch.tensor([0.3 * SIDE, 0.3 * SIDE / 2])).all()
+    few = table_boxes(np.random.default_rng(1), batch, share=0.5, cut=0.0)
+    assert 0 < len(few.boxes_K5) < 3
+
+
+def test_where_no_table_is_seen_there_is_no_box_of_one(make_scenes) -> None:
+    batch = plain_batch(list_scenes(make_scenes(), "train")[:1], SIDE)
+    batch.ids[batch.ids == TABLE_ID] = 0
+    boxes = table_boxes(np.random.default_rng(0), batch, share=1.0, cut=0.0)
+    assert boxes.boxes_K5.shape == (0, 5) and boxes.masks_KSS.shape == (0, SIDE, SIDE)
