@@ -44,7 +44,11 @@ from cs3_model.verification import VerificationConfig
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PipelineConfig:
-    """What the pipeline does with its parts; the defaults are the paper's method, the switches its ablations."""
+    """What the pipeline does with its parts; the defaults are the paper's method, the switches its ablations.
+
+    Raises:
+        ValueError: if a field is out of its range.
+    """
 
     use_hands: bool = True
     """Detect the objects in the wearer's hands (Table 2, "w/o HOI" when off)."""
@@ -52,12 +56,19 @@ class PipelineConfig:
     """Look again at a crop around the peak of the first map (Table 2, "w/o crop" when off)."""
     use_boxes_for_sound: bool = True
     """Turn the audio-visual map into a mask through a box (Table 2, "w/o SAM(AV)" when off: thresholded map)."""
+    heard_box_rounds: int = 1
+    """How often the heard object is segmented: each further time in the box of its mask so far, because a map outlines
+    an object more roughly than a detector does. The paper does it once."""
     strategy: Strategy = Strategy.OURS
     """How the masks are chosen (Table 3)."""
     localisation: LocalisationConfig = field(default_factory=LocalisationConfig)
     """Peak, crop and box of the audio-visual map."""
     verification: VerificationConfig = field(default_factory=VerificationConfig)
     """Merging and contact."""
+
+    def __post_init__(self) -> None:
+        if self.heard_box_rounds < 1:
+            raise ValueError(f"PipelineConfig.heard_box_rounds must be 1 or more, got {self.heard_box_rounds}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -169,16 +180,26 @@ class CollisionPipeline:
     def _segment(
         self, prepared: PreparedFrame, proposals: Sequence[_Proposal], scores: Float32Array
     ) -> list[Candidate]:
-        """One mask per proposal, through one call for all boxes."""
+        """One mask per proposal, through one call for all boxes, and one more for each further round of what is heard."""
         boxed = [p for p in proposals if p.role is not Role.AUDIO_VISUAL or self.config.use_boxes_for_sound]
         masks: dict[Role, BoolMask] = {}
         if boxed:
             boxes_xyxy = np.array([proposal.box_xyxy for proposal in boxed], np.float32)
             box_masks, _ = self.boxes.segment(prepared.box_embedding, boxes_xyxy)
             masks = {proposal.role: mask for proposal, mask in zip(boxed, box_masks)}
-        if not self.config.use_boxes_for_sound:
+        if self.config.use_boxes_for_sound:
+            masks[Role.AUDIO_VISUAL] = self._refined(prepared, masks[Role.AUDIO_VISUAL])
+        else:
             masks[Role.AUDIO_VISUAL] = peak_mask(scores, prepared.frame.size_hw, self.config.localisation)
         return [_candidate(proposal, masks[proposal.role]) for proposal in proposals]
+
+    def _refined(self, prepared: PreparedFrame, mask: BoolMask) -> BoolMask:
+        """The mask of the box of a mask, as often as the configuration says; an empty mask stays."""
+        for _ in range(self.config.heard_box_rounds - 1):
+            if not mask.any():
+                break
+            (mask,), _ = self.boxes.segment(prepared.box_embedding, np.array([mask_to_box_xyxy(mask)], np.float32))
+        return mask
 
 
 def _candidate(proposal: _Proposal, mask: BoolMask) -> Candidate:

@@ -9,6 +9,7 @@ import numpy as np
 
 from cs3_model.build import load_preset
 from cs3_model.metrics import Estimate, bootstrap, success_area
+from cs3_model.pipeline import PipelineConfig
 from cs3_model.types import Verdict
 from training.counterfactual import exact_by_looking
 from training.evaluation import Record
@@ -113,7 +114,7 @@ def results_page(found: Mapping[str, Found], provenance: str, pictures: Sequence
         *_silence_note(test),
         "## Table 2: ablations",
         _paper_table(TABLE_2, test, ("1", "2")),
-        _crop_note(load_preset("micro").pipeline.use_crop),
+        _preset_note(load_preset("micro").pipeline),
         "## Table 3: strategies",
         _paper_table(TABLE_3, test, ("1", "3")),
         "## What hearing is worth",
@@ -150,13 +151,17 @@ def _paper_table(rows: Sequence[TableRow], found: Found, tables: Sequence[str]) 
     return f"n = {_count(found)}.\n\n{markdown_table(header, lines)}"
 
 
-def _crop_note(use_crop: bool) -> str:
-    """Which ablation of the second look the preset is."""
-    mine, other = ("w/ crop", "w/o crop") if use_crop else ("w/o crop", "w/ crop")
+def _preset_note(config: PipelineConfig) -> str:
+    """Which ablation of the second look the preset is, and where it leaves the paper."""
+    mine, other = ("w/ crop", "w/o crop") if config.use_crop else ("w/o crop", "w/ crop")
+    limit = config.verification
     return (
-        f"`use_crop` is {'on' if use_crop else 'off'} in the preset `micro`: *Ours* is *{mine}*, and *{other}* is the "
+        f"`use_crop` is {'on' if config.use_crop else 'off'} in the preset `micro`: *Ours* is *{mine}*, and *{other}* is the "
         "same weights with the other choice. The paper's Ours, and its row w/o SAM(AV), have it on: they look again at a "
-        "crop around the peak of the first map."
+        "crop around the peak of the first map. Two choices of the preset are not the paper's: the heard object is "
+        f"segmented in {config.heard_box_rounds} rounds (*heard box once* in one), and masks collide when they are less "
+        f"than {limit.contact_distance_px:g} px apart in a picture that is {limit.reference_width_px} px wide (*beta 15 "
+        "px*: the paper's number, whose resolution it does not say)."
     )
 
 

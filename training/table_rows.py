@@ -60,6 +60,8 @@ TABLE_2 = (
     OURS,
     TableRow(label="w/ crop", method=f"{_OURS},use_crop=true"),
     TableRow(label="w/o crop", method=f"{_OURS},use_crop=false"),
+    TableRow(label="w/o crop, heard box once", method=f"{_OURS},use_crop=false,heard_box_rounds=1"),
+    TableRow(label="w/o crop, beta 15 px", method=f"{_OURS},use_crop=false,verification.contact_distance_px=15"),
     TableRow(
         label="w/ crop, w/o SAM(AV)",
         method=f"{_OURS},use_boxes_for_sound=false,use_crop=true",

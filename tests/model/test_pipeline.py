@@ -59,6 +59,33 @@ def test_the_crop_looks_again_at_the_peak(make_pipeline, spot_frame, window) -> 
     np.testing.assert_allclose(refined[:, :50], plain[:, :50], atol=1e-5)
 
 
+def test_the_heard_object_is_segmented_again_in_the_box_of_its_mask(make_pipeline, spot_frame, window) -> None:
+    """Each mask of these parts is its box less a pixel on each side: every round takes one more off."""
+    once, thrice = (make_pipeline(LEFT, RIGHT, PipelineConfig(heard_box_rounds=rounds)) for rounds in (1, 3))
+    for pipeline in (once, thrice):
+        fill = pipeline.boxes.segment
+        shrink = np.array([1, 1, -1, -1], np.float32)
+        pipeline.boxes.segment = lambda embedding, boxes, fill=fill: fill(embedding, boxes + shrink)
+    first, third = (
+        {item.role: item.box_xyxy for item in pipeline.process(spot_frame, window).candidates}
+        for pipeline in (once, thrice)
+    )
+    expected = np.array(first[Role.AUDIO_VISUAL]) + 2 * np.array([1, 1, -1, -1])
+    np.testing.assert_array_equal(third.pop(Role.AUDIO_VISUAL), expected)
+    assert first.items() >= third.items() and len(third) == 2
+
+
+def test_an_empty_mask_of_the_heard_object_ends_its_rounds(make_pipeline, spot_frame, window) -> None:
+    pipeline = make_pipeline(config=PipelineConfig(heard_box_rounds=3))
+    pipeline.boxes.segment = lambda embedding, boxes: (np.zeros((len(boxes), *embedding), bool), np.ones(len(boxes)))
+    assert pipeline.process(spot_frame, window).verdict is Verdict.NONE
+
+
+def test_rounds_start_at_one() -> None:
+    with pytest.raises(ValueError, match="heard_box_rounds must be 1 or more, got 0"):
+        PipelineConfig(heard_box_rounds=0)
+
+
 @pytest.mark.parametrize(
     ("strategy", "expected"),
     [

@@ -25,6 +25,9 @@ from training.micro.pictures import list_scenes
 from training.micro.start import load_part
 from training.micro.vision_losses import mask_loss
 
+_ORDINARY_AREA = 0.02
+"""Of what is struck, a share of the picture."""
+
 
 def main(
     data: Annotated[Path, typer.Option(help="Folder of Sim-CS3 (python -m training.world make).")],
@@ -98,16 +101,17 @@ def _losses_of(model: nn.Module, batch: HeardBatch, step: int) -> Mapping[str, T
 
 
 def peak_loss(logits: Tensor, masks: Tensor) -> Tensor:
-    """How far the best pixel of the mask is from beating all pixels outside of it; both [N, 1, H, W].
+    """Negative log of the share of the spatial softmax that falls on the mask; both [N, 1, H, W].
 
-    The cross-entropy of one choice: that pixel, or any outside. The other pixels of the mask do not count, or a table,
-    whose many pixels outweigh an object that scores far more than each of them, would never be learned to be the peak.
+    A larger mask counts as `_ORDINARY_AREA` of its mean pixels, or the many pixels of a table would outweigh an object
+    that scores far more than each of them, and the table would never be learned to be the peak.
     """
     flat, wanted = logits.flatten(1), masks.flatten(1)
     seen = wanted.any(1)
-    best = flat.masked_fill(~wanted, -torch.inf)[seen].amax(1)
+    surplus = (wanted.float().mean(1)[seen] / _ORDINARY_AREA).clamp(min=1).log()
+    inside = flat.masked_fill(~wanted, -torch.inf)[seen].logsumexp(1) - surplus
     outside = flat.masked_fill(wanted, -torch.inf)[seen].logsumexp(1)
-    return F.softplus(outside - best).sum() / seen.sum().clamp(min=1)
+    return F.softplus(outside - inside).sum() / seen.sum().clamp(min=1)
 
 
 def _look_and_listen(networks: MicroNetworks, folders: Sequence[Path]) -> Heard:

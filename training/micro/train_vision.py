@@ -20,12 +20,25 @@ from training.files import file_digest, write_whole
 from training.micro.loop import LoopConfig, fit
 from training.micro.pictures import Batch, PictureBatches, list_scenes
 from training.micro.start import load_part
-from training.micro.targets import dense_labels, draw_boxes, draw_prompts, held_boxes, jittered, masks_of, table_boxes
+from training.micro.targets import (
+    Boxes,
+    dense_labels,
+    draw_boxes,
+    draw_prompts,
+    held_boxes,
+    jittered,
+    masks_of,
+    table_boxes,
+)
 from training.micro.vision_gates import measure_vision
 from training.micro.vision_losses import box_mask_targets, held_loss, label_loss, mask_loss, region_loss
 
 _BOXES_PER_PICTURE = 4
-_TABLE_SHARE, _TABLE_CUT = 0.5, 0.35
+_JITTER = 0.08, 0.16
+"""Of the edges of boxes that a detector and a map give, a share of the box's side."""
+_TABLE_SHARE, _TABLE_CUT = 0.3, 0.12
+"""Share of pictures whose table is asked for too, and of its box that may be cut off on each side: a smaller box of the
+table is like a rough one of an object."""
 
 
 def main(
@@ -39,6 +52,10 @@ def main(
     start_from: Annotated[
         Path | None, typer.Option(help="Initial weights: a vision.safetensors, or those of a whole micro.safetensors.")
     ] = None,
+    only_masks: Annotated[
+        bool,
+        typer.Option("--only-masks", help="Train the masks of boxes alone; all else stays as --start-from has it."),
+    ] = False,
     debug: Annotated[bool, typer.Option(help="Tiny network, to try the command.")] = False,
 ) -> None:
     """Train the vision of micro; the same command goes on after an interruption."""
@@ -56,7 +73,11 @@ def main(
             "seed": seed, "start": file_digest(start_from) if start_from else "random",
         }  # fmt: skip
         loop = LoopConfig(steps=steps, learning_rate=learning_rate)
-        model = fit(model, batches, losses_of, loop, out, run=run)
+        if only_masks:
+            average = fit(_OnlyMasks(model), batches, _mask_losses_of, loop, out, run=run | {"only masks": True})
+            model.boxed.load_state_dict(average.boxed.state_dict())
+        else:
+            model = fit(model, batches, losses_of, loop, out, run=run)
         weights = {name: value.to(torch.float16).contiguous() for name, value in model.state_dict().items()}
         write_whole(out / "vision.safetensors", save(weights))
         if validation is not None:
@@ -70,10 +91,7 @@ def losses_of(model: nn.Module, batch: Batch, step: int) -> Mapping[str, Tensor]
     """The weighted losses of one batch."""
     rng = np.random.default_rng([step, 1])
     prompts = draw_prompts(rng, batch)
-    boxes = draw_boxes(rng, batch, _BOXES_PER_PICTURE)
-    tables = table_boxes(rng, batch, _TABLE_SHARE, _TABLE_CUT)
-    asked = torch.cat([jittered(rng, boxes.boxes_K5), tables.boxes_K5])
-    wanted = torch.cat([boxes.masks_KSS, tables.masks_KSS])
+    asked, wanted = _asked_boxes(rng, batch)
     with torch.autocast("cpu", torch.bfloat16):
         features = model.tower(batch.images)
         logits = model.decoder(features, model.prompt(prompts.words_NQL))
@@ -94,6 +112,38 @@ def losses_of(model: nn.Module, batch: Batch, step: int) -> Mapping[str, Tensor]
     if len(asked):
         losses["box"] = mask_loss(box_logits.float(), box_mask_targets(wanted, asked[:, 1:]))
     return losses
+
+
+def _asked_boxes(rng: np.random.Generator, batch: Batch) -> Boxes:
+    """Inexact boxes, half of them as a detector gives them, half as a map that points does, and the masks in them."""
+    exact = draw_boxes(rng, batch, _BOXES_PER_PICTURE)
+    rough = torch.from_numpy(rng.random(len(exact.boxes_K5)) < 0.5)[:, None]
+    near, far = (jittered(rng, exact.boxes_K5, amount) for amount in _JITTER)
+    tables = table_boxes(rng, batch, _TABLE_SHARE, _TABLE_CUT)
+    return Boxes(
+        torch.cat([torch.where(rough, far, near), tables.boxes_K5]), torch.cat([exact.masks_KSS, tables.masks_KSS])
+    )
+
+
+class _OnlyMasks(nn.Module):
+    """The mask head before a frozen tower, which takes no part in checkpoints."""
+
+    def __init__(self, model: MicroVision) -> None:
+        super().__init__()
+        self.boxed = model.boxed
+        self._frozen = (model.tower.eval(),)
+
+    def forward(self, images_N3SS: Tensor, boxes_K5: Tensor) -> Tensor:
+        with torch.no_grad():
+            features = self._frozen[0](images_N3SS)
+        return self.boxed(features, boxes_K5)
+
+
+def _mask_losses_of(model: nn.Module, batch: Batch, step: int) -> Mapping[str, Tensor]:
+    asked, wanted = _asked_boxes(np.random.default_rng([step, 1]), batch)
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = model(batch.images, asked)
+    return {"box": mask_loss(logits.float(), box_mask_targets(wanted, asked[:, 1:]))}
 
 
 if __name__ == "__main__":
