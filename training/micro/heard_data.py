@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from cs3_model.networks.micro.parts import MicroNetworks
 from cs3_model.types import MODEL_SAMPLE_RATE_HZ
 from training.data.media import read_sound
-from training.micro.pictures import plain_batch, pointed_at, twin_of
+from training.micro.pictures import plain_batch, twin_of
 from training.world.storage import read_truth
 
 _BATCH = 16
@@ -47,6 +47,18 @@ class HeardBatch(NamedTuple):
     materials: Tensor
     masks: Tensor
     """bool [N, 1, S / 2, S / 2]."""
+
+
+def pointed_at(facts: dict) -> list[int]:
+    """Ids of what the sound should point at: what collided and is in no hand, else all that collided.
+
+    The held objects are found by looking; where a sound pointed at one of them, it would add nothing.
+    """
+    if facts["collision"] is None:
+        return []
+    colliding = facts["collision"]["ids"]
+    held = {thing["id"] for thing in facts["objects"] if thing["held_by"]}
+    return [number for number in colliding if number not in held] or list(colliding)
 
 
 @torch.no_grad()

@@ -19,7 +19,7 @@ from torch.utils.data import Dataset
 
 from cs3_model.networks.micro.vocabulary import CLASSES, MATERIALS
 from training.samples import SampleError
-from training.world.storage import FRAME_NAMES, LEFT_HAND_ID, RIGHT_HAND_ID, read_ids, read_truth
+from training.world.storage import FRAME_NAMES, LEFT_HAND_ID, RIGHT_HAND_ID, TABLE_ID, read_ids, read_truth
 
 MAX_OBJECTS = 30
 """Objects of a scene; ids are 1 to this."""
@@ -38,10 +38,8 @@ class Objects(NamedTuple):
     """By the left and by the right hand, bool [1 + MAX_OBJECTS, 2]."""
     struck: np.ndarray
     """By either event of the scene, bool."""
-    target: np.ndarray
-    """Ids that the sound of each of the two events should point at, see `pointed_at`, bool [2, 256]."""
-    heard: np.ndarray
-    """Indices in `MATERIALS` of what collided in each event, -1 for none and for a second of the same, int64 [2, 2]."""
+    table_struck: bool
+    """The same for the table."""
 
 
 class Batch(NamedTuple):
@@ -56,8 +54,8 @@ class Batch(NamedTuple):
     category: Tensor
     held: Tensor
     struck: Tensor
-    target: Tensor
-    heard: Tensor
+    table_struck: Tensor
+    """bool [N]."""
 
 
 def list_scenes(root: Path, split: str) -> list[Path]:
@@ -85,8 +83,9 @@ def read_objects(folder: Path) -> Objects:
     """
     try:
         facts = read_truth(folder)
-        events = [facts, read_truth(twin_of(folder))]
-        struck = {number for event in events if event["collision"] for number in event["collision"]["ids"]}
+        struck = {
+            id for path in (folder, twin_of(folder)) for id in (read_truth(path)["collision"] or {"ids": ()})["ids"]
+        }
         material, category = (np.full(1 + MAX_OBJECTS, -1) for _ in range(2))
         held, is_struck = np.zeros((1 + MAX_OBJECTS, 2), bool), np.zeros(1 + MAX_OBJECTS, bool)
         for thing in facts["objects"]:
@@ -95,26 +94,9 @@ def read_objects(folder: Path) -> Objects:
             category[number] = CLASSES.index(thing["class"])
             held[number] = [side in thing["held_by"] for side in ("left", "right")]
             is_struck[number] = number in struck
-        target, heard = np.zeros((2, 256), bool), np.full((2, 2), -1)
-        for index, event in enumerate(events):
-            target[index, pointed_at(event)] = True
-            names = sorted(set(event["collision"]["materials"])) if event["collision"] else []
-            heard[index, : len(names)] = [MATERIALS.index(name) for name in names]
     except (ValueError, KeyError, IndexError, json.JSONDecodeError) as error:
         raise SampleError(f"{folder}: {error}") from error
-    return Objects(material, category, held, is_struck, target, heard)
-
-
-def pointed_at(facts: dict) -> list[int]:
-    """Ids of what the sound should point at: what collided and is in no hand, else all that collided.
-
-    The held objects are found by looking; where a sound pointed at one of them, it would add nothing.
-    """
-    if facts["collision"] is None:
-        return []
-    colliding = facts["collision"]["ids"]
-    held = {thing["id"] for thing in facts["objects"] if thing["held_by"]}
-    return [number for number in colliding if number not in held] or list(colliding)
+    return Objects(material, category, held, is_struck, TABLE_ID in struck)
 
 
 def read_picture(folder: Path) -> np.ndarray:

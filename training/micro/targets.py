@@ -88,11 +88,6 @@ def _question(
     if kind == 5:
         objects[:] = batch.struck[n].numpy()
         return ("struck",), answer
-    loud = np.flatnonzero(batch.heard[n, :, 0].numpy() >= 0)
-    if kind == 6 and len(loud) and rng.random() < 0.7:
-        event = int(rng.choice(loud))
-        heard = [MATERIALS[index] for index in batch.heard[n, event].tolist() if index >= 0]
-        return ("struck", *heard), batch.target[n, event].numpy()
     if kind == 6 and one:
         objects[:] = material == material[one]
         return (MATERIALS[material[one]],), answer

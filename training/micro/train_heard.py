@@ -14,7 +14,6 @@ import numpy as np
 import torch
 import typer
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from cs3_model.networks.micro.parts import DEBUG_MICRO, MicroConfig, MicroNetworks, micro_file
 from training.files import file_digest, write_whole
@@ -24,9 +23,6 @@ from training.micro.loop import LoopConfig, fit
 from training.micro.pictures import list_scenes
 from training.micro.start import load_part
 from training.micro.vision_losses import mask_loss
-
-_ORDINARY_AREA = 0.02
-"""Of what is struck, a share of the picture."""
 
 
 def main(
@@ -101,17 +97,11 @@ def _losses_of(model: nn.Module, batch: HeardBatch, step: int) -> Mapping[str, T
 
 
 def peak_loss(logits: Tensor, masks: Tensor) -> Tensor:
-    """Negative log of the share of the spatial softmax that falls on the mask; both [N, 1, H, W].
-
-    A larger mask counts as `_ORDINARY_AREA` of its mean pixels, or the many pixels of a table would outweigh an object
-    that scores far more than each of them, and the table would never be learned to be the peak.
-    """
+    """Negative log of the share of the spatial softmax that falls on the mask; both [N, 1, H, W]."""
     flat, wanted = logits.flatten(1), masks.flatten(1)
     seen = wanted.any(1)
-    surplus = (wanted.float().mean(1)[seen] / _ORDINARY_AREA).clamp(min=1).log()
-    inside = flat.masked_fill(~wanted, -torch.inf)[seen].logsumexp(1) - surplus
-    outside = flat.masked_fill(wanted, -torch.inf)[seen].logsumexp(1)
-    return F.softplus(outside - inside).sum() / seen.sum().clamp(min=1)
+    inside = flat.masked_fill(~wanted, -torch.inf)[seen].logsumexp(1)
+    return (flat[seen].logsumexp(1) - inside).sum() / seen.sum().clamp(min=1)
 
 
 def _look_and_listen(networks: MicroNetworks, folders: Sequence[Path]) -> Heard:

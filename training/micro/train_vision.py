@@ -105,7 +105,7 @@ def losses_of(model: nn.Module, batch: Batch, step: int) -> Mapping[str, Tensor]
         "prompt": 2.0 * mask_loss(logits.float().flatten(0, 1), answers.flatten(0, 1), positive_weight=2.0),
         "material": 0.5 * label_loss(materials.float(), material_labels[:, ::4, ::4]),
         "class": 0.5 * label_loss(classes.float(), class_labels[:, ::4, ::4]),
-        "material_region": 1.0 * region_loss(materials.float(), seen, batch.material),
+        "material_region": 0.5 * region_loss(materials.float(), seen, batch.material),
         "class_region": 0.5 * region_loss(classes.float(), seen, batch.category),
         "held": 0.3 * held_loss(held, *held_boxes(batch)),
     }

@@ -44,10 +44,9 @@ def make_scenes(tmp_path: Path) -> Callable[..., Path]:
             sound[16_000:17_000] += 0.5 * np.sin(np.arange(1000) * (0.3 if index % 2 else 1.2)).astype(np.float32)
             objects = [{"id": number, **facts} for number, facts in FACTS.items()]
             colliding = [1, TABLE_ID] if index % 2 else [2, 3]
-            materials = ["ceramic", "wood"] if index % 2 else ["glass", "metal"]
             facts = {
                 "objects": objects,
-                "collision": {"ids": colliding, "materials": materials},
+                "collision": {"ids": colliding},
                 "onset_s": 1.0,
                 "sound": {"rate_hz": 16_000},
             }
