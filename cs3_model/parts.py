@@ -40,7 +40,7 @@ class HandObjectDetector(Protocol):
 
 
 class BoxSegmenter(Protocol):
-    """Turns boxes into masks (SAM2 in `foundation`)."""
+    """Turns boxes and points into masks (SAM2 in `foundation`)."""
 
     name: str
     trained: bool
@@ -50,3 +50,6 @@ class BoxSegmenter(Protocol):
 
     def segment(self, embedding: Any, boxes_xyxy: Float32Array) -> tuple[BoolMask, Float32Array]:
         """Segments N >= 1 boxes, float32 [N, 4]. Returns masks, bool [N, H, W], and scores in [0, 1], float32 [N]."""
+
+    def segment_points(self, embedding: Any, points_xy: Float32Array) -> tuple[BoolMask, Float32Array]:
+        """Segments the objects at N >= 1 points, float32 [N, 2]. Returns what `segment` does."""

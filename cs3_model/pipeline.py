@@ -8,11 +8,12 @@ Two stages, so that vision can run while the audio after the onset is still on i
 
 from __future__ import annotations
 
+import enum
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +32,6 @@ from cs3_model.strategies import Strategy, choose_masks
 from cs3_model.types import (
     AudioWindow,
     BoolMask,
-    BoxXYXY,
     Candidate,
     CollisionResult,
     Float32Array,
@@ -40,6 +40,17 @@ from cs3_model.types import (
     Role,
 )
 from cs3_model.verification import VerificationConfig
+
+
+class HeardMask(str, enum.Enum):
+    """What becomes the mask of the heard object."""
+
+    BOX = "box"
+    """The box around the peak of the audio-visual map, segmented: the paper's way."""
+    POINT = "point"
+    """The object at the peak of the map, as SAM 2 answers a click."""
+    MAP = "map"
+    """The map itself, cut at the threshold (Table 2, "w/o SAM(AV)")."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,8 +65,8 @@ class PipelineConfig:
     """Detect the objects in the wearer's hands (Table 2, "w/o HOI" when off)."""
     use_crop: bool = True
     """Look again at a crop around the peak of the first map (Table 2, "w/o crop" when off)."""
-    use_boxes_for_sound: bool = True
-    """Turn the audio-visual map into a mask through a box (Table 2, "w/o SAM(AV)" when off: thresholded map)."""
+    heard_mask: HeardMask = HeardMask.BOX
+    """How the audio-visual map becomes a mask."""
     heard_box_rounds: int = 1
     """How often the heard object is segmented: each further time in the box of its mask so far, because a map outlines
     an object more roughly than a detector does. The paper does it once."""
@@ -83,12 +94,6 @@ class PreparedFrame:
     """Of the box segmenter."""
     stage_s: dict[str, float]
     """Seconds spent in each stage."""
-
-
-class _Proposal(NamedTuple):
-    role: Role
-    box_xyxy: BoxXYXY
-    score: float
 
 
 class CollisionPipeline:
@@ -152,8 +157,7 @@ class CollisionPipeline:
             logits = self._locate(prepared, audio_embedding)
         with _timed(stage_s, "masks"):
             scores = score_map(logits, self.config.localisation)
-            proposals = self._propose(prepared, scores, _sigmoid(float(logits.max())))
-            candidates = self._segment(prepared, proposals, scores)
+            candidates = self._propose(prepared, scores, _sigmoid(float(logits.max())))
         with _timed(stage_s, "verification"):
             result = choose_masks(candidates, self.config.strategy, self.config.verification)
         return replace(result, candidates=tuple(candidates), heatmap=scores, stage_s=stage_s)
@@ -170,42 +174,41 @@ class CollisionPipeline:
         crop_logits = self.audio_visual.decode(self.audio_visual.embed_image(crop), audio_embedding)
         return paste_crop(logits, crop_logits, crop_xyxy, frame_hw)
 
-    def _propose(self, prepared: PreparedFrame, scores: Float32Array, heard_score: float) -> list[_Proposal]:
-        """The held objects, and what the sound points at."""
-        held = ((Role.RIGHT_HAND, prepared.hands.right), (Role.LEFT_HAND, prepared.hands.left))
-        proposals = [_Proposal(role, item.box_xyxy, item.score) for role, item in held if item is not None]
-        heard_box = box_around_peak(scores, prepared.frame.size_hw, self.config.localisation)
-        return [*proposals, _Proposal(Role.AUDIO_VISUAL, heard_box, heard_score)]
+    def _propose(self, prepared: PreparedFrame, scores: Float32Array, heard_score: float) -> list[Candidate]:
+        """What each hand holds, and what is heard; one call segments all boxes."""
+        both = ((Role.RIGHT_HAND, prepared.hands.right), (Role.LEFT_HAND, prepared.hands.left))
+        held = [(role, item) for role, item in both if item is not None]
+        boxes = [item.box_xyxy for _, item in held]
+        if self.config.heard_mask is HeardMask.BOX:
+            boxes.append(box_around_peak(scores, prepared.frame.size_hw, self.config.localisation))
+        masks: list[BoolMask] = []
+        if boxes:
+            masks.extend(self.boxes.segment(prepared.box_embedding, np.array(boxes, np.float32))[0])
+        heard = masks.pop() if self.config.heard_mask is HeardMask.BOX else self._heard_at(prepared, scores)
+        candidates = [_candidate(role, mask, item.score) for (role, item), mask in zip(held, masks)]
+        return [*candidates, _candidate(Role.AUDIO_VISUAL, self._refined(prepared, heard), heard_score)]
 
-    def _segment(
-        self, prepared: PreparedFrame, proposals: Sequence[_Proposal], scores: Float32Array
-    ) -> list[Candidate]:
-        """One mask per proposal, through one call for all boxes, and one more for each further round of what is heard."""
-        boxed = [p for p in proposals if p.role is not Role.AUDIO_VISUAL or self.config.use_boxes_for_sound]
-        masks: dict[Role, BoolMask] = {}
-        if boxed:
-            boxes_xyxy = np.array([proposal.box_xyxy for proposal in boxed], np.float32)
-            box_masks, _ = self.boxes.segment(prepared.box_embedding, boxes_xyxy)
-            masks = {proposal.role: mask for proposal, mask in zip(boxed, box_masks)}
-        if self.config.use_boxes_for_sound:
-            masks[Role.AUDIO_VISUAL] = self._refined(prepared, masks[Role.AUDIO_VISUAL])
-        else:
-            masks[Role.AUDIO_VISUAL] = peak_mask(scores, prepared.frame.size_hw, self.config.localisation)
-        return [_candidate(proposal, masks[proposal.role]) for proposal in proposals]
+    def _heard_at(self, prepared: PreparedFrame, scores: Float32Array) -> BoolMask:
+        """The mask of what is heard, without a box."""
+        frame_hw = prepared.frame.size_hw
+        if self.config.heard_mask is HeardMask.MAP:
+            return peak_mask(scores, frame_hw, self.config.localisation)
+        peak = np.array([peak_xy(scores, frame_hw)], np.float32)
+        (mask,), _ = self.boxes.segment_points(prepared.box_embedding, peak)
+        return mask
 
     def _refined(self, prepared: PreparedFrame, mask: BoolMask) -> BoolMask:
-        """The mask of the box of a mask, as often as the configuration says; an empty mask stays."""
-        for _ in range(self.config.heard_box_rounds - 1):
+        """The mask of the box of a mask, as often as the configuration says; an empty mask, or the map's, stays."""
+        rounds = self.config.heard_box_rounds if self.config.heard_mask is not HeardMask.MAP else 1
+        for _ in range(rounds - 1):
             if not mask.any():
                 break
             (mask,), _ = self.boxes.segment(prepared.box_embedding, np.array([mask_to_box_xyxy(mask)], np.float32))
         return mask
 
 
-def _candidate(proposal: _Proposal, mask: BoolMask) -> Candidate:
-    return Candidate(
-        role=proposal.role, mask=mask, box_xyxy=mask_to_box_xyxy(mask), score=proposal.score, reason="proposed"
-    )
+def _candidate(role: Role, mask: BoolMask, score: float) -> Candidate:
+    return Candidate(role=role, mask=mask, box_xyxy=mask_to_box_xyxy(mask), score=score, reason="proposed")
 
 
 def _sigmoid(logit: float) -> float:

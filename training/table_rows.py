@@ -10,7 +10,7 @@ from string import Formatter
 _OURS = "preset:micro,weights={ours}"
 _DEAF = "preset:micro,weights={deaf}"
 _WEAK = "preset:micro,weights={ours},weak={weak}"
-_MAP_ALONE = "use_hands=false,use_boxes_for_sound=false,use_crop=false"
+_MAP_ALONE = "use_hands=false,heard_mask=map,use_crop=false"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,16 +60,20 @@ TABLE_2 = (
     OURS,
     TableRow(label="w/ crop", method=f"{_OURS},use_crop=true"),
     TableRow(label="w/o crop", method=f"{_OURS},use_crop=false"),
-    TableRow(label="w/o crop, heard box once", method=f"{_OURS},use_crop=false,heard_box_rounds=1"),
+    TableRow(label="w/o crop, heard object from its box", method=f"{_OURS},use_crop=false,heard_mask=box"),
+    TableRow(
+        label="w/o crop, heard object from its box, once",
+        method=f"{_OURS},use_crop=false,heard_mask=box,heard_box_rounds=1",
+    ),
     TableRow(label="w/o crop, beta 15 px", method=f"{_OURS},use_crop=false,verification.contact_distance_px=15"),
     TableRow(
         label="w/ crop, w/o SAM(AV)",
-        method=f"{_OURS},use_boxes_for_sound=false,use_crop=true",
+        method=f"{_OURS},heard_mask=map,use_crop=true",
         paper="Ours, w/o SAM(AV)",
     ),
     TableRow(
         label="w/o SAM(AV), crop",
-        method=f"{_OURS},use_boxes_for_sound=false,use_crop=false",
+        method=f"{_OURS},heard_mask=map,use_crop=false",
         paper="Ours, w/o SAM(AV), crop",
     ),
     TableRow(label="w/o SAM(AV), crop, HOI", method=f"{_OURS},{_MAP_ALONE}", paper="Ours, w/o SAM(AV), crop, HOI"),

@@ -13,6 +13,7 @@ import numpy as np
 import typer
 
 from cs3_model.cli.sound import Onset, read_window
+from cs3_model.pipeline import HeardMask
 from cs3_model.strategies import Strategy
 from cs3_model.types import AudioWindow, Candidate, CollisionResult, Frame, Role
 
@@ -30,9 +31,10 @@ def segment(
     strategy: Annotated[Strategy, typer.Option(help="How masks are chosen (Table 3).")] = Strategy.OURS,
     no_crop: Annotated[bool, typer.Option("--no-crop", help="Look at the whole image only (Table 2).")] = False,
     no_hands: Annotated[bool, typer.Option("--no-hands", help="Do not look for hands (Table 2).")] = False,
-    no_boxes_for_sound: Annotated[
-        bool, typer.Option("--no-boxes-for-sound", help="Threshold the map of the sound instead (Table 2).")
-    ] = False,
+    heard_mask: Annotated[
+        HeardMask | None,
+        typer.Option(help="What becomes the mask of the heard object; map: the sound's map alone (Table 2)."),
+    ] = None,
 ) -> None:
     """Segment what collided in IMAGE with the sound of AUDIO.
 
@@ -51,7 +53,7 @@ def segment(
             strategy=strategy,
             use_crop=chosen.pipeline.use_crop and not no_crop,
             use_hands=chosen.pipeline.use_hands and not no_hands,
-            use_boxes_for_sound=chosen.pipeline.use_boxes_for_sound and not no_boxes_for_sound,
+            heard_mask=heard_mask or chosen.pipeline.heard_mask,
         )
         pipeline = build_pipeline(replace(chosen, pipeline=options), device=select_device(device))
         result = pipeline.process(frame, window)

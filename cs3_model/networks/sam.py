@@ -1,4 +1,4 @@
-"""SAM2 as the pipeline's box segmenter, at its published sizes and at debug size.
+"""SAM2 as the pipeline's segmenter of boxes and points, at its published sizes and at debug size.
 
 Ravi et al., "SAM 2: Segment Anything in Images and Videos" (2024), through the `sam2` package. The image predictor of
 that package keeps the embedding of one image inside itself; here the embedding is a value, so that several frames can be
@@ -38,6 +38,9 @@ SINGLE_MASK_FALLBACK = {
     }
 }
 """If the single mask is unstable, the best of the three is taken: what sam2's own builder sets for images."""
+
+_FOREGROUND, _TOP_LEFT, _BOTTOM_RIGHT = 1, 2, 3
+"""What a point of a prompt is to SAM 2's prompt encoder."""
 
 DEBUG_SIZES = {
     "image_size": 128,
@@ -112,25 +115,53 @@ class Sam2Segmenter:
             ValueError: if a box is not finite, has no area, or lies outside the image.
         """
         boxes = _checked_boxes(boxes_xyxy, embedding.size_hw)
-        if not len(boxes):
-            return np.zeros((0, *embedding.size_hw), dtype=np.bool_), np.zeros(0, dtype=np.float32)
-        logits, scores = self._decode(embedding, torch.from_numpy(boxes).to(embedding.image.device))
-        masks = F.interpolate(logits.float(), embedding.size_hw, mode="bilinear", align_corners=False)[:, 0] > 0
-        return masks.cpu().numpy(), scores[:, 0].float().cpu().numpy()
+        return self._segment(embedding, boxes.reshape(-1, 2, 2), (_TOP_LEFT, _BOTTOM_RIGHT))
 
-    def _decode(self, embedding: Sam2Embedding, boxes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Returns mask logits [N, 1, 4h, 4w] and scores [N, 1] for boxes in pixels, float32 [N, 4]."""
+    @torch.inference_mode()
+    def segment_points(self, embedding: Sam2Embedding, points_xy: Float32Array) -> tuple[BoolMask, Float32Array]:
+        """Segments the object at each point. A point may mean a part or a whole: of three masks, the best scored.
+
+        Args:
+            embedding: of the image, from `embed`.
+            points_xy: pixels of the image, float32 [N, 2].
+
+        Returns:
+            As `segment`.
+
+        Raises:
+            ValueError: if a point lies outside the image.
+        """
+        points = _checked_points(points_xy, embedding.size_hw)
+        return self._segment(embedding, points[:, None], (_FOREGROUND,), num_masks=3)
+
+    def _segment(
+        self, embedding: Sam2Embedding, prompts: Float32Array, labels: tuple[int, ...], num_masks: int = 1
+    ) -> tuple[BoolMask, Float32Array]:
+        """The best of as many masks for each of N prompts of P points in pixels, [N, P, 2]."""
+        if not len(prompts):
+            return np.zeros((0, *embedding.size_hw), dtype=np.bool_), np.zeros(0, dtype=np.float32)
+        points = torch.from_numpy(prompts).to(embedding.image.device)
+        logits, scores = self._decode(embedding, points, labels, num_masks)
+        scores, best = scores.float().max(1)
+        logits = logits[torch.arange(len(best)), best].unsqueeze(1).float()
+        masks = F.interpolate(logits, embedding.size_hw, mode="bilinear", align_corners=False)[:, 0] > 0
+        return masks.cpu().numpy(), scores.cpu().numpy()
+
+    def _decode(
+        self, embedding: Sam2Embedding, points: torch.Tensor, labels: tuple[int, ...], num_masks: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Returns mask logits [N, M, 4h, 4w] and scores [N, M] for points in pixels, float32 [N, P, 2]."""
         height, width = embedding.size_hw
-        corners = boxes.unflatten(1, (2, 2)) / boxes.new_tensor([width, height]) * self.network.image_size
-        top_left_and_bottom_right = torch.tensor([[2, 3]], dtype=torch.int32, device=boxes.device).repeat(len(boxes), 1)
+        scaled = points / points.new_tensor([width, height]) * self.network.image_size
+        kinds = torch.tensor([labels], dtype=torch.int32, device=points.device).repeat(len(points), 1)
         encoder, dtype = self.network.sam_prompt_encoder, embedding.image.dtype
-        sparse, dense = encoder(points=(corners, top_left_and_bottom_right), boxes=None, masks=None)
+        sparse, dense = encoder(points=(scaled, kinds), boxes=None, masks=None)
         logits, scores, _, _ = self.network.sam_mask_decoder(
             image_embeddings=embedding.image,
             image_pe=encoder.get_dense_pe().to(dtype),
             sparse_prompt_embeddings=sparse.to(dtype),
             dense_prompt_embeddings=dense.to(dtype),
-            multimask_output=False,
+            multimask_output=num_masks > 1,
             repeat_image=True,
             high_res_features=list(embedding.high_resolution),
         )
@@ -182,3 +213,14 @@ def _checked_boxes(boxes_xyxy: Float32Array, size_hw: tuple[int, int]) -> Float3
         if not (box[0] < box[2] and box[1] < box[3]):
             raise ValueError(f"box {given} covers no part of the image of {width} x {height} pixels")
     return clipped
+
+
+def _checked_points(points_xy: Float32Array, size_hw: tuple[int, int]) -> Float32Array:
+    height, width = size_hw
+    points = np.asarray(points_xy, dtype=np.float32)
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise ValueError(f"points_xy must have shape [N, 2], got {list(points.shape)}")
+    for x, y in points.tolist():
+        if not (0 <= x <= width and 0 <= y <= height):
+            raise ValueError(f"point {[x, y]} lies outside the image of {width} x {height} pixels")
+    return points

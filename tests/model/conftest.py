@@ -45,7 +45,7 @@ class FixedHands:
 
 
 class FilledBoxes:
-    """The mask of a box is the box."""
+    """The mask of a box is the box, that of a point a square of ten pixels around it."""
 
     name = "filled boxes"
     trained = True
@@ -58,6 +58,9 @@ class FilledBoxes:
         for mask, (x_min, y_min, x_max, y_max) in zip(masks, np.rint(boxes_xyxy).astype(int)):
             mask[y_min:y_max, x_min:x_max] = True
         return masks, np.ones(len(boxes_xyxy), np.float32)
+
+    def segment_points(self, embedding: tuple[int, int], points_xy: Float32Array) -> tuple[BoolMask, Float32Array]:
+        return self.segment(embedding, np.concatenate([points_xy - 5, points_xy + 5], 1))
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cs3_model.pipeline import PipelineConfig
+from cs3_model.pipeline import HeardMask, PipelineConfig
 from cs3_model.strategies import Strategy
 from cs3_model.types import Reason, Role, Verdict
 from training.oracle import choose_oracle
@@ -45,10 +45,20 @@ def test_without_hands_the_sound_alone_decides(make_pipeline, spot_frame, window
 
 
 def test_without_boxes_for_sound_the_map_is_the_mask(make_pipeline, spot_frame, window) -> None:
-    config = PipelineConfig(use_boxes_for_sound=False, use_hands=False, use_crop=False)
+    config = PipelineConfig(heard_mask=HeardMask.MAP, use_hands=False, use_crop=False)
     (heard,) = make_pipeline(config=config).process(spot_frame, window).masks
     assert heard.mask[100, 300] and not heard.mask[20, 20]
     assert heard.mask.sum() == pytest.approx(40 * 40, rel=0.5)
+
+
+def test_the_peak_itself_can_be_what_is_segmented(make_pipeline, spot_frame, window) -> None:
+    """In one more round the mask of the point is segmented in its box, like any other."""
+    for rounds in (1, 2):
+        config = PipelineConfig(heard_mask=HeardMask.POINT, heard_box_rounds=rounds, use_crop=False)
+        result = make_pipeline(LEFT, RIGHT, config).process(spot_frame, window)
+        held, heard = (item.mask for item in result.candidates if item.role is not Role.LEFT_HAND)
+        assert heard.sum() == heard[75:125, 275:325].sum() == 100
+        assert held.sum() == 50 * 70
 
 
 def test_the_crop_looks_again_at_the_peak(make_pipeline, spot_frame, window) -> None:
@@ -109,7 +119,7 @@ def test_a_fixed_strategy_without_its_object_finds_nothing(make_pipeline, spot_f
 
 def test_touch_wants_adjacent_pixels(make_pipeline, spot_frame, window) -> None:
     """Both held objects are 10 px apart: a collision for the paper's beta, not for touching."""
-    touching = PipelineConfig(strategy=Strategy.TOUCH, use_boxes_for_sound=False)
+    touching = PipelineConfig(strategy=Strategy.TOUCH, heard_mask=HeardMask.MAP)
     near, adjacent = (20.0, 60.0, 60.0, 120.0), (60.0, 60.0, 90.0, 120.0)
     apart = (70.0, 60.0, 100.0, 120.0)
     assert make_pipeline(near, apart, touching).process(spot_frame, window).verdict is Verdict.ONE_OBJECT

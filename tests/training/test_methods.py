@@ -48,14 +48,14 @@ def test_every_named_method_answers_a_scene(name, scene) -> None:
 
 def test_a_preset_runs_the_pipeline_with_the_fields_that_are_named(scene) -> None:
     """The debug preset, reduced to the audio-visual map: one candidate is all there is."""
-    row = build("preset:debug,use_hands=false,use_boxes_for_sound=false,use_crop=false")
+    row = build("preset:debug,use_hands=false,heard_mask=map,use_crop=false")
     result = row.predict(scene)
     assert not row.trained and len(row.models) == 3 and row.sound is Sound.OWN
     assert [item.role for item in result.candidates] == [Role.AUDIO_VISUAL]
 
 
 def test_the_oracle_of_a_preset_chooses_by_the_truth(scene) -> None:
-    row = build("preset:debug,strategy=oracle,use_crop=false,use_hands=false,use_boxes_for_sound=false")
+    row = build("preset:debug,strategy=oracle,use_crop=false,use_hands=false,heard_mask=map")
     nothing_true = replace(scene, objects=())
     assert row.predict(nothing_true).verdict is Verdict.NONE
 
@@ -100,7 +100,7 @@ def test_a_field_of_a_field_leaves_its_neighbours(scene) -> None:
 
 def test_a_map_of_words_hears_nothing(scene, tmp_path) -> None:
     weights = small_weights(tmp_path / "micro.safetensors")
-    alone = "use_hands=false,use_crop=false,use_boxes_for_sound=false"
+    alone = "use_hands=false,use_crop=false,heard_mask=map"
     row = build(f"preset:micro,weights={weights},words=struck,{alone}")
     other = replace(scene, window=AudioWindow(samples=-scene.window.samples[::-1].copy()))
     first, second = (row.predict(item).candidates[0].mask for item in (scene, other))

@@ -139,6 +139,35 @@ def draw_boxes(rng: np.random.Generator, batch: Batch, num_per_picture: int) -> 
     return Boxes(torch.cat([torch.tensor(rows, dtype=torch.float32)[:, None], boxes], 1), stacked)
 
 
+def boxes_of_ids(ids: Tensor) -> Tensor:
+    """The tight box of all that is seen of each id, maximum edges exclusive, float32 [N, 256, 4], for ids [N, S, S].
+
+    Of ids that are not seen the edges are the wrong way round.
+    """
+    num_images, height, width = ids.shape
+    cells = (ids.flatten(1).long() + 256 * torch.arange(num_images)[:, None]).flatten()
+    ys, xs = (grid.repeat(num_images, 1, 1).flatten().float() for grid in _grid_yx(height, width))
+    edges = []
+    for values, size in ((xs, width), (ys, height)):
+        lowest = torch.full((256 * num_images,), float(size)).scatter_reduce(0, cells, values, "amin")
+        highest = torch.zeros(256 * num_images).scatter_reduce(0, cells, values + 1, "amax")
+        edges += [lowest, highest]
+    x_min, x_max, y_min, y_max = edges
+    return torch.stack([x_min, y_min, x_max, y_max], 1).view(num_images, 256, 4)
+
+
+def _grid_yx(height: int, width: int) -> tuple[Tensor, Tensor]:
+    return torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+
+
+def things_to_point_at(ids: Tensor) -> Tensor:
+    """Which ids one may point at: objects that can be seen well, and the table, bool [N, 256]."""
+    asked = torch.zeros(len(ids), 256, dtype=torch.bool)
+    asked[:, : 1 + MAX_OBJECTS] = visible_objects(ids)
+    asked[:, TABLE_ID] = True
+    return asked
+
+
 def table_boxes(rng: np.random.Generator, batch: Batch, share: float, cut: float) -> Boxes:
     """Boxes of the table in some pictures: of all that is seen of it, or of a part, as a map that points at it gives.
 

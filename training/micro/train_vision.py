@@ -22,6 +22,7 @@ from training.micro.pictures import Batch, PictureBatches, list_scenes
 from training.micro.start import load_part
 from training.micro.targets import (
     Boxes,
+    boxes_of_ids,
     dense_labels,
     draw_boxes,
     draw_prompts,
@@ -29,9 +30,10 @@ from training.micro.targets import (
     jittered,
     masks_of,
     table_boxes,
+    things_to_point_at,
 )
 from training.micro.vision_gates import measure_vision
-from training.micro.vision_losses import box_mask_targets, held_loss, label_loss, mask_loss, region_loss
+from training.micro.vision_losses import box_mask_targets, held_loss, label_loss, mask_loss, point_box_loss, region_loss
 
 _BOXES_PER_PICTURE = 4
 _JITTER = 0.08, 0.16
@@ -98,6 +100,7 @@ def losses_of(model: nn.Module, batch: Batch, step: int) -> Mapping[str, Tensor]
         materials, classes = model.dense_labels(features)
         held = model.held(features)
         box_logits = model.boxed(features, asked)
+        point_boxes = model.pointed(features)
     answers = masks_of(prompts.chosen_NQ256, batch.ids[:, ::2, ::2])
     material_labels, class_labels = dense_labels(batch)
     seen = batch.ids[:, ::4, ::4]
@@ -108,6 +111,7 @@ def losses_of(model: nn.Module, batch: Batch, step: int) -> Mapping[str, Tensor]
         "material_region": 0.5 * region_loss(materials.float(), seen, batch.material),
         "class_region": 0.5 * region_loss(classes.float(), seen, batch.category),
         "held": 0.3 * held_loss(held, *held_boxes(batch)),
+        "point": 0.5 * point_box_loss(point_boxes, seen, boxes_of_ids(batch.ids), things_to_point_at(batch.ids)),
     }
     if len(asked):
         losses["box"] = mask_loss(box_logits.float(), box_mask_targets(wanted, asked[:, 1:]))

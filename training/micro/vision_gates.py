@@ -13,10 +13,11 @@ from torchvision.ops import box_iou
 
 from cs3_model.networks.micro.boxed import paste_masks
 from cs3_model.networks.micro.held import best_boxes
+from cs3_model.networks.micro.pointed import boxes_at
 from cs3_model.networks.micro.vision import MicroVision
 from cs3_model.networks.micro.vocabulary import CLASSES, MATERIALS, encode_prompt
 from training.micro.pictures import MAX_OBJECTS, Batch, plain_batch
-from training.micro.targets import SIDES, draw_boxes, held_boxes, table_boxes, visible_objects
+from training.micro.targets import SIDES, boxes_of_ids, draw_boxes, held_boxes, table_boxes, visible_objects
 
 _BATCH = 16
 
@@ -33,6 +34,7 @@ def measure_vision(model: MicroVision, folders: Sequence[Path]) -> str:
         _measure_regions(model, features, batch, found)
         _measure_held(model, features, batch, found)
         _measure_boxes(model, features, batch, found)
+        _measure_points(model, features, batch, found)
     lines = ["| measured | value | n |", "|---|---|---|"]
     return "\n".join(
         [*lines, *(f"| {name} | {np.mean(values):.3f} | {len(values)} |" for name, values in found.items())]
@@ -92,3 +94,18 @@ def _measure_boxes(model: MicroVision, features: Tensor, batch: Batch, found: di
         logits = model.boxed(features, boxes.boxes_K5)
         masks = paste_masks(logits, boxes.boxes_K5[:, 1:], tuple(batch.ids.shape[-2:])) > 0
         found.setdefault(name, []).extend(iou(masks, boxes.masks_KSS).tolist())
+
+
+def _measure_points(model: MicroVision, features: Tensor, batch: Batch, found: dict[str, list[float]]) -> None:
+    """One point of each object, drawn at random: the box that is seen there, and the mask in that box."""
+    rng = np.random.default_rng(0)
+    truth, boxes = boxes_of_ids(batch.ids), model.pointed(features)
+    for n, number in visible_objects(batch.ids).nonzero().tolist():
+        region = batch.ids[n] == number
+        ys, xs = region.nonzero(as_tuple=True)
+        one = int(rng.integers(len(ys)))
+        box = boxes_at(boxes[n], torch.stack([xs[one], ys[one]])[None] + 0.5)
+        found.setdefault("IoU of the box at a point", []).append(float(box_iou(box, truth[n, number][None])))
+        logits = model.boxed(features[n : n + 1], torch.cat([torch.zeros(1, 1), box], 1))
+        mask = paste_masks(logits, box, tuple(region.shape))[0] > 0
+        found.setdefault("IoU of the mask at a point", []).append(float(iou(mask, region)))

@@ -78,6 +78,26 @@ def held_loss(maps: HeldMaps, boxes_N24: Tensor, there_N2: Tensor) -> Tensor:
     return focal + (generalized_box_iou_loss(predicted, truth) * weight).sum() / weight.sum()
 
 
+def point_box_loss(boxes_N4HW: Tensor, ids_NHW: Tensor, truth_NK4: Tensor, asked_NK: Tensor) -> Tensor:
+    """GIoU loss of the boxes that points give; each object counts the same, large or small. Zero if none is seen.
+
+    Args:
+        boxes_N4HW: of `PointBoxHead`.
+        ids_NHW: the id that is seen at each feature, uint8.
+        truth_NK4: the box of each id.
+        asked_NK: which ids count, bool.
+    """
+    ids = ids_NHW.flatten(1).long()
+    counts = asked_NK.gather(1, ids)
+    if not counts.any():
+        return boxes_N4HW.sum() * 0.0
+    truth = truth_NK4.gather(1, ids[..., None].expand(-1, -1, 4))[counts]
+    cells_NK = torch.zeros(truth_NK4.shape[:2]).scatter_add(1, ids, torch.ones(ids.shape))
+    weight = 1.0 / cells_NK.gather(1, ids)[counts]
+    predicted = boxes_N4HW.flatten(2).transpose(1, 2)[counts]
+    return (generalized_box_iou_loss(predicted, truth) * weight).sum() / weight.sum()
+
+
 def box_mask_targets(masks_KSS: Tensor, boxes_K4: Tensor) -> Tensor:
     """The masks under the widened boxes, bool [K, MASK_SIDE, MASK_SIDE]."""
     rois = torch.cat([torch.arange(len(boxes_K4))[:, None].float(), widened(boxes_K4)], 1)

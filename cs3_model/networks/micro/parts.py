@@ -19,6 +19,7 @@ from cs3_model.networks.micro.audio import DEBUG_AUDIO, NUM_MATERIALS, MicroAudi
 from cs3_model.networks.micro.boxed import paste_masks
 from cs3_model.networks.micro.heard import MicroHeard
 from cs3_model.networks.micro.held import best_boxes
+from cs3_model.networks.micro.pointed import boxes_at
 from cs3_model.networks.micro.tower import image_tensor
 from cs3_model.networks.micro.vision import DEBUG_VISION, MicroVision, VisionConfig
 from cs3_model.types import AudioWindow, BoolMask, Float32Array, HandObjects, HeldObject, UInt8Image
@@ -216,3 +217,15 @@ class MicroBoxes:
         inside = logits.sigmoid() * (logits > 0)
         scores = inside.sum((1, 2)) / (logits > 0).sum((1, 2)).clamp(min=1)
         return masks.cpu().numpy(), scores.cpu().numpy().astype(np.float32)
+
+    @torch.inference_mode()
+    def segment_points(
+        self, embedding: tuple[Tensor, tuple[int, int]], points_xy: Float32Array
+    ) -> tuple[BoolMask, Float32Array]:
+        """The object at each point, through the box that the network sees there."""
+        features, (height, width) = embedding
+        size = np.array([width, height], np.float32)
+        scale = size / self._tower.vision.config.side
+        points = torch.from_numpy(np.asarray(points_xy, np.float32) / scale).to(features.device)
+        boxes = boxes_at(self._tower.vision.pointed(features)[0], points).cpu().numpy() * np.tile(scale, 2)
+        return self.segment(embedding, np.clip(boxes, 0.0, np.tile(size, 2)))

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from cs3_model.networks.micro.boxed import BoxMaskHead
 from cs3_model.networks.micro.held import HeldHead
+from cs3_model.networks.micro.pointed import PointBoxHead
 from cs3_model.networks.micro.prompted import PromptDecoder, PromptEncoder
 from cs3_model.networks.micro.tower import VisionTower
 from cs3_model.networks.micro.vocabulary import CLASSES, MATERIALS
@@ -58,6 +59,7 @@ class MicroVision(nn.Module):
         self.decoder = PromptDecoder(config.feature_dim, config.condition_dim)
         self.held = HeldHead(config.feature_dim)
         self.boxed = BoxMaskHead(config.feature_dim)
+        self.pointed = PointBoxHead(config.feature_dim)
         self.labels = nn.Conv2d(config.feature_dim, NUM_MATERIAL_LABELS + NUM_CLASS_LABELS, 1)
 
     def dense_labels(self, features_NCHW: Tensor) -> tuple[Tensor, Tensor]:

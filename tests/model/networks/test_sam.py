@@ -20,13 +20,18 @@ def noise(seed: int = 0, size_hw: tuple[int, int] = SIZE_HW) -> UInt8Image:
     return np.random.default_rng(seed).integers(0, 256, (*size_hw, 3), dtype=np.uint8)
 
 
-def predict_upstream(network: torch.nn.Module, image: UInt8Image, boxes: Float32Array) -> tuple[np.ndarray, np.ndarray]:
-    """What sam2's own image predictor gives, as bool [N, H, W] and float32 [N]."""
+def image_predictor(network: torch.nn.Module, image: UInt8Image) -> SAM2ImagePredictor:
+    """That of sam2, which has seen the image."""
     predictor = SAM2ImagePredictor(network)
     side = network.image_size // 4
     predictor._bb_feat_sizes = [(side, side), (side // 2, side // 2), (side // 4, side // 4)]  # fixed to 1024 there
     predictor.set_image(image)
-    masks, scores, _ = predictor.predict(box=boxes, multimask_output=False)
+    return predictor
+
+
+def predict_upstream(network: torch.nn.Module, image: UInt8Image, boxes: Float32Array) -> tuple[np.ndarray, np.ndarray]:
+    """What sam2's own image predictor gives, as bool [N, H, W] and float32 [N]."""
+    masks, scores, _ = image_predictor(network, image).predict(box=boxes, multimask_output=False)
     return masks.reshape(len(boxes), *image.shape[:2]) > 0, scores.reshape(len(boxes))
 
 
@@ -39,6 +44,32 @@ def test_masks_and_scores_equal_those_of_the_image_predictor(number: int) -> Non
     np.testing.assert_array_equal(masks, expected_masks)
     np.testing.assert_allclose(scores, expected_scores, atol=1e-6)
     assert (0 <= scores).all() and (scores <= 1).all()
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_masks_of_points_equal_the_best_of_the_image_predictor(number: int) -> None:
+    points = np.array([[80, 45], [3, 4], [159.5, 80]], np.float32)[:number]
+    masks, scores = SEGMENTER.segment_points(SEGMENTER.embed(noise()), points)
+    assert masks.shape == (number, *SIZE_HW) and masks.dtype == np.bool_ and scores.dtype == np.float32
+    for mask, score, point in zip(masks, scores, points):
+        predictor = image_predictor(SEGMENTER.network, noise())
+        theirs, their_scores, _ = predictor.predict(point[None], np.ones(1, np.int32), multimask_output=True)
+        assert theirs.shape == (3, *SIZE_HW)
+        np.testing.assert_array_equal(mask, theirs[their_scores.argmax()] > 0)
+        assert score == pytest.approx(their_scores.max(), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("points", "message"),
+    [
+        ([[170, 5]], r"point \[170.0, 5.0\] lies outside the image of 160 x 90 pixels"),
+        ([[np.nan, 5]], "lies outside the image"),
+        ([1, 2], r"points_xy must have shape \[N, 2\], got \[2\]"),
+    ],
+)
+def test_a_bad_point_is_refused(points: list, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        SEGMENTER.segment_points(SEGMENTER.embed(noise()), np.array(points, np.float32))
 
 
 @pytest.mark.slow

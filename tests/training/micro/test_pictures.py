@@ -9,7 +9,17 @@ import torch
 from cs3_model.networks.micro.vocabulary import CLASSES, MATERIALS, WORDS
 from tests.training.micro.conftest import BOXES, SIDE
 from training.micro.pictures import PictureBatches, augmented, list_scenes, plain_batch, read_objects, twin_of
-from training.micro.targets import dense_labels, draw_boxes, draw_prompts, held_boxes, jittered, masks_of, table_boxes
+from training.micro.targets import (
+    boxes_of_ids,
+    dense_labels,
+    draw_boxes,
+    draw_prompts,
+    held_boxes,
+    jittered,
+    masks_of,
+    table_boxes,
+    things_to_point_at,
+)
 from training.samples import SampleError
 from training.world.storage import LEFT_HAND_ID, RIGHT_HAND_ID, TABLE_ID
 
@@ -105,6 +115,24 @@ def test_boxes_are_those_of_the_drawing(make_scenes) -> None:
     assert held[0].tolist() == [list(map(float, BOXES[1])), list(map(float, BOXES[2]))] and there.all()
     moved = jittered(np.random.default_rng(0), boxes.boxes_K5)
     assert (moved[:, 3:] > moved[:, 1:3]).all() and not torch.equal(moved, boxes.boxes_K5)
+
+
+def test_each_id_has_the_box_of_all_that_is_seen_of_it(make_scenes) -> None:
+    """In the second picture everything lies two pixels further to the left."""
+    ids = plain_batch(list_scenes(make_scenes(), "train")[:1], SIDE).ids
+    both = torch.cat([ids, ids.roll(-2, dims=2)])
+    boxes = boxes_of_ids(both)
+    for number, box in BOXES.items():
+        assert boxes[0, number].tolist() == list(box)
+        assert boxes[1, number].tolist() == [box[0] - 2, box[1], box[2] - 2, box[3]]
+    assert boxes[0, TABLE_ID].tolist() == [0, SIDE // 2, SIDE, SIDE]
+    unseen = boxes[0, 200]
+    assert unseen[0] > unseen[2] and unseen[1] > unseen[3]
+
+
+def test_one_may_point_at_objects_that_can_be_seen_well_and_at_the_table(make_scenes) -> None:
+    ids = plain_batch(list_scenes(make_scenes(), "train")[:1], SIDE).ids
+    assert set(things_to_point_at(ids)[0].nonzero().flatten().tolist()) == {*BOXES, TABLE_ID}
 
 
 def test_boxes_of_the_table_hold_all_of_it_or_the_part_asked_for(make_scenes) -> None:

@@ -110,7 +110,7 @@ def test_all_stages_end_in_weights_that_segment(generated_world, tmp_path) -> No
     ours = f"weights={out}/micro-seed0.safetensors"
     for method in (
         f"preset:micro,weights={out}/deaf-seed0.safetensors",
-        f"preset:micro,{ours},weak={out}/weak-seed0.safetensors,use_hands=false,use_boxes_for_sound=false",
+        f"preset:micro,{ours},weak={out}/weak-seed0.safetensors,use_hands=false,heard_mask=map",
         f"mixture:{out}/mixture-seed0.safetensors,{ours}",
     ):
         masks = build_row(method, device=CPU, seed=0, prior_map=None).predict(scene).masks

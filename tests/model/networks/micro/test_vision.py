@@ -8,6 +8,7 @@ from torchvision.ops import roi_align as upstream_roi_align
 
 from cs3_model.networks.micro.boxed import MARGIN, MASK_SIDE, POOLED_SIDE, paste_masks, roi_align, widened
 from cs3_model.networks.micro.held import GRID_STRIDE, HeldMaps, best_boxes
+from cs3_model.networks.micro.pointed import boxes_at
 from cs3_model.networks.micro.vision import DEBUG_VISION, MicroVision, VisionConfig
 from cs3_model.networks.micro.vocabulary import PAD, WORDS, encode_prompt
 
@@ -35,6 +36,21 @@ def test_a_decoder_answers_each_prompt_alone(vision: MicroVision) -> None:
     together = vision.decoder(features, conditions)
     alone = torch.cat([vision.decoder(features, conditions[:, k : k + 1]) for k in range(3)], 1)
     assert torch.allclose(together, alone, atol=1e-5) and not torch.allclose(together[:, 0], together[:, 1])
+
+
+def test_the_box_at_a_point_is_that_of_the_features_around_it() -> None:
+    """Features lie at 2, 6, 10, ... pixels; their boxes are averaged by nearness, and go on beyond the outermost."""
+    boxes = torch.arange(8.0).view(1, 2, 4).expand(4, 2, 4)
+    points = torch.tensor([[6.0, 2.0], [8.0, 6.0], [6.0, 4.0], [0.0, 0.0], [16.0, 8.0]])
+    assert torch.allclose(boxes_at(boxes, points), torch.tensor([1.0, 5.5, 3.0, 0.0, 7.0])[:, None].expand(5, 4))
+
+
+def test_a_box_at_a_point_holds_the_point(vision: MicroVision) -> None:
+    boxes = vision.pointed(vision.tower(torch.rand(2, 3, 64, 96)))
+    ys, xs = torch.meshgrid(torch.arange(2.0, 64, 4), torch.arange(2.0, 96, 4), indexing="ij")
+    x_min, y_min, x_max, y_max = boxes.unbind(1)
+    assert boxes.shape == (2, 4, 16, 24)
+    assert ((x_min < xs) & (xs < x_max) & (y_min < ys) & (ys < y_max)).all()
 
 
 def test_padding_is_no_word(vision: MicroVision) -> None:
