@@ -19,7 +19,7 @@ from torch.utils.data import Dataset
 
 from cs3_model.networks.micro.vocabulary import CLASSES, MATERIALS
 from training.samples import SampleError
-from training.world.storage import FRAME_NAMES, LEFT_HAND_ID, RIGHT_HAND_ID, TABLE_ID, read_ids, read_truth
+from training.world.storage import FRAME_NAMES, LEFT_HAND_ID, RIGHT_HAND_ID, read_ids, read_truth
 
 MAX_OBJECTS = 30
 """Objects of a scene; ids are 1 to this."""
@@ -38,8 +38,6 @@ class Objects(NamedTuple):
     """By the left and by the right hand, bool [1 + MAX_OBJECTS, 2]."""
     struck: np.ndarray
     """By either event of the scene, bool."""
-    table_struck: bool
-    """The same for the table."""
 
 
 class Batch(NamedTuple):
@@ -54,8 +52,6 @@ class Batch(NamedTuple):
     category: Tensor
     held: Tensor
     struck: Tensor
-    table_struck: Tensor
-    """bool [N]."""
 
 
 def list_scenes(root: Path, split: str) -> list[Path]:
@@ -96,7 +92,7 @@ def read_objects(folder: Path) -> Objects:
             is_struck[number] = number in struck
     except (ValueError, KeyError, IndexError, json.JSONDecodeError) as error:
         raise SampleError(f"{folder}: {error}") from error
-    return Objects(material, category, held, is_struck, TABLE_ID in struck)
+    return Objects(material, category, held, is_struck)
 
 
 def read_picture(folder: Path) -> np.ndarray:

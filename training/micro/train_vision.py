@@ -54,10 +54,6 @@ def main(
     start_from: Annotated[
         Path | None, typer.Option(help="Initial weights: a vision.safetensors, or those of a whole micro.safetensors.")
     ] = None,
-    only_masks: Annotated[
-        bool,
-        typer.Option("--only-masks", help="Train the masks of boxes alone; all else stays as --start-from has it."),
-    ] = False,
     debug: Annotated[bool, typer.Option(help="Tiny network, to try the command.")] = False,
 ) -> None:
     """Train the vision of micro; the same command goes on after an interruption."""
@@ -75,11 +71,7 @@ def main(
             "seed": seed, "start": file_digest(start_from) if start_from else "random",
         }  # fmt: skip
         loop = LoopConfig(steps=steps, learning_rate=learning_rate)
-        if only_masks:
-            average = fit(_OnlyMasks(model), batches, _mask_losses_of, loop, out, run=run | {"only masks": True})
-            model.boxed.load_state_dict(average.boxed.state_dict())
-        else:
-            model = fit(model, batches, losses_of, loop, out, run=run)
+        model = fit(model, batches, losses_of, loop, out, run=run)
         weights = {name: value.to(torch.float16).contiguous() for name, value in model.state_dict().items()}
         write_whole(out / "vision.safetensors", save(weights))
         if validation is not None:
@@ -127,27 +119,6 @@ def _asked_boxes(rng: np.random.Generator, batch: Batch) -> Boxes:
     return Boxes(
         torch.cat([torch.where(rough, far, near), tables.boxes_K5]), torch.cat([exact.masks_KSS, tables.masks_KSS])
     )
-
-
-class _OnlyMasks(nn.Module):
-    """The mask head before a frozen tower, which takes no part in checkpoints."""
-
-    def __init__(self, model: MicroVision) -> None:
-        super().__init__()
-        self.boxed = model.boxed
-        self._frozen = (model.tower.eval(),)
-
-    def forward(self, images_N3SS: Tensor, boxes_K5: Tensor) -> Tensor:
-        with torch.no_grad():
-            features = self._frozen[0](images_N3SS)
-        return self.boxed(features, boxes_K5)
-
-
-def _mask_losses_of(model: nn.Module, batch: Batch, step: int) -> Mapping[str, Tensor]:
-    asked, wanted = _asked_boxes(np.random.default_rng([step, 1]), batch)
-    with torch.autocast("cpu", torch.bfloat16):
-        logits = model(batch.images, asked)
-    return {"box": mask_loss(logits.float(), box_mask_targets(wanted, asked[:, 1:]))}
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def test_a_scene_knows_both_of_its_events(make_scenes) -> None:
     folders = list_scenes(make_scenes(count=2), "train")
     assert len(folders) == 2
     objects = read_objects(folders[0])
-    assert np.flatnonzero(objects.struck).tolist() == [1, 2, 3] and objects.table_struck
+    assert np.flatnonzero(objects.struck).tolist() == [1, 2, 3]
     assert objects.held[1].tolist() == [True, False] and objects.held[2].tolist() == [False, True]
     assert MATERIALS[objects.material[3]] == "glass" and CLASSES[objects.category[3]] == "bowl"
 

@@ -44,13 +44,3 @@ def test_a_start_that_does_not_fit_is_one_clear_line(make_scenes, tmp_path) -> N
     result = run(make_scenes(), tmp_path / "out", "--start-from", tmp_path / "no.safetensors")
     assert result.exit_code == 1 and result.output.startswith("error: ") and "does not exist" in result.output
     assert result.output.count("\n") == 1 and not (tmp_path / "out").exists()
-
-
-def test_masks_alone_leave_everything_else_as_it_was(make_scenes, tmp_path) -> None:
-    before = small_networks(tmp_path).vision.state_dict()
-    start = ("--start-from", tmp_path / "small.safetensors", "--learning-rate", 0.1)
-    result = run(make_scenes(), tmp_path / "out", "--only-masks", *start)
-    assert result.exit_code == 0, result.output
-    after = load_file(tmp_path / "out/vision.safetensors")
-    changed = {name for name, value in before.items() if not torch.equal(after[name], value.to(after[name].dtype))}
-    assert changed and all(name.startswith("boxed.") for name in changed)
