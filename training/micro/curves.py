@@ -24,7 +24,7 @@ def draw_curves(folder: Path) -> Path:
         axes.plot([int(row["step"]) for row in rows], [float(row[name]) for row in rows], label=name)
     axes.set_xlabel("step")
     axes.set_ylabel("loss")
-    axes.legend()
+    figure.legend(loc="outside right upper")
     path = folder / "curves.png"
     figure.savefig(path, dpi=120)
     return path

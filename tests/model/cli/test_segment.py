@@ -100,7 +100,8 @@ def test_an_onset_in_a_hole_of_the_sound_is_refused(make_video: Callable[..., Pa
 
 
 @pytest.mark.parametrize(
-    ("option", "missing"), [("--no-hands", {"left_hand", "right_hand"}), ("--heard-mask=map", set())]
+    ("option", "missing"),
+    [("--no-hands", {"left_hand", "right_hand"}), ("--heard-mask=map", set()), ("--heard-mask=point", set())],
 )
 def test_ablations_reach_the_pipeline(option: str, missing: set, image: Path, knocks: Path, tmp_path: Path) -> None:
     assert cs3(image, knocks, tmp_path, option, "--no-crop").exit_code == 0
