@@ -146,7 +146,8 @@ def boxes_of_ids(ids: Tensor) -> Tensor:
     """
     num_images, height, width = ids.shape
     cells = (ids.flatten(1).long() + 256 * torch.arange(num_images)[:, None]).flatten()
-    ys, xs = (grid.repeat(num_images, 1, 1).flatten().float() for grid in _grid_yx(height, width))
+    grids = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    ys, xs = (grid.repeat(num_images, 1, 1).flatten().float() for grid in grids)
     edges = []
     for values, size in ((xs, width), (ys, height)):
         lowest = torch.full((256 * num_images,), float(size)).scatter_reduce(0, cells, values, "amin")
@@ -154,10 +155,6 @@ def boxes_of_ids(ids: Tensor) -> Tensor:
         edges += [lowest, highest]
     x_min, x_max, y_min, y_max = edges
     return torch.stack([x_min, y_min, x_max, y_max], 1).view(num_images, 256, 4)
-
-
-def _grid_yx(height: int, width: int) -> tuple[Tensor, Tensor]:
-    return torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
 
 
 def things_to_point_at(ids: Tensor) -> Tensor:
