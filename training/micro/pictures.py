@@ -52,6 +52,8 @@ class Batch(NamedTuple):
     category: Tensor
     held: Tensor
     struck: Tensor
+    boxes: Tensor
+    """The tight box of all that is seen of each id, see `boxes_of_ids`, float32 [N, 256, 4]."""
 
 
 def list_scenes(root: Path, split: str) -> list[Path]:
@@ -173,4 +175,22 @@ def collate(items: list[tuple[np.ndarray, np.ndarray, Objects]]) -> Batch:
     images = torch.from_numpy(np.stack([image for image, _, _ in items])).permute(0, 3, 1, 2) / 255.0
     ids = torch.from_numpy(np.stack([ids for _, ids, _ in items]))
     columns = [torch.from_numpy(np.stack(column)) for column in zip(*(objects for _, _, objects in items))]
-    return Batch(images.contiguous(memory_format=torch.channels_last), ids, *columns)
+    return Batch(images.contiguous(memory_format=torch.channels_last), ids, *columns, boxes_of_ids(ids))
+
+
+def boxes_of_ids(ids: Tensor) -> Tensor:
+    """The tight box of all that is seen of each id, maximum edges exclusive, float32 [N, 256, 4], for ids [N, S, S].
+
+    Of ids that are not seen the edges are the wrong way round.
+    """
+    num_images, height, width = ids.shape
+    cells = (ids.flatten(1).long() + 256 * torch.arange(num_images)[:, None]).flatten()
+    grids = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    ys, xs = (grid.repeat(num_images, 1, 1).flatten().float() for grid in grids)
+    edges = []
+    for values, size in ((xs, width), (ys, height)):
+        lowest = torch.full((256 * num_images,), float(size)).scatter_reduce(0, cells, values, "amin")
+        highest = torch.zeros(256 * num_images).scatter_reduce(0, cells, values + 1, "amax")
+        edges += [lowest, highest]
+    x_min, x_max, y_min, y_max = edges
+    return torch.stack([x_min, y_min, x_max, y_max], 1).view(num_images, 256, 4)

@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.ops import masks_to_boxes
 
 from cs3_model.networks.micro.vocabulary import CLASSES, MATERIALS, encode_prompt
 from training.micro.pictures import MAX_OBJECTS, MIN_AREA_PX, Batch
@@ -122,39 +121,15 @@ class Boxes(NamedTuple):
 
 def draw_boxes(rng: np.random.Generator, batch: Batch, num_per_picture: int) -> Boxes:
     """Draws some objects of each picture, held and struck ones first."""
-    visible = visible_objects(batch.ids)
     wanted = (batch.held.any(2) | batch.struck).numpy()
-    rows, masks = [], []
-    for n in range(len(batch.ids)):
-        seen = np.flatnonzero(visible[n].numpy())
+    chosen = []
+    for n, visible in enumerate(visible_objects(batch.ids).numpy()):
+        seen = np.flatnonzero(visible)
         order = np.argsort(rng.random(len(seen)) - 0.5 * wanted[n][seen])
-        for number in seen[order][:num_per_picture]:
-            rows.append(n)
-            masks.append(batch.ids[n] == int(number))
-    if not masks:
-        return Boxes(torch.zeros(0, 5), torch.zeros(0, *batch.ids.shape[1:], dtype=torch.bool))
-    stacked = torch.stack(masks)
-    boxes = masks_to_boxes(stacked)
-    boxes[:, 2:] += 1
-    return Boxes(torch.cat([torch.tensor(rows, dtype=torch.float32)[:, None], boxes], 1), stacked)
-
-
-def boxes_of_ids(ids: Tensor) -> Tensor:
-    """The tight box of all that is seen of each id, maximum edges exclusive, float32 [N, 256, 4], for ids [N, S, S].
-
-    Of ids that are not seen the edges are the wrong way round.
-    """
-    num_images, height, width = ids.shape
-    cells = (ids.flatten(1).long() + 256 * torch.arange(num_images)[:, None]).flatten()
-    grids = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    ys, xs = (grid.repeat(num_images, 1, 1).flatten().float() for grid in grids)
-    edges = []
-    for values, size in ((xs, width), (ys, height)):
-        lowest = torch.full((256 * num_images,), float(size)).scatter_reduce(0, cells, values, "amin")
-        highest = torch.zeros(256 * num_images).scatter_reduce(0, cells, values + 1, "amax")
-        edges += [lowest, highest]
-    x_min, x_max, y_min, y_max = edges
-    return torch.stack([x_min, y_min, x_max, y_max], 1).view(num_images, 256, 4)
+        chosen += [(n, number) for number in seen[order][:num_per_picture]]
+    rows, numbers = torch.from_numpy(np.array(chosen, np.int64).reshape(-1, 2)).T
+    masks = batch.ids[rows] == numbers[:, None, None]
+    return Boxes(torch.cat([rows[:, None].float(), batch.boxes[rows, numbers]], 1), masks)
 
 
 def things_to_point_at(ids: Tensor) -> Tensor:
@@ -176,13 +151,10 @@ def table_boxes(rng: np.random.Generator, batch: Batch, share: float, cut: float
     """
     seen = (batch.ids == TABLE_ID).flatten(1).sum(1) >= MIN_AREA_PX
     rows = (seen & torch.from_numpy(rng.random(len(seen)) < share)).nonzero().flatten()
-    masks = batch.ids[rows] == TABLE_ID
-    if not len(rows):
-        return Boxes(torch.zeros(0, 5), masks)
-    boxes = masks_to_boxes(masks) + torch.tensor([0.0, 0.0, 1.0, 1.0])
+    boxes = batch.boxes[rows, TABLE_ID]
     sides = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
     inwards = torch.from_numpy(rng.uniform(0, cut, (len(rows), 4))).float() * torch.tensor([1.0, 1.0, -1.0, -1.0])
-    return Boxes(torch.cat([rows[:, None].float(), boxes + inwards * sides], 1), masks)
+    return Boxes(torch.cat([rows[:, None].float(), boxes + inwards * sides], 1), batch.ids[rows] == TABLE_ID)
 
 
 def jittered(rng: np.random.Generator, boxes_K5: Tensor, amount: float = 0.08) -> Tensor:
@@ -204,10 +176,8 @@ def held_boxes(batch: Batch) -> tuple[Tensor, Tensor]:
         Boxes [N, 2, 4] (left, right) and whether there is one that can be seen, bool [N, 2].
     """
     present = batch.held & visible_objects(batch.ids)[..., None]
-    boxes, there = torch.zeros(len(batch.ids), 2, 4), torch.zeros(len(batch.ids), 2, dtype=torch.bool)
-    for n, side in present.any(1).nonzero().tolist():
-        numbers = present[n, :, side].nonzero().flatten().to(torch.uint8)
-        mask = torch.isin(batch.ids[n], numbers)
-        boxes[n, side] = masks_to_boxes(mask[None])[0] + torch.tensor([0.0, 0.0, 1.0, 1.0])
-        there[n, side] = True
-    return boxes, there
+    edges, absent = batch.boxes[:, : 1 + MAX_OBJECTS, None], ~present[..., None]
+    lowest = edges[..., :2].masked_fill(absent, torch.inf).amin(1)
+    highest = edges[..., 2:].masked_fill(absent, -torch.inf).amax(1)
+    there = present.any(1)
+    return torch.where(there[..., None], torch.cat([lowest, highest], -1), 0.0), there

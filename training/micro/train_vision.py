@@ -22,7 +22,6 @@ from training.micro.pictures import Batch, PictureBatches, list_scenes
 from training.micro.start import load_part
 from training.micro.targets import (
     Boxes,
-    boxes_of_ids,
     dense_labels,
     draw_boxes,
     draw_prompts,
@@ -103,7 +102,7 @@ def losses_of(model: nn.Module, batch: Batch, step: int) -> Mapping[str, Tensor]
         "material_region": 0.5 * region_loss(materials.float(), seen, batch.material),
         "class_region": 0.5 * region_loss(classes.float(), seen, batch.category),
         "held": 0.3 * held_loss(held, *held_boxes(batch)),
-        "point": 0.5 * point_box_loss(point_boxes, seen, boxes_of_ids(batch.ids), things_to_point_at(batch.ids)),
+        "point": 0.5 * point_box_loss(point_boxes, seen, batch.boxes, things_to_point_at(batch.ids)),
     }
     if len(asked):
         losses["box"] = mask_loss(box_logits.float(), box_mask_targets(wanted, asked[:, 1:]))

@@ -17,7 +17,7 @@ from cs3_model.networks.micro.pointed import boxes_at
 from cs3_model.networks.micro.vision import MicroVision
 from cs3_model.networks.micro.vocabulary import CLASSES, MATERIALS, encode_prompt
 from training.micro.pictures import MAX_OBJECTS, Batch, plain_batch
-from training.micro.targets import SIDES, boxes_of_ids, draw_boxes, held_boxes, table_boxes, visible_objects
+from training.micro.targets import SIDES, Boxes, draw_boxes, held_boxes, table_boxes, visible_objects
 
 _BATCH = 16
 
@@ -34,7 +34,6 @@ def measure_vision(model: MicroVision, folders: Sequence[Path]) -> str:
         _measure_regions(model, features, batch, found)
         _measure_held(model, features, batch, found)
         _measure_boxes(model, features, batch, found)
-        _measure_points(model, features, batch, found)
     lines = ["| measured | value | n |", "|---|---|---|"]
     return "\n".join(
         [*lines, *(f"| {name} | {np.mean(values):.3f} | {len(values)} |" for name, values in found.items())]
@@ -85,10 +84,17 @@ def _measure_held(model: MicroVision, features: Tensor, batch: Batch, found: dic
 
 
 def _measure_boxes(model: MicroVision, features: Tensor, batch: Batch, found: dict[str, list[float]]) -> None:
+    """Masks of true boxes, of the table's, and of the boxes that are seen at one random point of each object."""
     rng = np.random.default_rng(0)
+    things = draw_boxes(rng, batch, MAX_OBJECTS)
+    tables = table_boxes(rng, batch, share=1.0, cut=0.0)
+    pointed = things._replace(boxes_K5=_boxes_at_points(rng, model.pointed(features), things))
+    overlaps = box_iou(pointed.boxes_K5[:, 1:], things.boxes_K5[:, 1:]).diagonal()
+    found.setdefault("IoU of the box at a point", []).extend(overlaps.tolist())
     asked = {
-        "IoU of the mask of a true box": draw_boxes(rng, batch, MAX_OBJECTS),
-        "IoU of the mask of the table's box": table_boxes(rng, batch, share=1.0, cut=0.0),
+        "IoU of the mask of a true box": things,
+        "IoU of the mask of the table's box": tables,
+        "IoU of the mask at a point": pointed,
     }
     for name, boxes in asked.items():
         logits = model.boxed(features, boxes.boxes_K5)
@@ -96,16 +102,10 @@ def _measure_boxes(model: MicroVision, features: Tensor, batch: Batch, found: di
         found.setdefault(name, []).extend(iou(masks, boxes.masks_KSS).tolist())
 
 
-def _measure_points(model: MicroVision, features: Tensor, batch: Batch, found: dict[str, list[float]]) -> None:
-    """One point of each object, drawn at random: the box that is seen there, and the mask in that box."""
-    rng = np.random.default_rng(0)
-    truth, boxes = boxes_of_ids(batch.ids), model.pointed(features)
-    for n, number in visible_objects(batch.ids).nonzero().tolist():
-        region = batch.ids[n] == number
-        ys, xs = region.nonzero(as_tuple=True)
-        one = int(rng.integers(len(ys)))
-        box = boxes_at(boxes[n], torch.stack([xs[one], ys[one]])[None] + 0.5)
-        found.setdefault("IoU of the box at a point", []).append(float(box_iou(box, truth[n, number][None])))
-        logits = model.boxed(features[n : n + 1], torch.cat([torch.zeros(1, 1), box], 1))
-        mask = paste_masks(logits, box, tuple(region.shape))[0] > 0
-        found.setdefault("IoU of the mask at a point", []).append(float(iou(mask, region)))
+def _boxes_at_points(rng: np.random.Generator, boxes_N4HW: Tensor, things: Boxes) -> Tensor:
+    """The boxes [K, 5] that are seen at a random pixel of each thing."""
+    asked = []
+    for row, mask in zip(things.boxes_K5[:, 0].long(), things.masks_KSS):
+        y, x = rng.choice(mask.nonzero().numpy()) + 0.5
+        asked.append(torch.cat([row[None].float(), boxes_at(boxes_N4HW[row], torch.tensor([[x, y]]).float())[0]]))
+    return torch.stack(asked) if asked else torch.zeros(0, 5)

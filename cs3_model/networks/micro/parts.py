@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -191,6 +192,17 @@ class MicroHands:
         return HandObjects(left=held[0], right=held[1])
 
 
+class MicroBoxEmbedding(NamedTuple):
+    """What `MicroBoxes` needs of one image."""
+
+    features: Tensor
+    """Of the tower."""
+    point_boxes: Tensor
+    """Of `MicroVision.pointed`, [4, h, w]: computed before the sound is there."""
+    size_hw: tuple[int, int]
+    """Height and width of the image, pixels."""
+
+
 class MicroBoxes:
     """`cs3_model.parts.BoxSegmenter` of `micro`."""
 
@@ -198,16 +210,16 @@ class MicroBoxes:
         self.name, self.trained = name, trained
         self._tower = tower
 
-    def embed(self, image: UInt8Image) -> tuple[Tensor, tuple[int, int]]:
-        """Features of the tower, and the image's height and width."""
-        return self._tower.features(image), (image.shape[0], image.shape[1])
+    @torch.inference_mode()
+    def embed(self, image: UInt8Image) -> MicroBoxEmbedding:
+        """Features of the tower, and the box of the object at each place."""
+        features = self._tower.features(image)
+        return MicroBoxEmbedding(features, self._tower.vision.pointed(features)[0], image.shape[:2])
 
     @torch.inference_mode()
-    def segment(
-        self, embedding: tuple[Tensor, tuple[int, int]], boxes_xyxy: Float32Array
-    ) -> tuple[BoolMask, Float32Array]:
+    def segment(self, embedding: MicroBoxEmbedding, boxes_xyxy: Float32Array) -> tuple[BoolMask, Float32Array]:
         """The object that fills each box."""
-        features, (height, width) = embedding
+        features, _, (height, width) = embedding
         boxes = torch.from_numpy(np.asarray(boxes_xyxy, np.float32)).to(features.device)
         side = self._tower.vision.config.side
         scale = torch.tensor([side / width, side / height] * 2, device=features.device)
@@ -219,13 +231,10 @@ class MicroBoxes:
         return masks.cpu().numpy(), scores.cpu().numpy().astype(np.float32)
 
     @torch.inference_mode()
-    def segment_points(
-        self, embedding: tuple[Tensor, tuple[int, int]], points_xy: Float32Array
-    ) -> tuple[BoolMask, Float32Array]:
+    def segment_points(self, embedding: MicroBoxEmbedding, points_xy: Float32Array) -> tuple[BoolMask, Float32Array]:
         """The object at each point, through the box that the network sees there."""
-        features, (height, width) = embedding
-        size = np.array([width, height], np.float32)
+        size = np.array(embedding.size_hw[::-1], np.float32)
         scale = size / self._tower.vision.config.side
-        points = torch.from_numpy(np.asarray(points_xy, np.float32) / scale).to(features.device)
-        boxes = boxes_at(self._tower.vision.pointed(features)[0], points).cpu().numpy() * np.tile(scale, 2)
+        points = torch.from_numpy(np.asarray(points_xy, np.float32) / scale).to(embedding.point_boxes.device)
+        boxes = boxes_at(embedding.point_boxes, points).cpu().numpy() * np.tile(scale, 2)
         return self.segment(embedding, np.clip(boxes, 0.0, np.tile(size, 2)))

@@ -65,3 +65,10 @@ def test_the_peak_loss_is_the_log_of_the_share_on_the_mask() -> None:
     assert peak_loss(logits, masks).item() == pytest.approx((np.log(4) + np.log(2)) / 2)
     logits[:, :, 0, 0] = 50.0
     assert peak_loss(logits, masks).item() == pytest.approx(0.0, abs=1e-6)
+
+
+def test_samples_whose_target_is_not_seen_do_not_count_in_the_peak_loss() -> None:
+    masks = torch.zeros(2, 1, 2, 2, dtype=torch.bool)
+    assert peak_loss(torch.zeros(2, 1, 2, 2), masks).item() == 0.0
+    masks[0, 0, 0, 0] = True
+    assert peak_loss(torch.zeros(2, 1, 2, 2), masks).item() == pytest.approx(np.log(4))

@@ -8,9 +8,16 @@ import torch
 
 from cs3_model.networks.micro.vocabulary import CLASSES, MATERIALS, WORDS
 from tests.training.micro.conftest import BOXES, SIDE
-from training.micro.pictures import PictureBatches, augmented, list_scenes, plain_batch, read_objects, twin_of
-from training.micro.targets import (
+from training.micro.pictures import (
+    PictureBatches,
+    augmented,
     boxes_of_ids,
+    list_scenes,
+    plain_batch,
+    read_objects,
+    twin_of,
+)
+from training.micro.targets import (
     dense_labels,
     draw_boxes,
     draw_prompts,

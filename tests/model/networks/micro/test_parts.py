@@ -101,12 +101,12 @@ def test_masks_stay_near_their_boxes(weights: Path) -> None:
 def test_a_point_is_segmented_in_the_box_that_is_seen_there(weights: Path) -> None:
     """The network's 64 x 64 pixels stand for a picture of 48 x 80."""
     parts = build_micro_parts(weights, CPU).boxes
-    features, size_hw = parts.embed(picture())
+    embedding = parts.embed(picture())
     points = np.array([[8, 6], [79, 47]], np.float32)
-    seen = boxes_at(parts._tower.vision.pointed(features)[0], torch.tensor([[6.4, 8.0], [63.2, 62.6667]]))
-    in_picture = np.clip(seen.numpy() * np.tile([1.25, 0.75], 2), 0, np.tile(size_hw[::-1], 2))
-    expected, _ = parts.segment((features, size_hw), in_picture)
-    masks, scores = parts.segment_points((features, size_hw), points)
+    seen = boxes_at(parts._tower.vision.pointed(embedding.features)[0], torch.tensor([[6.4, 8.0], [63.2, 62.6667]]))
+    in_picture = np.clip(seen.numpy() * np.tile([1.25, 0.75], 2), 0, np.tile([80, 48], 2))
+    expected, _ = parts.segment(embedding, in_picture)
+    masks, scores = parts.segment_points(embedding, points)
     assert masks.shape == (2, 48, 80) and masks.dtype == np.bool_ and scores.dtype == np.float32
     assert masks.any() and not masks.all()
     np.testing.assert_array_equal(masks, expected)
