@@ -25,7 +25,9 @@ from cs3_model.localisation import (
     paste_crop,
     peak_mask,
     peak_xy,
+    peaks_xy,
     score_map,
+    share_of_map,
 )
 from cs3_model.parts import AudioVisualSegmenter, BoxSegmenter, HandObjectDetector
 from cs3_model.strategies import Strategy, choose_masks
@@ -48,7 +50,7 @@ class HeardMask(str, enum.Enum):
     BOX = "box"
     """The box around the peak of the audio-visual map, segmented: the paper's way."""
     POINT = "point"
-    """The object at the peak of the map, as SAM 2 answers a click."""
+    """The object at the peak of the map, or at one of its peaks, as SAM 2 answers a click."""
     MAP = "map"
     """The map itself, cut at the threshold (Table 2, "w/o SAM(AV)")."""
 
@@ -67,6 +69,9 @@ class PipelineConfig:
     """Look again at a crop around the peak of the first map (Table 2, "w/o crop" when off)."""
     heard_mask: HeardMask = HeardMask.BOX
     """How the audio-visual map becomes a mask."""
+    heard_points: int = 1
+    """How many peaks of the map are segmented where `heard_mask` is `point`. Of their masks, the one with the greatest
+    share of the map is what is heard: the highest place of a map may be a narrow one. The paper has one peak."""
     heard_box_rounds: int = 1
     """How often the heard object is segmented: each further time in the box of its mask so far, because a map outlines
     an object more roughly than a detector does. The paper does it once."""
@@ -78,8 +83,9 @@ class PipelineConfig:
     """Merging and contact."""
 
     def __post_init__(self) -> None:
-        if self.heard_box_rounds < 1:
-            raise ValueError(f"PipelineConfig.heard_box_rounds must be 1 or more, got {self.heard_box_rounds}")
+        for name in ("heard_points", "heard_box_rounds"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"PipelineConfig.{name} must be 1 or more, got {getattr(self, name)}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -157,7 +163,7 @@ class CollisionPipeline:
             logits = self._locate(prepared, audio_embedding)
         with _timed(stage_s, "masks"):
             scores = score_map(logits, self.config.localisation)
-            candidates = self._propose(prepared, scores, _sigmoid(float(logits.max())))
+            candidates = self._propose(prepared, logits, scores)
         with _timed(stage_s, "verification"):
             result = choose_masks(candidates, self.config.strategy, self.config.verification)
         return replace(result, candidates=tuple(candidates), heatmap=scores, stage_s=stage_s)
@@ -174,7 +180,7 @@ class CollisionPipeline:
         crop_logits = self.audio_visual.decode(self.audio_visual.embed_image(crop), audio_embedding)
         return paste_crop(logits, crop_logits, crop_xyxy, frame_hw)
 
-    def _propose(self, prepared: PreparedFrame, scores: Float32Array, heard_score: float) -> list[Candidate]:
+    def _propose(self, prepared: PreparedFrame, logits: Float32Array, scores: Float32Array) -> list[Candidate]:
         """What each hand holds, and what is heard; one call segments all boxes."""
         both = ((Role.RIGHT_HAND, prepared.hands.right), (Role.LEFT_HAND, prepared.hands.left))
         held = [(role, item) for role, item in both if item is not None]
@@ -184,18 +190,19 @@ class CollisionPipeline:
         masks: list[BoolMask] = []
         if boxes:
             masks.extend(self.boxes.segment(prepared.box_embedding, np.array(boxes, np.float32))[0])
-        heard = masks.pop() if self.config.heard_mask is HeardMask.BOX else self._heard_at(prepared, scores)
+        heard = masks.pop() if self.config.heard_mask is HeardMask.BOX else self._heard_at(prepared, logits, scores)
         candidates = [_candidate(role, mask, item.score) for (role, item), mask in zip(held, masks)]
-        return [*candidates, _candidate(Role.AUDIO_VISUAL, self._refined(prepared, heard), heard_score)]
+        score = _sigmoid(float(logits.max()))
+        return [*candidates, _candidate(Role.AUDIO_VISUAL, self._refined(prepared, heard), score)]
 
-    def _heard_at(self, prepared: PreparedFrame, scores: Float32Array) -> BoolMask:
+    def _heard_at(self, prepared: PreparedFrame, logits: Float32Array, scores: Float32Array) -> BoolMask:
         """The mask of what is heard, without a box."""
         frame_hw = prepared.frame.size_hw
         if self.config.heard_mask is HeardMask.MAP:
             return peak_mask(scores, frame_hw, self.config.localisation)
-        peak = np.array([peak_xy(scores, frame_hw)], np.float32)
-        (mask,), _ = self.boxes.segment_points(prepared.box_embedding, peak)
-        return mask
+        peaks = peaks_xy(scores, frame_hw, self.config.heard_points)
+        masks, _ = self.boxes.segment_points(prepared.box_embedding, peaks)
+        return max(masks, key=lambda mask: share_of_map(logits, mask))
 
     def _refined(self, prepared: PreparedFrame, mask: BoolMask) -> BoolMask:
         """The mask of the box of a mask, as often as the configuration says; an empty mask, or the map's, stays."""

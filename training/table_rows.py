@@ -60,6 +60,7 @@ TABLE_2 = (
     OURS,
     TableRow(label="w/ crop", method=f"{_OURS},use_crop=true"),
     TableRow(label="w/o crop", method=f"{_OURS},use_crop=false"),
+    TableRow(label="w/o crop, highest peak alone", method=f"{_OURS},use_crop=false,heard_points=1"),
     TableRow(label="w/o crop, heard object from its box", method=f"{_OURS},use_crop=false,heard_mask=box"),
     TableRow(
         label="w/o crop, heard object from its box, once",

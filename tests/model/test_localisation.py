@@ -16,7 +16,9 @@ from cs3_model.localisation import (
     paste_crop,
     peak_mask,
     peak_xy,
+    peaks_xy,
     score_map,
+    share_of_map,
 )
 
 SHARP = LocalisationConfig(smoothing=0, box_padding=0, min_box_side_px=1)
@@ -56,6 +58,32 @@ def test_the_peak_is_the_centre_of_its_map_pixel_in_frame_coordinates():
     """A 4 x 8 map over 720 x 1280: a map pixel is 160 x 180."""
     scores = drawn((4, 8), (3, 2, 4, 3, 1.0))
     assert peak_xy(scores, (720, 1280)) == (560.0, 450.0)
+
+
+def test_the_highest_peaks_come_first_and_a_neighbour_of_one_is_none():
+    """On a map of 50 columns, 2 columns away is near; a map pixel is 4 x 2 pixels of the frame."""
+    scores = drawn((40, 50), (10, 5, 11, 6, 0.8), (30, 20, 31, 21, 1.0), (32, 20, 33, 21, 0.9), (40, 35, 41, 36, 0.3))
+    peaks = peaks_xy(scores, (80, 200), 3)
+    assert peaks.dtype == np.float32
+    np.testing.assert_array_equal(peaks, [[122, 41], [42, 11], [162, 71]])
+    np.testing.assert_array_equal(peaks_xy(scores, (80, 200), 1), [peak_xy(scores, (80, 200))])
+
+
+def test_a_map_with_one_peak_gives_no_more():
+    cone = 1 - np.hypot(*np.meshgrid(np.arange(20) - 7, np.arange(20) - 12)).astype(np.float32) / 20
+    np.testing.assert_array_equal(peaks_xy(cone, (20, 20), 4), [[7.5, 12.5]])
+
+
+def test_the_share_of_a_map_is_that_of_its_softmax():
+    """Of 4 x 4 equal pixels but one, which is e^2 times as high; the frame has 2 x 2 pixels for each."""
+    logits = drawn((4, 4), (1, 1, 2, 2, 2.0))
+    mask = np.zeros((8, 8), bool)
+    assert share_of_map(logits, mask) == 0
+    mask[2:4, 2:4] = True
+    assert share_of_map(logits, mask) == pytest.approx(np.exp(2) / (15 + np.exp(2)), rel=1e-5)
+    mask[2:4, 4] = True  # half of the pixel beside it
+    assert share_of_map(logits, mask) == pytest.approx((0.5 + np.exp(2)) / (15 + np.exp(2)), rel=1e-5)
+    assert share_of_map(1000 * logits, ~mask) == 0 and share_of_map(logits, mask | ~mask) == pytest.approx(1)
 
 
 @pytest.mark.parametrize(
@@ -162,6 +190,9 @@ def test_every_map_and_frame_gives_a_peak_crop_and_box_inside_the_frame(map_hw, 
     x, y = peak_xy(scores, frame_hw)
     assert 0 < x < width
     assert 0 < y < height
+    peaks = peaks_xy(scores, frame_hw, 3)
+    np.testing.assert_allclose(peaks[0], (x, y), rtol=1e-5)
+    assert 1 <= len(peaks) <= 3 and (peaks > 0).all() and (peaks < (width, height)).all()
 
     x_min, y_min, x_max, y_max = crop_around((x, y), frame_hw, config)
     assert 0 <= x_min < x_max <= width

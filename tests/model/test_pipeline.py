@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cs3_model.localisation import LocalisationConfig
 from cs3_model.pipeline import HeardMask, PipelineConfig
 from cs3_model.strategies import Strategy
-from cs3_model.types import Reason, Role, Verdict
+from cs3_model.types import Frame, Reason, Role, Verdict
 from training.oracle import choose_oracle
 
 LEFT, RIGHT = (20.0, 60.0, 60.0, 120.0), (220.0, 60.0, 270.0, 130.0)
@@ -61,6 +62,19 @@ def test_the_peak_itself_can_be_what_is_segmented(make_pipeline, spot_frame, win
         assert held.sum() == 50 * 70
 
 
+def test_of_several_peaks_the_one_whose_object_has_most_of_the_map_is_heard(make_pipeline, window) -> None:
+    """A narrow place is the highest, a wide one is nearly as high."""
+    image = np.full((200, 400, 3), 20, np.uint8)
+    image[100:104, 60:64], image[80:120, 280:320] = 255, 240
+    localisation = LocalisationConfig(smoothing=0)
+    for count, middle_x in ((1, 62), (2, 282)):
+        config = PipelineConfig(
+            heard_mask=HeardMask.POINT, heard_points=count, use_crop=False, localisation=localisation
+        )
+        (heard,) = make_pipeline(config=config).process(Frame(image=image), window).masks
+        assert heard.mask.any(0).nonzero()[0].mean() == pytest.approx(middle_x, abs=1)
+
+
 def test_the_crop_looks_again_at_the_peak(make_pipeline, spot_frame, window) -> None:
     """The crop's map has twice the resolution; the refined map differs inside the crop only."""
     refined = make_pipeline().process(spot_frame, window).heatmap
@@ -91,9 +105,10 @@ def test_an_empty_mask_of_the_heard_object_ends_its_rounds(make_pipeline, spot_f
     assert pipeline.process(spot_frame, window).verdict is Verdict.NONE
 
 
-def test_rounds_start_at_one() -> None:
-    with pytest.raises(ValueError, match="heard_box_rounds must be 1 or more, got 0"):
-        PipelineConfig(heard_box_rounds=0)
+@pytest.mark.parametrize("name", ["heard_points", "heard_box_rounds"])
+def test_points_and_rounds_start_at_one(name) -> None:
+    with pytest.raises(ValueError, match=f"{name} must be 1 or more, got 0"):
+        PipelineConfig(**{name: 0})
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_the_ablations_say_whether_they_look_twice_and_the_page_which_of_them_ou
     assert all("use_crop=" in row.method for row in TABLE_2 if row is not OURS)
     assert "`use_crop` is off in the preset `micro`: *Ours* is *w/o crop*, and *w/ crop* is the same weights" in page
     assert (
-        "segmented by a point of that map in 2 rounds" in page
+        "segmented by a point of that map, the best of 3, in 2 rounds" in page
         and "less than 30 px apart in a picture that is 352 px wide" in page
     )
 
