@@ -48,7 +48,7 @@ BASELINES = (
     TableRow(label="Centre (10 % square)", method="centre", paper="Centre (10 % square)"),
     TableRow(
         label="CLIPSound-like: one mask",
-        method=f"{_WEAK},{_MAP_ALONE},localisation.threshold=0.8,localisation.smoothing=0",
+        method=f"{_WEAK},{_MAP_ALONE},localisation.threshold=0.8,localisation.smoothing=0.005",
         paper="CLIPSound",
     ),
     TableRow(label="Mix-Localize-like: two masks", method="mixture:{mixture},weights={ours}", paper="Mix-Localize"),
