@@ -1,6 +1,6 @@
 """Where the sound comes from: peak, refinement crop, box and mask of an audio-visual map (paper, section 3.2).
 
-The paper crops "around the peak" and boxes "around the peak" without numbers; each number here is an option. A map
+The paper crops "around the peak" and boxes "around the peak" without numbers; each number of that is an option. A map
 covers the whole frame at the network's resolution, whatever the aspect ratio: map pixel (column x, row y) of a [h, w]
 map stands for the rectangle [x, x + 1] * W / w by [y, y + 1] * H / h of a frame of H x W pixels. Coordinates that come
 out are pixels of the frame.
@@ -22,7 +22,7 @@ CropXYXY = tuple[int, int, int, int]
 """Whole pixels of the frame, (x_min, y_min, x_max, y_max), maximum edges exclusive."""
 
 _PEAK_DISTANCE = 0.04
-"""Two peaks are at least this far apart along x or y, as a fraction of the map's width; `micro` was tried with it."""
+"""Two peaks are at least this far apart along x or y, as a fraction of the map's width."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
