@@ -160,9 +160,9 @@ def _preset_note(config: PipelineConfig) -> str:
         "same weights with the other choice. The paper's Ours, and its row w/o SAM(AV), have it on: they look again at a "
         "crop around the peak of the first map. Two choices of the preset are not the paper's: the heard object is "
         f"segmented by a {config.heard_mask.value} of that map, the best of {config.heard_points}, in "
-        f"{config.heard_box_rounds} rounds (*heard object from its box, once*: the paper's way), and masks collide when they are less than "
-        f"{limit.contact_distance_px:g} px apart in a picture that is {limit.reference_width_px} px wide (*beta 15 px*: the "
-        "paper's number, whose resolution it does not say)."
+        f"{config.heard_box_rounds} rounds (*heard object from its box, once*: the paper's way), and masks collide when "
+        f"they are less than {limit.contact_distance_px:g} px apart in a picture that is {limit.reference_width_px} px "
+        "wide (*beta 15 px*: the paper's number, whose resolution it does not say)."
     )
 
 
