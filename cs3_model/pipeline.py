@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import enum
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from cs3_model.geometry import mask_to_box_xyxy
+from cs3_model.geometry import intersection_over_union, mask_to_box_xyxy
 from cs3_model.localisation import (
     LocalisationConfig,
     box_around_peak,
@@ -42,6 +42,9 @@ from cs3_model.types import (
     Role,
 )
 from cs3_model.verification import VerificationConfig
+
+_LEAST_SHARE = 0.05
+"""Of the map; an object with less was not heard."""
 
 
 class HeardMask(str, enum.Enum):
@@ -71,7 +74,8 @@ class PipelineConfig:
     """How the audio-visual map becomes a mask."""
     heard_points: int = 1
     """How many peaks of the map are segmented where `heard_mask` is `point`. Of their masks, the one with the greatest
-    share of the map is what is heard: the highest place of a map may be a narrow one. The paper has one peak."""
+    share of the map is what is heard: the highest place of a map may be a narrow one. The others are rejected
+    candidates. The paper has one peak."""
     heard_box_rounds: int = 1
     """How often the heard object is segmented: each further time in the box of its mask so far, because a map outlines
     an object more roughly than a detector does. The paper does it once."""
@@ -190,32 +194,54 @@ class CollisionPipeline:
         masks: list[BoolMask] = []
         if boxes:
             masks.extend(self.boxes.segment(prepared.box_embedding, np.array(boxes, np.float32))[0])
-        heard = masks.pop() if self.config.heard_mask is HeardMask.BOX else self._heard_at(prepared, logits, scores)
         candidates = [_candidate(role, mask, item.score) for (role, item), mask in zip(held, masks)]
-        score = _sigmoid(float(logits.max()))
-        return [*candidates, _candidate(Role.AUDIO_VISUAL, self._refined(prepared, heard), score)]
+        if self.config.heard_mask is HeardMask.POINT:
+            return [*candidates, *self._heard_at_points(prepared, logits, scores)]
+        if self.config.heard_mask is HeardMask.BOX:
+            (heard,) = self._refined(prepared, masks[-1:])
+        else:
+            heard = peak_mask(scores, prepared.frame.size_hw, self.config.localisation)
+        return [*candidates, _candidate(Role.AUDIO_VISUAL, heard, _sigmoid(float(logits.max())))]
 
-    def _heard_at(self, prepared: PreparedFrame, logits: Float32Array, scores: Float32Array) -> BoolMask:
-        """The mask of what is heard, without a box."""
-        frame_hw = prepared.frame.size_hw
-        if self.config.heard_mask is HeardMask.MAP:
-            return peak_mask(scores, frame_hw, self.config.localisation)
-        peaks = peaks_xy(scores, frame_hw, self.config.heard_points)
-        masks, _ = self.boxes.segment_points(prepared.box_embedding, peaks)
-        return max(masks, key=lambda mask: share_of_map(logits, mask))
+    def _heard_at_points(
+        self, prepared: PreparedFrame, logits: Float32Array, scores: Float32Array
+    ) -> Iterator[Candidate]:
+        """The objects at the peaks of the map, each once, the one with the greatest share of the map first.
 
-    def _refined(self, prepared: PreparedFrame, mask: BoolMask) -> BoolMask:
-        """The mask of the box of a mask, as often as the configuration says; an empty mask, or the map's, stays."""
-        rounds = self.config.heard_box_rounds if self.config.heard_mask is not HeardMask.MAP else 1
-        for _ in range(rounds - 1):
-            if not mask.any():
+        Those with next to none of the map are left out.
+        """
+        peaks = peaks_xy(scores, prepared.frame.size_hw, self.config.heard_points)
+        masks = self._refined(prepared, self.boxes.segment_points(prepared.box_embedding, peaks)[0])
+        shares = [share_of_map(logits, mask) for mask in masks]
+        first, *others = sorted(range(len(masks)), key=lambda index: -shares[index])
+        yield _candidate(Role.AUDIO_VISUAL, masks[first], shares[first])
+        shown = [masks[first]]
+        for index in others:
+            mask = masks[index]
+            if shares[index] < _LEAST_SHARE or any(self._is_one_object(mask, other) for other in shown):
+                continue
+            shown.append(mask)
+            reason = f"it has {shares[index]:.2f} of the map, another heard object {shares[first]:.2f}"
+            yield _candidate(Role.AUDIO_VISUAL, mask, shares[index], reason)
+
+    def _is_one_object(self, first: BoolMask, second: BoolMask) -> bool:
+        return intersection_over_union(first, second) > self.config.verification.merge_iou
+
+    def _refined(self, prepared: PreparedFrame, masks: Sequence[BoolMask]) -> list[BoolMask]:
+        """The masks in the boxes of the masks, as often as the configuration says; an empty one stays empty."""
+        masks = list(masks)
+        for _ in range(self.config.heard_box_rounds - 1):
+            seen = [index for index, mask in enumerate(masks) if mask.any()]
+            if not seen:
                 break
-            (mask,), _ = self.boxes.segment(prepared.box_embedding, np.array([mask_to_box_xyxy(mask)], np.float32))
-        return mask
+            boxes = np.array([mask_to_box_xyxy(masks[index]) for index in seen], np.float32)
+            for index, mask in zip(seen, self.boxes.segment(prepared.box_embedding, boxes)[0]):
+                masks[index] = mask
+        return masks
 
 
-def _candidate(role: Role, mask: BoolMask, score: float) -> Candidate:
-    return Candidate(role=role, mask=mask, box_xyxy=mask_to_box_xyxy(mask), score=score, reason="proposed")
+def _candidate(role: Role, mask: BoolMask, score: float, reason: str = "proposed") -> Candidate:
+    return Candidate(role=role, mask=mask, box_xyxy=mask_to_box_xyxy(mask), score=score, reason=reason)
 
 
 def _sigmoid(logit: float) -> float:

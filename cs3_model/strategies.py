@@ -44,13 +44,25 @@ _FIXED_ROLES = {
 def choose_masks(
     candidates: Sequence[Candidate], strategy: Strategy, verification: VerificationConfig
 ) -> CollisionResult:
-    """Applies a strategy to at most one candidate per role."""
+    """Applies a strategy to the first candidate of each role; the others are rejected for what they were proposed with."""
+    weighed = first_of_each_role(candidates)
     if strategy is Strategy.OURS:
-        return verify_collision(candidates, verification)
-    if strategy is Strategy.TOUCH:
+        result = verify_collision(weighed, verification)
+    elif strategy is Strategy.TOUCH:
         touching = replace(verification, contact_distance_px=_TOUCHING_PX, reference_width_px=0)
-        return verify_collision(candidates, touching)
-    return _select(candidates, _FIXED_ROLES[strategy], strategy)
+        result = verify_collision(weighed, touching)
+    else:
+        result = _select(weighed, _FIXED_ROLES[strategy], strategy)
+    others = tuple(candidate for candidate in candidates if not any(candidate is one for one in weighed))
+    return replace(result, rejected=result.rejected + others)
+
+
+def first_of_each_role(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """The candidates that a strategy weighs: where several objects may be the heard one, the likeliest."""
+    first: dict[Role, Candidate] = {}
+    for candidate in candidates:
+        first.setdefault(candidate.role, candidate)
+    return tuple(first.values())
 
 
 def _select(candidates: Sequence[Candidate], roles: Sequence[Role], strategy: Strategy) -> CollisionResult:

@@ -188,7 +188,8 @@ class CollisionResult:
     """Accepted candidates, as many as the verdict says."""
     rejected: tuple[Candidate, ...] = ()
     candidates: tuple[Candidate, ...] = ()
-    """What was proposed, one per role, before anything was merged or chosen: what an oracle chooses among."""
+    """What was proposed before anything was merged or chosen: what an oracle chooses among. Of several candidates of one
+    role the likeliest comes first, and is the one that may collide."""
     heatmap: Float32Array | None = None
     """Where the sound points, float32 [h, w] in [0, 1] and 1 at the peak, covering the frame; None if not computed."""
     stage_s: dict[str, float] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -13,7 +13,7 @@ import yaml
 from cs3_model.build import Preset, build_pipeline, load_preset, preset_names
 from cs3_model.config import from_mapping
 from cs3_model.pipeline import CollisionPipeline, PipelineConfig
-from cs3_model.strategies import Strategy, choose_masks
+from cs3_model.strategies import Strategy, choose_masks, first_of_each_role
 from cs3_model.types import AudioWindow, Candidate, CollisionResult, Frame
 from cs3_model.verification import VerificationConfig
 from training.prior_map import PriorMap
@@ -35,6 +35,8 @@ PRESET_PREFIX = "preset:"
 MIXTURE_PREFIX = "mixture:"
 PRIOR_MAP = "prior-map"
 ORACLE = "oracle"
+_ORACLES = {ORACLE: first_of_each_role, "oracle-of-all": tuple}
+"""Strategies of presets that know the truth, and which candidates they choose among."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,8 +72,10 @@ def build_row(name: str, *, device: torch.device, seed: int, prior_map: PriorMap
 
     Args:
         name: One of `METHOD_NAMES`. A preset may be followed by fields of `PipelineConfig` that differ from it (the
-            ablations of Tables 2 and 3; `localisation.threshold=0.7` for a field of a field), by `strategy=oracle`, by
-            `sound=silent` or `sound=shuffled` (with `shuffle=1` another shuffle), and by `true_masks=true`. With the parts of `micro`, `weights=FILE` takes other weights,
+            ablations of Tables 2 and 3; `localisation.threshold=0.7` for a field of a field), by `strategy=oracle` (the
+            best choice among the candidates that are weighed, one per role) or `strategy=oracle-of-all` (also among
+            those that were passed over for a likelier one), by `sound=silent` or `sound=shuffled` (with `shuffle=1`
+            another shuffle), and by `true_masks=true`. With the parts of `micro`, `weights=FILE` takes other weights,
             `weak=FILE` the map of the weakly supervised weights in the file, and `words=struck` the map of these
             words, without sound.
         device: Where networks run.
@@ -103,14 +107,14 @@ def _preset_row(name: str, device: torch.device, seed: int) -> Row:
     shuffle = fields.pop("shuffle", 0)
     words = fields.pop("words", "")
     true_masks = fields.pop("true_masks", False)
-    is_oracle = fields.get("strategy") == ORACLE
-    if is_oracle:
+    among = _ORACLES.get(str(fields.get("strategy")))
+    if among is not None:
         del fields["strategy"]
     config = _changed(preset.pipeline, fields)
     pipeline = _parts(replace(preset, pipeline=PipelineConfig()), device, seed)
     proposing = replace(config, strategy=Strategy.OURS, verification=VerificationConfig())
     candidates = _candidates(pipeline, str(words), proposing)
-    predict = partial(_best_of, candidates) if is_oracle else partial(_choose, candidates, config)
+    predict = partial(_choose, candidates, config) if among is None else partial(_best_of, candidates, among)
     return Row(
         name=name,
         label=name.removeprefix(PRESET_PREFIX),
@@ -223,8 +227,10 @@ def _choose(candidates: LatestCandidates, config: PipelineConfig, scene: Scene) 
     return replace(choose_masks(found, config.strategy, config.verification), candidates=found)
 
 
-def _best_of(candidates: LatestCandidates, scene: Scene) -> CollisionResult:
-    return oracle(candidates(scene), scene)
+def _best_of(
+    candidates: LatestCandidates, among: Callable[[Sequence[Candidate]], Sequence[Candidate]], scene: Scene
+) -> CollisionResult:
+    return oracle(among(candidates(scene)), scene)
 
 
 def _outlined(predict: Callable[[Scene], CollisionResult], scene: Scene) -> CollisionResult:

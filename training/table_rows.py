@@ -101,6 +101,9 @@ HEARING = (
     TableRow(label="Looking only, true outlines †", method=f"{_DEAF},true_masks=true"),
     TableRow(label="Oracle choice of Ours' candidates †", method=f"{_OURS},strategy=oracle"),
     TableRow(label="The same, true outlines †", method=f"{_OURS},strategy=oracle,true_masks=true"),
+    TableRow(
+        label="Oracle choice of them and the heard objects passed over †", method=f"{_OURS},strategy=oracle-of-all"
+    ),
     TableRow(label="Held and nearest, true masks †", method="held-nearest"),
     TableRow(label="Oracle choice, true masks †", method="oracle"),
     TableRow(label="Random objects, true masks †", method="random-objects"),

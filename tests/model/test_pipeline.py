@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cs3_model.geometry import mask_to_box_xyxy
 from cs3_model.localisation import LocalisationConfig
 from cs3_model.pipeline import HeardMask, PipelineConfig
-from cs3_model.strategies import Strategy
-from cs3_model.types import Frame, Reason, Role, Verdict
+from cs3_model.strategies import Strategy, choose_masks, first_of_each_role
+from cs3_model.types import Candidate, Frame, Reason, Role, Verdict
+from cs3_model.verification import VerificationConfig
 from training.oracle import choose_oracle
 
 LEFT, RIGHT = (20.0, 60.0, 60.0, 120.0), (220.0, 60.0, 270.0, 130.0)
@@ -64,15 +66,40 @@ def test_the_peak_itself_can_be_what_is_segmented(make_pipeline, spot_frame, win
 
 def test_of_several_peaks_the_one_whose_object_has_most_of_the_map_is_heard(make_pipeline, window) -> None:
     """A narrow place is the highest, a wide one is nearly as high."""
-    image = np.full((200, 400, 3), 20, np.uint8)
-    image[100:104, 60:64], image[80:120, 280:320] = 255, 240
+    image = np.zeros((60, 160, 3), np.uint8)
+    image[40:44, 40:48], image[32:44, 112:124] = 253, 250
+    image[40:44, 40:44], image[36:40, 116:120] = 255, 252
     localisation = LocalisationConfig(smoothing=0)
-    for count, middle_x in ((1, 62), (2, 282)):
+    for count, middle_x in ((1, 42), (2, 118)):
         config = PipelineConfig(
             heard_mask=HeardMask.POINT, heard_points=count, use_crop=False, localisation=localisation
         )
-        (heard,) = make_pipeline(config=config).process(Frame(image=image), window).masks
+        result = make_pipeline(config=config).process(Frame(image=image), window)
+        (heard,) = result.masks
         assert heard.mask.any(0).nonzero()[0].mean() == pytest.approx(middle_x, abs=1)
+        assert len(result.rejected) == count - 1
+    (other,) = result.rejected
+    assert other.mask.any(0).nonzero()[0].mean() == pytest.approx(42, abs=1) and other.role is Role.AUDIO_VISUAL
+    assert 0.05 < other.score < heard.score and other.reason == (
+        f"it has {other.score:.2f} of the map, another heard object {heard.score:.2f}"
+    )
+    assert [candidate.mask is heard.mask for candidate in result.candidates] == [True, False]
+
+
+def test_an_object_with_two_peaks_is_heard_once_and_one_without_a_share_not_at_all(make_pipeline, window) -> None:
+    """The part that segments points answers both places with one mask, and a third with a corner of the picture."""
+    image = np.full((200, 400, 3), 20, np.uint8)
+    image[100:104, 60:64], image[80:120, 280:320], image[20:24, 200:204] = 255, 240, 230
+    config = PipelineConfig(
+        heard_mask=HeardMask.POINT, heard_points=3, use_crop=False, localisation=LocalisationConfig(smoothing=0)
+    )
+    pipeline = make_pipeline(config=config)
+    whole, corner = np.zeros((200, 400), bool), np.zeros((200, 400), bool)
+    whole[80:120, 60:320], corner[:4, :4] = True, True
+    pipeline.boxes.segment_points = lambda embedding, points: (np.stack([corner, whole, whole]), np.ones(3))
+    result = pipeline.process(Frame(image=image), window)
+    assert len(result.candidates) == 1 and not result.rejected
+    np.testing.assert_array_equal(result.masks[0].mask, whole)
 
 
 def test_the_crop_looks_again_at_the_peak(make_pipeline, spot_frame, window) -> None:
@@ -125,6 +152,25 @@ def test_fixed_strategies_take_what_they_name(strategy, expected, make_pipeline,
     result = make_pipeline(LEFT, RIGHT, PipelineConfig(strategy=strategy)).process(spot_frame, window)
     assert roles(result) == expected and result.reason is Reason.SELECTED
     assert len(result.masks) + len(result.rejected) == 3
+
+
+@pytest.mark.parametrize("strategy", list(Strategy))
+def test_every_strategy_weighs_the_likeliest_heard_object_alone(strategy) -> None:
+    """The likelier one touches nothing, the other one both hands' objects; it is passed over all the same."""
+    right, left = drawn(Role.RIGHT_HAND, 100, 120), drawn(Role.LEFT_HAND, 160, 180)
+    likely, passed_over = drawn(Role.AUDIO_VISUAL, 0, 20), drawn(Role.AUDIO_VISUAL, 120, 160)
+    candidates = [right, left, likely, passed_over]
+    result = choose_masks(candidates, strategy, VerificationConfig())
+    without = choose_masks(candidates[:-1], strategy, VerificationConfig())
+    assert roles(result) == roles(without) and result.detail == without.detail
+    assert result.rejected[-1] is passed_over and len(result.masks) + len(result.rejected) == 4
+    assert first_of_each_role(candidates) == (right, left, likely)
+
+
+def drawn(role: Role, x_min: int, x_max: int) -> Candidate:
+    mask = np.zeros((100, 200), bool)
+    mask[40:60, x_min:x_max] = True
+    return Candidate(role=role, mask=mask, box_xyxy=mask_to_box_xyxy(mask), score=0.5, reason="proposed")
 
 
 def test_a_fixed_strategy_without_its_object_finds_nothing(make_pipeline, spot_frame, window) -> None:

@@ -11,7 +11,7 @@ import torch
 from cs3_model.build import build_pipeline, load_preset
 from cs3_model.pipeline import CollisionPipeline, PipelineConfig
 from cs3_model.strategies import Strategy
-from cs3_model.types import AudioWindow, Candidate, CollisionResult, Frame, Reason, Role, Verdict
+from cs3_model.types import AudioWindow, BoolMask, Candidate, CollisionResult, Frame, Reason, Role, Verdict
 from tests.training.drawn_world import drawn_sample, mask_of
 from tests.training.micro.small import small_weights
 from training.data.sound import read_window
@@ -24,6 +24,10 @@ CPU = torch.device("cpu")
 
 def build(name: str, **options) -> Row:
     return build_row(name, **{"device": CPU, "seed": 0, "prior_map": None, **options})
+
+
+def heard(mask: BoolMask) -> Candidate:
+    return Candidate(role=Role.AUDIO_VISUAL, mask=mask, box_xyxy=(0, 0, 1, 1), score=1.0, reason="")
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +62,23 @@ def test_the_oracle_of_a_preset_chooses_by_the_truth(scene) -> None:
     row = build("preset:debug,strategy=oracle,use_crop=false,use_hands=false,heard_mask=map")
     nothing_true = replace(scene, objects=())
     assert row.predict(nothing_true).verdict is Verdict.NONE
+
+
+def test_the_oracle_of_all_also_takes_a_heard_object_that_was_passed_over(scene, monkeypatch) -> None:
+    found = CollisionResult(
+        verdict=Verdict.NONE,
+        reason=Reason.SELECTED,
+        detail="",
+        candidates=(heard(mask_of("cup")), heard(mask_of("lid"))),
+    )
+    monkeypatch.setattr(CollisionPipeline, "process", lambda *args: found)
+    lid = next(item for item in scene.objects if np.array_equal(item.mask, mask_of("lid")))
+    lid_alone = replace(scene, objects=(replace(lid, is_colliding=True),))
+    weighed, of_all = (
+        build(f"preset:debug,strategy={name}").predict(lid_alone) for name in ("oracle", "oracle-of-all")
+    )
+    assert weighed.verdict is Verdict.NONE
+    assert [item.mask is found.candidates[1].mask for item in of_all.masks] == [True]
 
 
 @pytest.mark.parametrize("sound", list(Sound))
@@ -114,10 +135,7 @@ def test_true_outlines_keep_the_choice(scene) -> None:
     half, nothing = mask_of("lid"), np.zeros((64, 96), bool)
     half[:, :16] = False
     nothing[:8, 40:48] = True
-    masks = tuple(
-        Candidate(role=Role.AUDIO_VISUAL, mask=mask, box_xyxy=(0, 0, 1, 1), score=1.0, reason="")
-        for mask in (half, nothing)
-    )
+    masks = heard(half), heard(nothing)
     found = CollisionResult(verdict=Verdict.TWO_OBJECTS, reason=Reason.SELECTED, detail="", masks=masks)
     outlined = with_true_masks(found, scene)
     assert outlined.verdict is Verdict.ONE_OBJECT and np.array_equal(outlined.masks[0].mask, mask_of("lid"))
