@@ -1,8 +1,7 @@
 """All stages of `micro` and of the rows of its results; the same command goes on where an interruption ended it.
 
 python -m training.world make data/sim_cs3 --splits train val --only-at-onset
-python -m training.world make data/sim_cs3_more --splits train --only-at-onset --skip train=20000 --size train=42000
-python -m training.micro --data data/sim_cs3 --hearing-data data/sim_cs3_more --out out/micro
+python -m training.micro --data data/sim_cs3 --out out/micro
 """
 
 from __future__ import annotations
@@ -19,9 +18,6 @@ from training.micro.stages import Plan, run_stages, stages_of
 def main(
     data: Annotated[Path, typer.Option(help="Folder of Sim-CS3 with the splits train and val.")],
     out: Annotated[Path, typer.Option(help="Folder; micro-seed0.safetensors and the like end up in it.")],
-    hearing_data: Annotated[
-        Path | None, typer.Option(help="Folder of other scenes of train, for what is between ear and eyes.")
-    ] = None,
     hits: Annotated[int, typer.Option(help="Impact sounds without pictures, a multiple of 500.")] = 50_000,
     seeds: Annotated[int, typer.Option(min=1, help="Runs of the heard stage, with the seeds 0, 1, ...")] = 3,
     steps: Annotated[int, typer.Option(min=0, help="Batches of every stage that trains; 0: as many as it says.")] = 0,
@@ -29,8 +25,8 @@ def main(
 ) -> None:
     """Make sounds, train ear, eyes and what is between them, then the rows that `training.tables` compares with."""
     try:
-        plan = Plan(data=data, out=out, hearing_data=hearing_data, hits=hits, seeds=seeds, steps=steps, debug=debug)
-        code = run_stages(stages_of(plan), out)
+        stages = stages_of(Plan(data=data, out=out, hits=hits, seeds=seeds, steps=steps, debug=debug))
+        code = run_stages(stages, out)
     except (ValueError, OSError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from None

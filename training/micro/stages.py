@@ -57,8 +57,6 @@ class Plan:
     """Sim-CS3 with the splits train and val."""
     out: Path
     """Folder of everything that is made."""
-    hearing_data: Path | None = None
-    """Sim-CS3 whose split train the heard stage learns from, best such that ear and eyes do not know; as `data` if None."""
     hits: int = 50_000
     """Impact sounds without pictures."""
     seeds: int = 3
@@ -92,7 +90,7 @@ def stages_of(plan: Plan) -> list[Stage]:
 
     def heard(name: str, title: str, *options: object) -> Stage:
         return stage(
-            title, "training.micro.train_heard", "--data", plan.hearing_data or data, "--vision", eyes, "--audio", ear, "--out", out / name,
+            title, "training.micro.train_heard", "--data", data, "--vision", eyes, "--audio", ear, "--out", out / name,
             "--features", out / "heard_features.safetensors", "--validation", data, *options, *few, *tiny, *small,
             made=out / name / "micro.safetensors", kept=out / f"{name}.safetensors", needs=(eyes, ear),
         )  # fmt: skip

@@ -33,32 +33,25 @@ def _make(options: argparse.Namespace) -> int:
     sizes = dict(TINY) if options.tiny else {name: split.num_samples for name, split in SPLITS.items()}
     if options.splits:
         sizes = {split_named(name) and name: sizes[name] for name in options.splits}
-    sizes.update(_numbers("--size", options.size))
+    for assignment in options.size:
+        name, _, size = assignment.partition("=")
+        split_named(name)
+        if not size.isdigit():
+            raise ValueError(f"--size must be SPLIT=NUMBER, got {assignment!r}")
+        sizes[name] = int(size)
     plan = Plan(
         root=options.folder,
         sizes=sizes,
-        skipped=_numbers("--skip", options.skip),
         form=_format(options),
         workers=options.workers,
         renderer=options.renderer,
         keep_clean=options.keep_clean,
     )
     made = generate(plan)
-    parts = ", ".join(f"{name} {size - plan.skipped.get(name, 0)}" for name, size in sizes.items())
-    print(f"{options.folder}: {made} new samples, {plan.num_samples} in all ({parts})")
+    print(
+        f"{options.folder}: {made} new samples, {sum(sizes.values())} in all ({', '.join(f'{n} {s}' for n, s in sizes.items())})"
+    )
     return 0
-
-
-def _numbers(option: str, assignments: Sequence[str]) -> dict[str, int]:
-    """Reads SPLIT=NUMBER."""
-    numbers = {}
-    for assignment in assignments:
-        name, _, number = assignment.partition("=")
-        split_named(name)
-        if not number.isdigit():
-            raise ValueError(f"{option} must be SPLIT=NUMBER, got {assignment!r}")
-        numbers[name] = int(number)
-    return numbers
 
 
 def _clip(options: argparse.Namespace) -> int:
@@ -113,7 +106,6 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("--tiny", action="store_true", help=f"a small version of {sum(TINY.values())} samples")
     make.add_argument("--splits", nargs="+", metavar="SPLIT", help=f"only these of {', '.join(SPLITS)}")
     make.add_argument("--size", action="append", default=[], metavar="SPLIT=NUMBER", help="another size of a split")
-    make.add_argument("--skip", action="append", default=[], metavar="SPLIT=NUMBER", help="leave its first samples out")
     make.add_argument("--workers", type=int, default=0, help="number of processes (default: all cores)")
     make.add_argument("--only-at-onset", action="store_true", help="only the picture that the masks belong to")
     make.add_argument("--keep-clean", action="store_true", help="keep the sound without background as well")

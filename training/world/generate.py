@@ -46,8 +46,6 @@ class Plan:
     """Folder of the data set."""
     sizes: dict[str, int] = field(default_factory=lambda: {name: split.num_samples for name, split in SPLITS.items()})
     """Number of samples by split; even, as a scene gives two."""
-    skipped: dict[str, int] = field(default_factory=dict)
-    """How many of them, the first ones of a split, are left out; even, and none by default."""
     form: Format = Format()
     """Pictures, sound and level."""
     workers: int = 0
@@ -58,25 +56,14 @@ class Plan:
     """Whether to keep the sound without background as well."""
 
     def __post_init__(self) -> None:
-        for name, size in (*self.sizes.items(), *self.skipped.items()):
+        for name, size in self.sizes.items():
             split_named(name)
             if size < 0 or size % 2:
-                raise ValueError(f"Plan.sizes and Plan.skipped must be even and not negative, got {size} for {name!r}")
-        for name, count in self.skipped.items():
-            if count >= self.sizes.get(name, 0):
-                size = self.sizes.get(name, 0)
-                raise ValueError(
-                    f"Plan.skipped[{name!r}] must be less than the {size} samples of the split, got {count}"
-                )
+                raise ValueError(f"Plan.sizes[{name!r}] must be even and not negative, got {size}")
         if self.workers < 0:
             raise ValueError(f"Plan.workers must be 0 (all cores) or more, got {self.workers}")
         if self.renderer not in RENDERERS:
             raise ValueError(f"Plan.renderer must be one of {', '.join(RENDERERS)}, got {self.renderer!r}")
-
-    @property
-    def num_samples(self) -> int:
-        """Of all splits."""
-        return sum(self.sizes.values()) - sum(self.skipped.values())
 
 
 def generate(plan: Plan) -> int:
@@ -92,8 +79,8 @@ def generate(plan: Plan) -> int:
     """
     _claim(plan)
     remove_leftovers(plan.root)
-    missing = [(name, scene) for name in plan.sizes for scene in _missing_scenes(plan, name)]
-    total = plan.num_samples
+    missing = [(name, scene) for name, size in plan.sizes.items() for scene in _missing_scenes(plan, name, size)]
+    total = sum(plan.sizes.values())
     progress = Progress(total, total - 2 * len(missing))
     workers = min(plan.workers or len(os.sched_getaffinity(0)), max(len(missing), 1))
     if missing:
@@ -137,10 +124,9 @@ def stored_plan(root: Path) -> Plan:
     return Plan(root=root, form=form, renderer=renderer)
 
 
-def _missing_scenes(plan: Plan, name: str) -> list[int]:
-    scenes = range(plan.skipped.get(name, 0) // 2, plan.sizes[name] // 2)
-    pairs = ((scene, (2 * scene, 2 * scene + 1)) for scene in scenes)
-    return [scene for scene, pair in pairs if not all(sample_folder(plan.root, name, index).exists() for index in pair)]
+def _missing_scenes(plan: Plan, name: str, size: int) -> list[int]:
+    present = [sample_folder(plan.root, name, index).exists() for index in range(size)]
+    return [scene for scene in range(size // 2) if not (present[2 * scene] and present[2 * scene + 1])]
 
 
 _Work = Callable[[Plan, str, int, Renderer], Any]

@@ -86,15 +86,6 @@ def test_files_have_the_names_that_the_tables_are_made_from(tmp_path) -> None:
     assert not any("--debug" in stage.command or "--steps" in stage.command for stage in stages)
 
 
-def test_hearing_may_learn_on_other_scenes_than_ear_and_eyes(tmp_path) -> None:
-    stages = stages_of(Plan(data=Path("data"), out=tmp_path, hearing_data=Path("more")))
-    for stage in stages[1:]:
-        is_heard = stage.name.startswith("heard")
-        source = stage.command[stage.command.index("--data") + 1]
-        assert source.removeprefix("sim_cs3:").removesuffix(":train") == ("more" if is_heard else "data"), stage.name
-        assert not is_heard or stage.command[stage.command.index("--validation") + 1] == "data"
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_all_stages_end_in_weights_that_segment(generated_world, tmp_path) -> None:

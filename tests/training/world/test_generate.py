@@ -103,9 +103,6 @@ def test_another_format_in_the_same_folder_is_refused(tiny):
     [
         ({"sizes": {"trian": 2}}, "split must be one of train, .*, got 'trian'"),
         ({"sizes": {"train": 3}}, "must be even"),
-        ({"sizes": {"train": 4}, "skipped": {"train": 1}}, "must be even .* got 1 for 'train'"),
-        ({"sizes": {"train": 4}, "skipped": {"train": 4}}, "must be less than the 4 samples of the split, got 4"),
-        ({"sizes": {"train": 4}, "skipped": {"val": 2}}, "must be less than the 0 samples"),
         ({"workers": -1}, "workers must be 0"),
         ({"renderer": "unreal"}, "renderer must be one of filament, classic"),
     ],
@@ -113,21 +110,6 @@ def test_another_format_in_the_same_folder_is_refused(tiny):
 def test_a_wrong_plan_is_refused_with_the_choices(tmp_path, arguments, message):
     with pytest.raises(ValueError, match=message):
         generate.Plan(root=tmp_path, **arguments)
-
-
-def test_the_first_samples_can_be_left_out(tmp_path):
-    command = [sys.executable, "-m", "training.world", "make", str(tmp_path), "--splits", "train", "--only-at-onset"]
-    command += ["--size", "train=6", "--width", "64", "--height", "64", "--skip"]
-    done = subprocess.run([*command, "train=4"], cwd=REPOSITORY, capture_output=True, text=True)
-    assert done.returncode == 0 and done.stdout == f"{tmp_path}: 2 new samples, 2 in all (train 2)\n"
-    present = [storage.sample_folder(tmp_path, "train", number).exists() for number in range(7)]
-    assert present == [False] * 4 + [True] * 2 + [False]
-    assert (
-        "2 of 2 samples are there already"
-        in subprocess.run([*command, "train=4"], cwd=REPOSITORY, capture_output=True, text=True).stderr
-    )
-    wrong = subprocess.run([*command, "train"], cwd=REPOSITORY, capture_output=True, text=True)
-    assert wrong.returncode == 1 and wrong.stderr == "training.world: --skip must be SPLIT=NUMBER, got 'train'\n"
 
 
 def test_splits_have_seeds_of_their_own():
