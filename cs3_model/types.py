@@ -169,7 +169,7 @@ class Candidate:
     box_xyxy: BoxXYXY
     """Tight box of the mask, pixels."""
     score: float
-    """Confidence in [0, 1] of the part that proposed it."""
+    """Confidence in [0, 1] of the part that proposed it; of an object heard at a point, its share of the map."""
     reason: str
     """Why it was accepted or rejected, a short sentence."""
     contact_xy: tuple[float, float] | None = None
