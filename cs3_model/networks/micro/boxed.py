@@ -94,11 +94,15 @@ def paste_masks(logits_KMM: Tensor, boxes_K4: Tensor, size_hw: tuple[int, int]) 
     """
     x_min, y_min, x_max, y_max = widened(boxes_K4)[:, :, None].unbind(1)
     height, width = size_hw
-    ys = (torch.arange(height, device=boxes_K4.device) + 0.5 - y_min) / (y_max - y_min) * 2 - 1
-    xs = (torch.arange(width, device=boxes_K4.device) + 0.5 - x_min) / (x_max - x_min) * 2 - 1
-    grid = torch.stack([xs[:, None].expand(-1, height, -1), ys[:, :, None].expand(-1, -1, width)], -1)
-    pasted = F.grid_sample(
-        logits_KMM[:, None].float(), grid, mode="bilinear", padding_mode="border", align_corners=False
-    )
-    outside = (grid.abs() > 1).any(-1)
-    return pasted.squeeze(1).masked_fill(outside, -10.0)
+    ys_KH = (torch.arange(height, device=boxes_K4.device) + 0.5 - y_min) / (y_max - y_min) * 2 - 1
+    xs_KW = (torch.arange(width, device=boxes_K4.device) + 0.5 - x_min) / (x_max - x_min) * 2 - 1
+    pasted = logits_KMM.new_full((len(boxes_K4), height, width), -10.0, dtype=torch.float32)
+    for canvas, logits, ys, xs in zip(pasted, logits_KMM.float(), ys_KH, xs_KW):
+        rows, columns = ((~(at.abs() > 1)).nonzero().flatten() for at in (ys, xs))
+        if len(rows) and len(columns):
+            y, x = torch.meshgrid(ys[rows], xs[columns], indexing="ij")
+            grid = torch.stack([x, y], -1)[None]
+            canvas[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = F.grid_sample(
+                logits[None, None], grid, mode="bilinear", padding_mode="border", align_corners=False
+            )
+    return pasted

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.nn.functional import grid_sample
 from torchvision.ops import roi_align as upstream_roi_align
 
 from cs3_model.networks.micro.boxed import MARGIN, MASK_SIDE, POOLED_SIDE, paste_masks, roi_align, widened
@@ -102,6 +103,22 @@ def test_a_pasted_mask_lies_where_its_box_is() -> None:
     pasted = paste_masks(logits, box, (50, 100))[0] > 0
     rows, columns = pasted.any(1).nonzero().flatten(), pasted.any(0).nonzero().flatten()
     assert (rows[0], rows[-1] + 1) == (7, 33) and (columns[0], columns[-1] + 1) == (14, 40)
+
+
+def test_pasted_masks_are_sampled_pixel_by_pixel() -> None:
+    """Inside, over two edges, over all of them, off the image, and without a size."""
+    boxes = torch.tensor([[3, 4, 20, 9], [-9, -4, 7, 6], [-5, -5, 70, 45], [90, 3, 99, 9], [8, 8, 8, 8]]).float()
+    logits = torch.randn(len(boxes), MASK_SIDE, MASK_SIDE, generator=torch.Generator().manual_seed(0))
+    pasted = paste_masks(logits, boxes, (30, 60))
+    assert pasted.shape == (5, 30, 60) and (pasted[3:] == -10).all() and (pasted[2] != -10).all()
+    for mask, values, (x_min, y_min, x_max, y_max) in zip(pasted[:3], logits, widened(boxes).tolist()):
+        for row, column in ((0, 0), (5, 5), (6, 18), (8, 21), (29, 59)):
+            x, y = (column + 0.5 - x_min) / (x_max - x_min), (row + 0.5 - y_min) / (y_max - y_min)
+            expected = -10.0
+            if 0 <= x <= 1 and 0 <= y <= 1:
+                place = torch.tensor([[[[2 * x - 1, 2 * y - 1]]]])
+                expected = grid_sample(values[None, None], place, padding_mode="border", align_corners=False).item()
+            assert mask[row, column].item() == pytest.approx(expected, abs=1e-5)
 
 
 def test_sizes_that_do_not_fit_are_refused() -> None:
