@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from cs3_model.geometry import intersection_over_union, mask_to_box_xyxy
+from cs3_model.geometry import mask_to_box_xyxy
 from cs3_model.localisation import (
     LocalisationConfig,
     box_around_peak,
@@ -41,7 +41,7 @@ from cs3_model.types import (
     HandObjects,
     Role,
 )
-from cs3_model.verification import VerificationConfig
+from cs3_model.verification import VerificationConfig, is_one_object
 
 _LEAST_SHARE = 0.05
 """Of the map; an object with less was not heard."""
@@ -210,6 +210,7 @@ class CollisionPipeline:
 
         Those with next to none of the map are left out.
         """
+        verification = self.config.verification
         peaks = peaks_xy(scores, prepared.frame.size_hw, self.config.heard_points)
         masks = self._refined(prepared, self.boxes.segment_points(prepared.box_embedding, peaks)[0])
         shares = [share_of_map(logits, mask) for mask in masks]
@@ -218,14 +219,11 @@ class CollisionPipeline:
         shown = [masks[first]]
         for index in others:
             mask = masks[index]
-            if shares[index] < _LEAST_SHARE or any(self._is_one_object(mask, other) for other in shown):
+            if shares[index] < _LEAST_SHARE or any(is_one_object(mask, other, verification) for other in shown):
                 continue
             shown.append(mask)
             reason = f"it has {shares[index]:.2f} of the map, another heard object {shares[first]:.2f}"
             yield _candidate(Role.AUDIO_VISUAL, mask, shares[index], reason)
-
-    def _is_one_object(self, first: BoolMask, second: BoolMask) -> bool:
-        return intersection_over_union(first, second) > self.config.verification.merge_iou
 
     def _refined(self, prepared: PreparedFrame, masks: Sequence[BoolMask]) -> list[BoolMask]:
         """The masks in the boxes of the masks, as often as the configuration says; an empty one stays empty."""

@@ -13,7 +13,7 @@ from itertools import combinations
 import numpy as np
 
 from cs3_model.geometry import MaskDistance, closest_pair, intersection_over_union, mask_to_box_xyxy
-from cs3_model.types import Candidate, CollisionResult, Reason, Role, Verdict, no_collision
+from cs3_model.types import BoolMask, Candidate, CollisionResult, Reason, Role, Verdict, no_collision
 
 PRIORITY = (Role.RIGHT_HAND, Role.LEFT_HAND, Role.AUDIO_VISUAL)
 """Which mask stands for a single-object collision, first to last."""
@@ -42,6 +42,11 @@ class VerificationConfig:
             )
 
 
+def is_one_object(first: BoolMask, second: BoolMask, config: VerificationConfig) -> bool:
+    """Whether two masks overlap so far that they count as one object."""
+    return intersection_over_union(first, second) > config.merge_iou
+
+
 def verify_collision(candidates: Sequence[Candidate], config: VerificationConfig) -> CollisionResult:
     """Decides which candidates collided.
 
@@ -55,7 +60,7 @@ def verify_collision(candidates: Sequence[Candidate], config: VerificationConfig
     """
     present = sorted((c for c in candidates if c.mask.any()), key=_priority)
     empty = tuple(replace(c, reason="its mask is empty") for c in candidates if not c.mask.any())
-    objects = _merge(present, config.merge_iou)
+    objects = _merge(present, config)
     if not objects:
         return no_collision(Reason.NO_CANDIDATE, "no part found an object", empty)
     if len(objects) == 1:
@@ -71,11 +76,11 @@ def verify_collision(candidates: Sequence[Candidate], config: VerificationConfig
     return _single(objects, reason, detail, empty)
 
 
-def _merge(present: Sequence[Candidate], merge_iou: float) -> list[Candidate]:
+def _merge(present: Sequence[Candidate], config: VerificationConfig) -> list[Candidate]:
     """Joins candidates whose masks overlap, transitively; the order of priority is kept."""
     groups = [[candidate] for candidate in present]
     for first, second in combinations(present, 2):
-        if intersection_over_union(first.mask, second.mask) > merge_iou:
+        if is_one_object(first.mask, second.mask, config):
             group_of = {id(member): group for group in groups for member in group}
             kept, joined = group_of[id(first)], group_of[id(second)]
             if kept is not joined:

@@ -112,7 +112,9 @@ def _preset_row(name: str, device: torch.device, seed: int) -> Row:
         del fields["strategy"]
     config = _changed(preset.pipeline, fields)
     pipeline = _parts(replace(preset, pipeline=PipelineConfig()), device, seed)
-    proposing = replace(config, strategy=Strategy.OURS, verification=VerificationConfig())
+    # Of the verification, proposals depend on what counts as one object alone.
+    verification = VerificationConfig(merge_iou=config.verification.merge_iou)
+    proposing = replace(config, strategy=Strategy.OURS, verification=verification)
     candidates = _candidates(pipeline, str(words), proposing)
     predict = partial(_choose, candidates, config) if among is None else partial(_best_of, candidates, among)
     return Row(

@@ -97,6 +97,15 @@ def test_rows_of_one_preset_share_its_networks_and_candidates(scene, monkeypatch
     assert len(seen) == 2
 
 
+def test_rows_share_candidates_unless_they_differ_in_what_is_one_object(scene, monkeypatch) -> None:
+    seen = []
+    process = CollisionPipeline.process
+    monkeypatch.setattr(CollisionPipeline, "process", lambda *args: seen.append(args[0].config) or process(*args))
+    for rest in ("", ",verification.contact_distance_px=9", ",verification.merge_iou=0.3"):
+        build(f"preset:debug,use_crop=false{rest}").predict(scene)
+    assert [config.verification.merge_iou for config in seen] == [0.6, 0.3]
+
+
 def test_another_strategy_is_that_of_the_pipeline(scene) -> None:
     row = build("preset:debug,use_crop=false,strategy=right-av")
     config = PipelineConfig(use_crop=False, strategy=Strategy.RIGHT_AV)
