@@ -16,8 +16,8 @@ setup(
     packages=find_packages(include=["cs3_model*", "cs3_ros*", "training*"]),
     package_data={
         "cs3_model": ["presets/*"],
-        "training": ["recipes/*.yaml"],
-        "cs3_ros": ["demo_bag/*", "replay/report.html"],
+        "training.weak": ["recipes/*.yaml"],
+        "cs3_ros": ["demo_bag/*", "replay/reporting/report.html"],
     },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{package_name}"]),
@@ -29,12 +29,12 @@ setup(
     extras_require={"cluster": ["submitit"], "rerun": ["rerun-sdk>=0.23"]},
     entry_points={
         "console_scripts": [
-            "perception = cs3_ros.perception_node:main",
-            "microphone = cs3_ros.microphone_node:main",
-            "bag_player = cs3_ros.bag_player:main",
-            "rerun_viewer = cs3_ros.rerun_viewer:main",
+            "perception = cs3_ros.perception.node:main",
+            "microphone = cs3_ros.microphone.node:main",
+            "bag_player = cs3_ros.bags.bag_player:main",
+            "rerun_viewer = cs3_ros.viewers.rerun_viewer:main",
             "evaluate_bag = cs3_ros.evaluate_bag:main",
-            "video_to_bag = cs3_ros.video_to_bag:main",
+            "video_to_bag = cs3_ros.bags.video_to_bag:main",
             "cs3 = cs3_model.cli:main",
         ]
     },

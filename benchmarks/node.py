@@ -105,8 +105,8 @@ class Stopwatch:
 def run_node(duration_s: float) -> None:
     """The measured process: prints its measurements as one JSON object."""
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    from cs3_ros.outputs import CollisionOutputs
-    from cs3_ros.perception_node import PerceptionNode
+    from cs3_ros.perception.node import PerceptionNode
+    from cs3_ros.perception.outputs import CollisionOutputs
 
     for part, null in {"audio_visual": NullAudioVisual, "hands": NullHands, "boxes": NullBoxes}.items():
         PART_BUILDERS[part]["debug"] = lambda *_, null=null: null()

@@ -29,8 +29,8 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.memory import memory_now, memory_of_torch  # noqa: E402
 from benchmarks.sounds import impact  # noqa: E402
-from cs3_ros.bag_writer import BagWriter  # noqa: E402
-from cs3_ros.parameters import default_values, stream_config  # noqa: E402
+from cs3_ros.bags.bag_writer import BagWriter  # noqa: E402
+from cs3_ros.perception.parameters import default_values, stream_config  # noqa: E402
 
 WIDTH, HEIGHT, FPS = 640, 480, 30
 RATE_HZ, BLOCK_S = 48_000, 0.02
@@ -85,10 +85,10 @@ def _second_of_sound(rng: np.random.Generator) -> np.ndarray:
 def measure_offline(path: Path, preset: str) -> dict[str, float]:
     """Replays one bag in this process."""
     from cs3_model.build import warm_up
-    from cs3_ros.replay.bag_inputs import BagInputs, choose_topics
-    from cs3_ros.replay.bag_reader import RecordedBag
-    from cs3_ros.replay.evaluation import load_pipeline
-    from cs3_ros.replay.offline import replay_offline
+    from cs3_ros.bags.bag_reader import RecordedBag
+    from cs3_ros.replay.reading.bag_inputs import BagInputs, choose_topics
+    from cs3_ros.replay.running.bag_evaluation import load_pipeline
+    from cs3_ros.replay.running.offline import replay_offline
 
     values = {**default_values(), "preset": preset}
     pipeline = load_pipeline(preset, values["device"])
@@ -120,7 +120,7 @@ def measure_offline(path: Path, preset: str) -> dict[str, float]:
 
 def measure_live(path: Path, preset: str, out: Path) -> dict:
     """Replays one bag through the node."""
-    from cs3_ros.replay.evaluation import EvaluationOptions, evaluate_bag
+    from cs3_ros.replay.running.bag_evaluation import EvaluationOptions, evaluate_bag
 
     return evaluate_bag(
         path, out, EvaluationOptions(values={**default_values(), "preset": preset}, live=True, video=False)

@@ -37,14 +37,14 @@ from torch.utils.flop_counter import FlopCounterMode
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from cs3_model.networks.audio_visual import build_debug_audio_visual_network, build_full_audio_visual_network
-from training.clipseg_model import CLIPSegModel
-from training.data.media import read_picture
-from training.distributed import Ranks
-from training.losses import features_under_masks, logistic_noise, minmax_mask
-from training.objective import Compute, WeakObjective
-from training.recipe import Recipe
-from training.run import RunSettings, load_pairs
-from training.samples import DataSet, Sample, SoundSegment
+from training.data.clip_media import read_picture
+from training.data.samples import DataSet, Sample, SoundSegment
+from training.loop.distributed import Ranks
+from training.weak.clipseg_model import CLIPSegModel
+from training.weak.losses import features_under_masks, logistic_noise, minmax_mask
+from training.weak.objective import Compute, WeakObjective
+from training.weak.recipe import Recipe
+from training.weak.run import RunSettings, load_pairs
 
 Step = Callable[[Tensor, Tensor, torch.Generator], dict[str, Tensor]]
 BUILDERS = {"debug": build_debug_audio_visual_network, "full": build_full_audio_visual_network}

@@ -30,25 +30,27 @@ import psutil
 # In place of this folder: sam2's wheel has a package `training` too, which would otherwise be found first.
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from training.world import clips, effects, events, generate, sampler, script  # noqa: E402
-from training.world.generate import SCENES_PER_PROCESS, Plan, make_and_write, silenced  # noqa: E402
-from training.world.label_check import label_violations, rerun, sound_violations  # noqa: E402
-from training.world.plans import LayoutError  # noqa: E402
-from training.world.recipes import draw_recipe  # noqa: E402
-from training.world.render import FilamentRenderer, make_renderer  # noqa: E402
+from training.simulation.dataset import clips, generate, scene_samples  # noqa: E402
+from training.simulation.dataset.generate import SCENES_PER_PROCESS, Plan, make_and_write, silenced  # noqa: E402
+from training.simulation.physics import hand_motion, variants  # noqa: E402
+from training.simulation.rendering import camera  # noqa: E402
+from training.simulation.rendering.renderers import FilamentRenderer, make_renderer  # noqa: E402
+from training.simulation.scenario.plan import LayoutError  # noqa: E402
+from training.simulation.scenario.scenarios import draw_recipe  # noqa: E402
+from training.simulation.validation.label_check import label_violations, rerun, sound_violations  # noqa: E402
 
 STAGES = {
-    "layout": (events, "lay_out"),
-    "model": (events, "build"),
-    "touch": (script, "find_touch"),
-    "physics": (events, "run"),
+    "layout": (variants, "lay_out"),
+    "model": (variants, "build"),
+    "touch": (hand_motion, "find_touch"),
+    "physics": (variants, "run"),
     "physics (clip)": (clips, "perform"),
     "scene upload": (FilamentRenderer, "open"),
     "pictures": (FilamentRenderer, "picture"),
     "ids": (FilamentRenderer, "geom_ids"),
-    "motion blur": (effects, "blur_motion"),
-    "camera": (effects, "develop"),
-    "sound": (sampler, "sound_of"),
+    "motion blur": (camera, "blur_motion"),
+    "camera": (camera, "develop"),
+    "sound": (scene_samples, "sound_of"),
     "sound (clip)": (clips, "_sound"),
     "writing": (generate, "write_sample"),
 }
@@ -162,11 +164,11 @@ def check_labels(num_labels: int) -> None:
         rng = np.random.default_rng([99, seed])
         seed += 1
         recipe = draw_recipe(rng)
-        request = events.level_request(str(rng.choice(["easy", "medium", "hard"])), recipe)
+        request = variants.level_request(str(rng.choice(["easy", "medium", "hard"])), recipe)
         try:
-            scene, head = events.prepare(rng, recipe, request)
-            outcomes = events.run(rng, recipe, scene, head, 0.08, 0.1)
-            sounds = [sampler.sound_of(rng, scene, outcome, request, 16_000, 0.8) for outcome in outcomes]
+            scene, head = variants.prepare(rng, recipe, request)
+            outcomes = variants.run(rng, recipe, scene, head, 0.08, 0.1)
+            sounds = [scene_samples.sound_of(rng, scene, outcome, request, 16_000, 0.8) for outcome in outcomes]
         except LayoutError:
             continue
         for outcome, sound in zip(outcomes, sounds):

@@ -20,17 +20,17 @@ from rosbags.rosbag2 import Reader
 from sensor_msgs.msg import Image
 
 from cs3_model.types import Verdict
-from cs3_ros.bag_writer import BagWriter
+from cs3_ros.bags.bag_reader import RecordedBag
+from cs3_ros.bags.bag_writer import BagWriter
+from cs3_ros.bags.video_to_bag import VideoToBag, video_to_bag
 from cs3_ros.conversions.collisions import collision_from_msg
 from cs3_ros.conversions.images import image_decoder
 from cs3_ros.conversions.times import NS_PER_S, stamp_to_ns
-from cs3_ros.parameters import default_values
+from cs3_ros.perception.parameters import default_values
 from cs3_ros.qos import publication
-from cs3_ros.replay.bag_inputs import BagInputs, InputTopics
-from cs3_ros.replay.bag_reader import RecordedBag
-from cs3_ros.replay.node_process import COLLISION_TOPIC, NODE_NAME, OVERLAY_TOPIC, play_to_node
-from cs3_ros.replay.video import ShownEvent, write_overlay_video
-from cs3_ros.video_to_bag import VideoToBag, video_to_bag
+from cs3_ros.replay.reading.bag_inputs import BagInputs, InputTopics
+from cs3_ros.replay.reporting.video import ShownEvent, write_overlay_video
+from cs3_ros.replay.running.node_process import COLLISION_TOPIC, NODE_NAME, OVERLAY_TOPIC, play_to_node
 
 SHIPPED_BAG = Path(__file__).parent / "demo_bag"
 """Ten seconds of the simulated world with ground truth; docs/world.md says how it was made."""

@@ -15,8 +15,10 @@ from typing import Any
 import yaml
 from tqdm import tqdm
 
-from cs3_ros.parameters import default_values, override_values
-from cs3_ros.replay.batch import (
+from cs3_ros.perception.parameters import default_values, override_values
+from cs3_ros.replay.reading.ground_truth import is_truth_file
+from cs3_ros.replay.running.bag_evaluation import EvaluationOptions
+from cs3_ros.replay.running.batch import (
     BagOutcome,
     Task,
     evaluate_on_cluster,
@@ -26,9 +28,7 @@ from cs3_ros.replay.batch import (
     name_bags,
     summarise,
 )
-from cs3_ros.replay.evaluation import EvaluationOptions
-from cs3_ros.replay.truth import is_truth_file
-from cs3_ros.rerun_log import import_rerun
+from cs3_ros.viewers.rerun_log import import_rerun
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -14,13 +14,13 @@ import typer
 
 from cs3_model.build import select_device
 from training.data import READERS, open_data_set
-from training.data.sound import Padding, WindowRule
-from training.evaluation import Evaluation, evaluate
-from training.methods import METHOD_NAMES, PRIOR_MAP, build_row
-from training.plots import write_plots
-from training.prior_map import PriorMap, fit_prior_map
-from training.report import as_json, markdown, run_info, summarise_rows
-from training.samples import DataSet
+from training.data.samples import DataSet
+from training.data.sound_windows import Padding, WindowRule
+from training.evaluation.baselines.prior_map import PriorMap, fit_prior_map
+from training.evaluation.methods import METHOD_NAMES, PRIOR_MAP, build_row
+from training.evaluation.plots import write_plots
+from training.evaluation.runner import Evaluation, evaluate
+from training.evaluation.score_table import as_json, markdown, run_info, summarise_rows
 
 _SHOWN = 20
 

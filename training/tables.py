@@ -21,16 +21,16 @@ import typer
 
 from cs3_model.build import select_device
 from training.data import open_data_set
-from training.data.sound import WindowRule
-from training.evaluation import Evaluation, Example, Record, evaluate
-from training.methods import build_row
-from training.plots import write_plots
-from training.report import source_commit, summarise_rows
-from training.results_page import Found, results_page, runs_of
-from training.row_cache import RowCache
-from training.rows import Row, Scene
-from training.samples import DataSet
-from training.table_rows import DEAF, OURS, OURS_AV, RIGHT_LEFT, SPLITS, TABLE_1, WEAK, TableRow
+from training.data.samples import DataSet
+from training.data.sound_windows import WindowRule
+from training.evaluation.methods import build_row
+from training.evaluation.plots import write_plots
+from training.evaluation.results.page import Found, results_page, runs_of
+from training.evaluation.results.row_cache import RowCache
+from training.evaluation.results.table_rows import DEAF, OURS, OURS_AV, RIGHT_LEFT, SPLITS, TABLE_1, WEAK, TableRow
+from training.evaluation.rows import Row, Scene
+from training.evaluation.runner import Evaluation, Example, Record, evaluate
+from training.evaluation.score_table import source_commit, summarise_rows
 
 _PLOTTED = (TABLE_1[2], OURS_AV, RIGHT_LEFT, DEAF, OURS)
 _SHOWN = (TABLE_1[2], WEAK, DEAF, OURS)
@@ -43,9 +43,11 @@ def main(
     out: Annotated[Path, typer.Option(help="The page; plots go to images/results beside it.")] = Path(
         "docs/results.md"
     ),
-    deaf: Annotated[list[Path], typer.Option(help="Of training.micro.train_heard --deaf.")] = [],
+    deaf: Annotated[list[Path], typer.Option(help="Of training.micro.audio_visual.train_heard --deaf.")] = [],
     weak: Annotated[list[Path], typer.Option(help="Of training.train for micro-weak; in the order of --weights.")] = [],
-    mixture: Annotated[list[Path], typer.Option(help="Of training.micro.train_mixture; in the same order.")] = [],
+    mixture: Annotated[
+        list[Path], typer.Option(help="Of training.micro.audio_visual.train_mix_localize; in the same order.")
+    ] = [],
     cache: Annotated[Path, typer.Option(help="Folder for the scores of rows.")] = Path("out/tables"),
     limit: Annotated[int, typer.Option(min=0, help="Samples to draw from each split; 0: all.")] = 0,
     shuffles: Annotated[int, typer.Option(min=1, help="Shuffles of the sounds.")] = 5,

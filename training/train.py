@@ -17,10 +17,10 @@ import typer
 
 from cs3_model.placement import Precision
 from training.data import READERS, open_data_set
-from training.recipe import Recipe, load_recipe, recipe_names
-from training.run import RunSettings, train
-from training.samples import DataSet
-from training.trainer import LoopConfig, RunStopped
+from training.data.samples import DataSet
+from training.loop.trainer import LoopConfig, RunStopped
+from training.weak.recipe import Recipe, load_recipe, recipe_names
+from training.weak.run import RunSettings, train
 
 _SHOWN = 20
 _DEFAULT_WORKERS = min(8, os.cpu_count() or 1)

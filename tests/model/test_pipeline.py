@@ -11,7 +11,7 @@ from cs3_model.pipeline import HeardMask, PipelineConfig
 from cs3_model.strategies import Strategy, choose_masks, first_of_each_role
 from cs3_model.types import Candidate, Frame, Reason, Role, Verdict
 from cs3_model.verification import VerificationConfig
-from training.oracle import choose_oracle
+from training.evaluation.oracle import choose_oracle
 
 LEFT, RIGHT = (20.0, 60.0, 60.0, 120.0), (220.0, 60.0, 270.0, 130.0)
 

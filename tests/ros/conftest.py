@@ -214,8 +214,8 @@ def make_perception(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., A
     Its preset `debug` has parts whose answers are known by hand. Diagnostics come ten times per second.
     """
     pytest.importorskip("rclpy", reason="needs ROS 2")
-    from cs3_ros import perception_node
-    from tests.ros.perception_graph import PerceptionGraph, use_hand_made_parts
+    from cs3_ros.perception import node as perception_node
+    from tests.ros.perception.perception_graph import PerceptionGraph, use_hand_made_parts
 
     monkeypatch.setattr(perception_node, "_DIAGNOSTICS_PERIOD_S", 0.1)
     parts = use_hand_made_parts(monkeypatch.setitem)

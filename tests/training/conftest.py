@@ -22,13 +22,13 @@ def generated_world(tmp_path_factory) -> Path:
     """Sim-CS3 as its command makes it, with the few first scenes of the splits train, val and test."""
     if importlib.util.find_spec("mujoco") is None:
         pytest.skip("the simulated world needs mujoco")
-    from training.world.system_libraries import missing_for_filament
+    from training.simulation.rendering.system_libraries import missing_for_filament
 
     if missing := missing_for_filament():
         pytest.skip(missing)
     folder = tmp_path_factory.mktemp("generated") / "sim_cs3"
     sizes = "--splits train val test --size train=4 --size val=2 --size test=16 --workers 1".split()
-    command = [sys.executable, "-m", "training.world", "make", str(folder), *sizes]
+    command = [sys.executable, "-m", "training.simulation", "make", str(folder), *sizes]
     made = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
     assert made.returncode == 0, made.stderr
     return folder

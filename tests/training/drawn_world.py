@@ -20,8 +20,8 @@ import numpy as np
 import soundfile
 
 from cs3_model.types import BoolMask
-from training.data.media import read_image
-from training.samples import Conditions, DataSet, Hand, Sample, SceneObject, SoundSegment
+from training.data.clip_media import read_image
+from training.data.samples import Conditions, DataSet, Hand, Sample, SceneObject, SoundSegment
 
 RATE_HZ = 16_000
 BOXES = {"pan": (1, 3, 5, 7), "lid": (1, 3, 1, 3), "cup": (1, 3, 7, 9), "box": (2, 4, 10, 12)}

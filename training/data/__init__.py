@@ -1,4 +1,4 @@
-"""Readers of the data sets: every one yields `training.samples.Sample`."""
+"""Readers of the data sets: every one yields `training.data.samples.Sample`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from training.data.real import EGO4D_CS3, EPIC_CS3, open_real
-from training.samples import DataSet
-from training.world import dataset as sim_cs3
-from training.world.splits import SPLITS as SIM_CS3_SPLITS
+from training.data import sim_cs3 as sim_cs3
+from training.data.real_sets import EGO4D_CS3, EPIC_CS3, open_real
+from training.data.samples import DataSet
+from training.simulation.scenario.splits import SPLITS as SIM_CS3_SPLITS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -17,7 +17,7 @@ import numpy as np
 
 from cs3_model.geometry import intersection_over_union
 from cs3_model.types import BoolMask
-from training.samples import Hand, SampleError, SceneObject
+from training.data.samples import Hand, SampleError, SceneObject
 
 POLYGON_SIZE_HW = (1080, 1920)
 """Size of the picture in which the published sparse polygons are drawn."""

@@ -1,6 +1,6 @@
 """All stages of `micro` and of the rows of its results; the same command goes on where an interruption ended it.
 
-python -m training.world make data/sim_cs3 --splits train val --only-at-onset
+python -m training.simulation make data/sim_cs3 --splits train val --only-at-onset
 python -m training.micro --data data/sim_cs3 --out out/micro
 """
 

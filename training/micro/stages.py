@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from training.files import file_digest, write_whole
+from cs3_model.files import file_digest, write_whole
 
 _RECORD = "stages.json"
 _WEAK_PRESET = """\
@@ -90,19 +90,19 @@ def stages_of(plan: Plan) -> list[Stage]:
 
     def heard(name: str, title: str, *options: object) -> Stage:
         return stage(
-            title, "training.micro.train_heard", "--data", data, "--vision", eyes, "--audio", ear, "--out", out / name,
+            title, "training.micro.audio_visual.train_heard", "--data", data, "--vision", eyes, "--audio", ear, "--out", out / name,
             "--features", out / "heard_features.safetensors", "--validation", data, *options, *few, *tiny, *small,
             made=out / name / "micro.safetensors", kept=out / f"{name}.safetensors", needs=(eyes, ear),
         )  # fmt: skip
 
     return [
-        stage("hits", "training.micro.audio_hits", out / "hits", "--count", plan.hits, made=out / "hits"),
+        stage("hits", "training.micro.audio.audio_hits", out / "hits", "--count", plan.hits, made=out / "hits"),
         stage(
-            "ear", "training.micro.train_audio", "--hits", out / "hits", "--data", train, "--out", ear,
+            "ear", "training.micro.audio.train_audio", "--hits", out / "hits", "--data", train, "--out", ear,
             "--evaluate", val, *few, *tiny, made=ear,
         ),
         stage(
-            "eyes", "training.micro.train_vision", "--data", data, "--out", eyes.parent, "--validation", data,
+            "eyes", "training.micro.vision.train_vision", "--data", data, "--out", eyes.parent, "--validation", data,
             *few, *tiny, *small, made=eyes,
         ),
         *(heard(f"micro-seed{seed}", f"heard, seed {seed}", "--seed", seed) for seed in range(plan.seeds)),
@@ -113,7 +113,7 @@ def stages_of(plan: Plan) -> list[Stage]:
             made=out / "weak-seed0" / "audio_weights.safetensors", kept=out / "weak-seed0.safetensors", needs=(ours,),
         ),
         stage(
-            "mixture", "training.micro.train_mixture", "--data", data, "--weights", ours, "--out", out / "mixture-seed0",
+            "mixture", "training.micro.audio_visual.train_mix_localize", "--data", data, "--weights", ours, "--out", out / "mixture-seed0",
             *few, *small,
             made=out / "mixture-seed0" / "mixture.safetensors", kept=out / "mixture-seed0.safetensors", needs=(ours,),
         ),

@@ -19,7 +19,7 @@ from torch.nn import functional
 from cs3_model.types import MODEL_SAMPLE_RATE_HZ
 
 NUM_MATERIALS = 7
-"""Materials of Sim-CS3, in the order of `training.world.materials.MATERIALS`."""
+"""Materials of Sim-CS3, in the order of `training.simulation.objects.materials.MATERIALS`."""
 
 _FFT_SAMPLES, _FRAME_SAMPLES, _HOP_SAMPLES = 512, 400, 160
 _LOWEST_HZ = 50.0

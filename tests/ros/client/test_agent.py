@@ -14,7 +14,7 @@ pytest.importorskip("rclpy", reason="needs ROS 2")
 import cv2  # noqa: E402
 
 from tests.ros.conftest import ROOT  # noqa: E402
-from tests.ros.perception_graph import START_S  # noqa: E402
+from tests.ros.perception.perception_graph import START_S  # noqa: E402
 
 pytestmark = pytest.mark.ros
 

@@ -22,9 +22,9 @@ from cs3_ros.client import (  # noqa: E402
     PerceptionRefusedError,
     PerceptionSilentError,
 )
-from cs3_ros.perception_node import PerceptionNode  # noqa: E402
+from cs3_ros.perception.node import PerceptionNode  # noqa: E402
 from tests.ros.conftest import ROOT  # noqa: E402
-from tests.ros.perception_graph import RATE_HZ, SPOT_XYXY, jpeg_picture, picture, raw_picture  # noqa: E402
+from tests.ros.perception.perception_graph import RATE_HZ, SPOT_XYXY, jpeg_picture, picture, raw_picture  # noqa: E402
 
 pytestmark = pytest.mark.ros
 

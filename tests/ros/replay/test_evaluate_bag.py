@@ -20,13 +20,13 @@ pytest.importorskip("rclpy", reason="needs ROS 2")
 
 from cs3_ros.conversions.times import NS_PER_S  # noqa: E402
 from cs3_ros.evaluate_bag import main  # noqa: E402
-from cs3_ros.replay import evaluation  # noqa: E402
-from cs3_ros.replay.batch import name_bags  # noqa: E402
 from cs3_ros.replay.records import read_events  # noqa: E402
 from cs3_ros.replay.rle import decode_mask  # noqa: E402
-from tests.ros.perception_graph import HELD_XYXY, use_hand_made_parts  # noqa: E402
+from cs3_ros.replay.running import bag_evaluation  # noqa: E402
+from cs3_ros.replay.running.batch import name_bags  # noqa: E402
+from tests.ros.perception.perception_graph import HELD_XYXY, use_hand_made_parts  # noqa: E402
 from tests.ros.replay.recordings import FPS, HEIGHT, NS, WIDTH, ZERO_S, cut, write_recording  # noqa: E402
-from tests.ros.rerun_rows import rows_of  # noqa: E402
+from tests.ros.viewers.rerun_rows import rows_of  # noqa: E402
 
 pytestmark = pytest.mark.ros
 
@@ -39,7 +39,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 def evaluate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     """Returns a function that runs the command with parts whose answers are known: exit status, and what it said."""
     use_hand_made_parts(monkeypatch.setitem)
-    evaluation.load_pipeline.cache_clear()
+    bag_evaluation.load_pipeline.cache_clear()
 
     def run(*arguments: object, out: str = "out") -> tuple[int, str]:
         common = ["--preset", "debug", "--param", "device:=cpu", "--out", str(tmp_path / out)]
@@ -47,7 +47,7 @@ def evaluate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Cap
         return status, capsys.readouterr().err
 
     yield run
-    evaluation.load_pipeline.cache_clear()
+    bag_evaluation.load_pipeline.cache_clear()
 
 
 def metrics_of(folder: Path) -> dict:
@@ -203,7 +203,7 @@ def test_an_interrupted_bag_leaves_no_results(evaluate, tmp_path, monkeypatch) -
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(evaluation, "write_report", interrupt)
+    monkeypatch.setattr(bag_evaluation, "write_report", interrupt)
     assert evaluate(write_recording(tmp_path / "bag"), "--no-video")[0] == 130
     assert list((tmp_path / "out").iterdir()) == []
 

@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
+from training.data.samples import Hand, SampleError, SceneObject
 from training.data.visor import add_visor, read_visor
-from training.samples import Hand, SampleError, SceneObject
 
 PAN = {
     "id": "a", "name": "pan", "class_id": 5, "in_contact_object": None, "on_which_hand": None,

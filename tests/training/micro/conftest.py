@@ -8,7 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.world.storage import LEFT_HAND_ID, RIGHT_HAND_ID, TABLE_ID, WorldSample, sample_folder, write_sample
+from training.simulation.dataset.storage import (
+    LEFT_HAND_ID,
+    RIGHT_HAND_ID,
+    TABLE_ID,
+    WorldSample,
+    sample_folder,
+    write_sample,
+)
 
 SIDE = 64
 BOXES = {1: (4, 8, 20, 24), 2: (24, 8, 40, 20), 3: (44, 30, 60, 46)}

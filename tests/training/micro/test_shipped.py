@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from training.data import open_data_set
-from training.data.sound import WindowRule
-from training.evaluation import evaluate
-from training.methods import build_row
+from training.data.sound_windows import WindowRule
+from training.evaluation.methods import build_row
+from training.evaluation.runner import evaluate
 
 FLOOR = 0.5
 """Measured on these samples: 0.713; always both held objects (Right-Left) 0.396, a square in the middle 0.064."""

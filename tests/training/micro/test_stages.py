@@ -14,10 +14,10 @@ import torch
 from cs3_model.build import build_pipeline, load_preset
 from cs3_model.types import Frame
 from training.data import open_data_set
-from training.data.sound import read_window
-from training.methods import build_row
+from training.data.sound_windows import read_window
+from training.evaluation.methods import build_row
+from training.evaluation.rows import Scene
 from training.micro.stages import Plan, Stage, run_stages, stages_of
-from training.rows import Scene
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 CPU = torch.device("cpu")

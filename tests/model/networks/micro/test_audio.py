@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from cs3_model.networks.micro.audio import MicroAudioConfig, MicroAudioEncoder
-from training.world.materials import MATERIALS
+from training.simulation.objects.materials import MATERIALS
 
 RATE_HZ = 16_000
 

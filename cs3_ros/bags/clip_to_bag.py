@@ -1,0 +1,247 @@
+"""Command line: turns a clip of the simulated world into a bag with camera, microphone and ground truth.
+
+Reads the folder that ``python -m training.simulation clip`` writes, see `training.simulation.dataset.clips`; needs neither the world's
+simulator nor ROS.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import soundfile
+
+from cs3_model.types import Role, Verdict
+from cs3_ros.bags.bag_writer import BagWriter
+from cs3_ros.bags.video_to_bag import AUDIO_FRAME_ID, IMAGE_FRAME_ID
+
+_NS_PER_S = 1_000_000_000
+_HEAD_FRAME_ID = "head"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClipToBag:
+    """How a clip becomes a bag.
+
+    Raises:
+        ValueError: if a value is out of its range.
+    """
+
+    image_topic: str = "/image/compressed"
+    """Topic of sensor_msgs/CompressedImage (JPEG)."""
+    camera_info_topic: str = "/camera_info"
+    """Topic of sensor_msgs/CameraInfo, one for each image."""
+    audio_topic: str = "/audio"
+    """Topic of cs3_msgs/AudioChunk."""
+    truth_topic: str = "/ground_truth/collision"
+    """Topic of cs3_msgs/Collision with the true masks."""
+    audio_ms: float = 20.0
+    """Length of an audio chunk, milliseconds."""
+    time_zero_s: float = 1000.0
+    """Stamp of the clip's beginning, seconds; above 0, because a zero stamp means no stamp."""
+
+    def __post_init__(self) -> None:
+        if not 1.0 <= self.audio_ms <= 10_000.0:
+            raise ValueError(f"audio_ms must be 1 to 10000 milliseconds, got {self.audio_ms}")
+        if not 0.0 < self.time_zero_s < 2**31 - 1:
+            raise ValueError(f"time_zero_s must be above 0 and below 2^31, got {self.time_zero_s}")
+
+
+def clip_to_bag(clip: Path, bag_path: Path, config: ClipToBag) -> dict[str, int]:
+    """Writes the bag.
+
+    Returns:
+        The number of messages of each topic.
+
+    Raises:
+        ValueError: if `clip` is no clip, or there is something at `bag_path`; no bag is left then.
+    """
+    try:
+        truth = json.loads((clip / "truth.json").read_text(encoding="utf-8"))
+        if truth.get("data_set") != "sim_cs3_clips":
+            raise ValueError(f"data_set is {truth.get('data_set')!r}")
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"{clip} is no clip of the simulated world ({error}): python -m training.simulation clip"
+        ) from error
+    counts: dict[str, int] = {}
+    with BagWriter(bag_path) as bag:
+        messages = _Messages(bag.typestore.types, clip, truth, config)
+        for time_ns, topic, msg in sorted(messages.all(), key=lambda entry: entry[0]):
+            bag.write(topic, msg, time_ns)
+            counts[topic] = counts.get(topic, 0) + 1
+    return counts
+
+
+class _Messages:
+    """Makes rosbags messages, which need no ROS."""
+
+    def __init__(self, types: Any, clip: Path, truth: dict[str, Any], config: ClipToBag) -> None:
+        self._types, self._clip, self._truth, self._config = types, clip, truth, config
+        self._zero_ns = round(config.time_zero_s * _NS_PER_S)
+
+    def all(self) -> Iterator[tuple[int, str, Any]]:
+        """Yields the time of reception, the topic and the message of everything in the clip."""
+        yield self._zero_ns, "/tf_static", self._transforms()
+        for number in range(self._truth["num_frames"]):
+            time_ns = self._frame_ns(number)
+            data = self._read(f"frames/{number:06d}.jpg")
+            image = self._types["sensor_msgs/msg/CompressedImage"](
+                header=self._header(time_ns, IMAGE_FRAME_ID), format="jpeg", data=data
+            )
+            yield time_ns, self._config.image_topic, image
+            yield time_ns, self._config.camera_info_topic, self._camera_info(time_ns)
+        yield from self._audio()
+        for number, collision in enumerate(self._truth["collisions"]):
+            onset_ns = self._zero_ns + round(collision["time_s"] * _NS_PER_S)
+            yield onset_ns, self._config.truth_topic, self._collision(number, collision, onset_ns)
+
+    def _frame_ns(self, number: int) -> int:
+        return self._zero_ns + round(number / self._truth["fps"] * _NS_PER_S)
+
+    def _read(self, name: str) -> np.ndarray:
+        try:
+            return np.frombuffer((self._clip / name).read_bytes(), np.uint8)
+        except OSError as error:
+            raise ValueError(f"the clip is not whole: {error}") from error
+
+    def _audio(self) -> Iterator[tuple[int, str, Any]]:
+        samples, rate_hz = soundfile.read(self._clip / "sound.flac", dtype="int16")
+        size = max(round(self._config.audio_ms * 1e-3 * rate_hz), 1)
+        for start in range(0, len(samples), size):
+            block = np.ascontiguousarray(samples[start : start + size]).astype("<i2")
+            start_ns = self._zero_ns + round(start / rate_hz * _NS_PER_S)
+            end_ns = self._zero_ns + round((start + len(block)) / rate_hz * _NS_PER_S)
+            chunk = self._types["cs3_msgs/msg/AudioChunk"](
+                header=self._header(start_ns, AUDIO_FRAME_ID),
+                sample_rate=rate_hz,
+                channels=1,
+                encoding="S16LE",
+                data=block.view(np.uint8),
+            )
+            yield end_ns, self._config.audio_topic, chunk
+
+    def _camera_info(self, time_ns: int) -> Any:
+        camera = self._truth["camera"]
+        focal, (cx, cy) = camera["focal_px"], camera["centre_xy"]
+        return self._types["sensor_msgs/msg/CameraInfo"](
+            header=self._header(time_ns, IMAGE_FRAME_ID),
+            height=camera["height"],
+            width=camera["width"],
+            distortion_model="plumb_bob",
+            d=np.zeros(5),
+            k=np.array([focal, 0, cx, 0, focal, cy, 0, 0, 1.0]),
+            r=np.eye(3).ravel(),
+            p=np.array([focal, 0, cx, 0, 0, focal, cy, 0, 0, 0, 1.0, 0]),
+            binning_x=0,
+            binning_y=0,
+            roi=self._types["sensor_msgs/msg/RegionOfInterest"](
+                x_offset=0, y_offset=0, height=0, width=0, do_rectify=False
+            ),
+        )
+
+    def _transforms(self) -> Any:
+        """Camera and microphone sit in the head: the optical frame looks along its x axis (REP 103)."""
+        half = 0.5
+        optical = self._transform(IMAGE_FRAME_ID, (-half, half, -half, half))
+        microphone = self._transform(AUDIO_FRAME_ID, (0.0, 0.0, 0.0, 1.0))
+        return self._types["tf2_msgs/msg/TFMessage"](transforms=[optical, microphone])
+
+    def _transform(self, child: str, xyzw: tuple[float, float, float, float]) -> Any:
+        types = self._types
+        x, y, z, w = xyzw
+        return types["geometry_msgs/msg/TransformStamped"](
+            header=self._header(self._zero_ns, _HEAD_FRAME_ID),
+            child_frame_id=child,
+            transform=types["geometry_msgs/msg/Transform"](
+                translation=types["geometry_msgs/msg/Vector3"](x=0.0, y=0.0, z=0.0),
+                rotation=types["geometry_msgs/msg/Quaternion"](x=x, y=y, z=z, w=w),
+            ),
+        )
+
+    def _collision(self, number: int, collision: dict[str, Any], onset_ns: int) -> Any:
+        header = self._header(self._frame_ns(collision["frame"]), IMAGE_FRAME_ID)
+        ids = cv2.imdecode(self._read(f"ids{number:03d}.png"), cv2.IMREAD_UNCHANGED)
+        names = {thing["id"]: f"{thing['material']} {thing['class']}" for thing in self._truth["objects"]}
+        names[self._truth["table"]["id"]] = f"{self._truth['table']['material']} table"
+        held = {hand["object"]: hand["side"] for hand in collision["hands"]}
+        visible = [identity for identity in collision["ids"] if (ids == identity).any()]
+        verdict = (Verdict.NONE, Verdict.ONE_OBJECT, Verdict.TWO_OBJECTS)[len(visible)]
+        return self._types["cs3_msgs/msg/Collision"](
+            header=header,
+            onset=self._stamp(onset_ns),
+            onset_strength=0.0,
+            verdict=int(verdict),
+            reason="ground_truth",
+            detail=f"{' and '.join(names[i] for i in collision['ids'])}, {1e3 * collision['impulse_ns']:.1f} mN s",
+            masks=[
+                self._mask(ids == identity, names[identity], held.get(identity), collision["contact_xy"], header)
+                for identity in visible
+            ],
+            rejected=[],
+            stage_names=[],
+            stage_ms=np.zeros(0, np.float32),
+            latency_ms=0.0,
+            preset="ground_truth",
+            models=["simulated world"],
+            trained=True,
+        )
+
+    def _mask(self, mask: np.ndarray, name: str, side: str | None, contact: list[float], header: Any) -> Any:
+        types = self._types
+        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        empty = types["sensor_msgs/msg/Image"](
+            header=header, height=0, width=0, encoding="", is_bigendian=0, step=0, data=np.zeros(0, np.uint8)
+        )
+        png = cv2.imencode(".png", mask.astype(np.uint8) * 255)[1].reshape(-1)
+        roles = {"left": Role.LEFT_HAND.value, "right": Role.RIGHT_HAND.value}
+        return types["cs3_msgs/msg/CollisionMask"](
+            role=roles.get(side, Role.AUDIO_VISUAL.value),
+            score=1.0,
+            box=np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], np.float32),
+            has_contact_point=True,
+            contact_point=np.array(contact, np.float32),
+            reason=f"truth: {name}",
+            mask=empty,
+            mask_compressed=types["sensor_msgs/msg/CompressedImage"](header=header, format="png", data=png),
+        )
+
+    def _stamp(self, time_ns: int) -> Any:
+        sec, nanosec = divmod(time_ns, _NS_PER_S)
+        return self._types["builtin_interfaces/msg/Time"](sec=sec, nanosec=nanosec)
+
+    def _header(self, time_ns: int, frame_id: str) -> Any:
+        return self._types["std_msgs/msg/Header"](stamp=self._stamp(time_ns), frame_id=frame_id)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="clip_to_bag",
+        description="Turns a clip of the simulated world into a ROS 2 bag (mcap) with ground truth.",
+        argument_default=argparse.SUPPRESS,  # ClipToBag has the defaults
+    )
+    parser.add_argument("clip", type=Path, help="folder written by python -m training.simulation clip")
+    parser.add_argument("bag", type=Path, help="folder to make")
+    parser.add_argument("--audio-ms", type=float, help="length of an audio chunk, milliseconds (default 20)")
+    parser.add_argument("--time-zero", dest="time_zero_s", type=float, help="stamp of the beginning (default 1000 s)")
+    options = vars(parser.parse_args(argv))
+    clip, bag = options.pop("clip"), options.pop("bag")
+    try:
+        counts = clip_to_bag(clip, bag, ClipToBag(**options))
+    except (ValueError, OSError) as error:
+        print(f"clip_to_bag: {error}", file=sys.stderr)
+        return 1
+    print(f"{bag}: " + ", ".join(f"{count} messages on {topic}" for topic, count in counts.items()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The microphone node and its stream of stamped blocks."""

@@ -1,0 +1,1 @@
+"""The perception node: its parameters, inputs, outputs, diagnostics and services."""

@@ -1,0 +1,309 @@
+"""The perception node: camera and microphone topics in, masks of what collided out.
+
+Callbacks only store what arrives; a worker thread owns the networks. Everything that decides is in cs3_model.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, NoReturn
+
+import rclpy
+from cs3_msgs.srv import SegmentCollision
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.clock import Clock, JumpThreshold, TimeJump
+from rclpy.clock_type import ClockType
+from rclpy.duration import Duration
+from rclpy.exceptions import ParameterException
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from rclpy.signals import SignalHandlerOptions
+from std_srvs.srv import SetBool
+
+from cs3_model.frame_ring import DecodeImage
+from cs3_model.pipeline import CollisionPipeline
+from cs3_model.stream import CollisionStream, Event, Step
+from cs3_model.types import Reason, Verdict
+from cs3_model.worker import Outcome, PerceptionWorker
+from cs3_ros.conversions.audio import AudioBlock
+from cs3_ros.perception.health import Health
+from cs3_ros.perception.inputs import PerceptionInputs
+from cs3_ros.perception.log_forwarding import LogForwarder
+from cs3_ros.perception.outputs import CollisionOutputs
+from cs3_ros.perception.parameters import (
+    check_change,
+    declare_parameters,
+    parameter_values,
+    stream_config,
+    verification_config,
+)
+from cs3_ros.perception.segment_service import answer_segment
+
+_POLL_PERIOD_S = 0.1
+_DIAGNOSTICS_PERIOD_S = 1.0
+_STOP_S = 1.0
+
+
+class PerceptionNode(LifecycleNode):
+    """Publishes a `Collision` for every collision onset that it hears."""
+
+    def __init__(self, **node_options: Any) -> None:
+        super().__init__("perception", **node_options)
+        self._log_forwarder = LogForwarder(self.get_logger())
+        self._pipeline: CollisionPipeline | None = None
+        self._stream: CollisionStream | None = None
+        self._worker: PerceptionWorker | None = None
+        self._outputs: CollisionOutputs | None = None
+        self._inputs: PerceptionInputs | None = None
+        self._poll_timer: Any = None
+        self._jump_handle: Any = None
+        self._enabled = True
+        self._static_values: dict[str, object] = {}
+        self._earlier_counters: Counter[str] = Counter()
+        self._stage_ms: dict[str, float] = {}
+        self.add_on_set_parameters_callback(self._on_set_parameters)
+        declare_parameters(self)
+        self.add_post_set_parameters_callback(self._on_parameters_set)
+        self._health = Health(self)
+        # Not on ROS time: that stands still while a simulation or a bag is paused.
+        self._steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(_DIAGNOSTICS_PERIOD_S, self._on_diagnostics, clock=self._steady_clock)
+        self.create_service(SetBool, "~/enable", self._on_enable)
+        # Reentrant, so that nothing else waits while a request waits for the device.
+        self.create_service(SegmentCollision, "~/segment", self._on_segment, callback_group=ReentrantCallbackGroup())
+
+    def start(self) -> bool:
+        """Configures and activates the node; returns False, having logged why, if that fails."""
+        success = TransitionCallbackReturn.SUCCESS
+        return self.trigger_configure() is success and self.trigger_activate() is success
+
+    def destroy_node(self) -> None:
+        """Stops, frees and destroys the node, whatever its state."""
+        self._stop()
+        self._free()
+        self._log_forwarder.close()
+        super().destroy_node()
+
+    # --- lifecycle ---
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Loads the networks."""
+        preset_name = self.get_parameter("preset").value
+        self.get_logger().info(f"loading preset {preset_name}")
+        # PyTorch takes seconds to import: until here the node is on the graph already.
+        from cs3_model.build import build_pipeline, load_preset, select_device, warm_up
+
+        try:
+            preset = load_preset(preset_name)
+            device = select_device(self.get_parameter("device").value)
+            self._pipeline = build_pipeline(preset, device=device)
+            config = stream_config(parameter_values(self))
+            warm_up(self._pipeline, window_s=config.audio_pre_s + config.audio_post_s)
+        except Exception as error:  # weights and devices fail in many ways, and the user may try another preset
+            return self._refuse("configure", error)
+        self._preset_verification = preset.pipeline.verification
+        self._outputs = CollisionOutputs(self, preset=preset_name, pipeline=self._pipeline)
+        self._health.hardware_id = str(device)
+        self._health.resolve("configure")
+        self._static_values = {
+            "preset": preset_name,
+            "device": str(device),
+            "models": ", ".join(self._pipeline.models),
+            "trained": self._pipeline.trained,
+        }
+        self.get_logger().info(f"preset {preset_name} runs on {device}: {preset.description}")
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Starts to listen."""
+        assert self._pipeline is not None
+        try:
+            self._stream = CollisionStream(stream_config(parameter_values(self)))
+        except ValueError as error:
+            return self._refuse("activate", error)
+        self._health.resolve("activate")
+        max_waiting = self.get_parameter("max_waiting").value
+        self._worker = PerceptionWorker(self._pipeline, self._on_outcome, max_waiting=max_waiting)
+        self._apply_live_parameters()
+        self._inputs = PerceptionInputs(self, self._health, self)
+        self._poll_timer = self.create_timer(_POLL_PERIOD_S, self._on_poll, clock=self._steady_clock)
+        threshold = JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1), on_clock_change=True)
+        self._jump_handle = self.get_clock().create_jump_callback(threshold, post_callback=self._on_time_jump)
+        return super().on_activate(state)
+
+    def _refuse(self, transition: str, error: Exception) -> TransitionCallbackReturn:
+        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+        self._health.error(transition, f"cannot {transition}: {kind}{error}")
+        self._on_diagnostics()
+        return TransitionCallbackReturn.FAILURE
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stops listening; waiting events end as `stopped`."""
+        self._stop()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Frees the networks and the device."""
+        self._free()
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stops and frees, from any state."""
+        self._stop()
+        self._free()
+        return super().on_shutdown(state)
+
+    def _stop(self) -> None:
+        if self._poll_timer is not None:
+            self.destroy_timer(self._poll_timer)
+        if self._inputs is not None:
+            self._inputs.close()
+        if self._jump_handle is not None:
+            self._jump_handle.unregister()
+        if self._stream is not None and self._worker is not None:
+            self._submit(self._stream.clear(Reason.STOPPED, "perception was stopped"))
+            self._earlier_counters.update(self._stream.counters)
+            if not self._worker.stop(_STOP_S):
+                self.get_logger().error("the event in progress does not end: its thread is left behind")
+        self._poll_timer = self._inputs = self._jump_handle = self._stream = self._worker = None
+
+    def _free(self) -> None:
+        if self._outputs is not None:
+            self._outputs.close()
+        if self._pipeline is not None:
+            from cs3_model.build import release_memory
+
+            self._pipeline, self._outputs, self._static_values = None, None, {}
+            release_memory()
+
+    # --- what the inputs hear and see ---
+
+    def hear(self, block: AudioBlock) -> None:
+        """Takes a block of sound."""
+        if self._enabled and self._stream is not None:
+            self._submit(self._stream.push_audio(block.samples, block.sample_rate_hz, block.stamp_ns))
+
+    def see(self, *, stamp_ns: int, frame_id: str, num_bytes: int, decode: DecodeImage) -> None:
+        """Takes an undecoded image."""
+        if self._enabled and self._stream is not None:
+            self._submit(
+                self._stream.push_frame(stamp_ns=stamp_ns, frame_id=frame_id, num_bytes=num_bytes, decode=decode)
+            )
+
+    # --- work ---
+
+    def _submit(self, steps: Iterable[Step]) -> None:
+        for step in steps:
+            if self._worker is not None:
+                self._worker.submit(step)
+
+    def _on_outcome(self, event: Event, outcome: Outcome) -> None:
+        """Publishes how an event ended; called from the worker's thread or from a callback."""
+        assert self._outputs is not None
+        result = outcome.result
+        self._health.count(f"events_{result.reason}")
+        self._stage_ms = {f"{stage}_ms": round(1e3 * seconds, 1) for stage, seconds in result.stage_s.items()}
+        if outcome.frame is not None and self._inputs is not None:
+            self._inputs.image_size_wh = outcome.frame.size_hw[::-1]
+        if result.verdict is Verdict.NONE and result.reason is not Reason.NO_CANDIDATE:
+            self._health.warn(f"events: {result.reason}", f"a collision ended without masks: {result.detail}")
+        self._outputs.publish(event, outcome)
+
+    def _on_poll(self) -> None:
+        if self._inputs is not None and self._stream is not None:
+            self._inputs.poll()
+            self._submit(self._stream.expire())
+
+    def _on_time_jump(self, jump: TimeJump) -> None:
+        if self._stream is not None:
+            self._submit(self._stream.clear(Reason.TIME_JUMP, "the clock jumped"))
+
+    def _on_diagnostics(self) -> None:
+        state = "active" if self._worker else "inactive" if self._pipeline else "unconfigured"
+        values: dict[str, object] = {"state": state, "enabled": self._enabled}
+        values.update(self._static_values)
+        if self._inputs is not None:
+            values.update(self._inputs.values())
+        values.update(self._earlier_counters + self._stream.counters if self._stream else self._earlier_counters)
+        values["events_waiting"] = self._worker.num_waiting if self._worker else 0
+        values.update(self._stage_ms)
+        self._health.publish(values)
+
+    # --- services and parameters ---
+
+    def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        self._enabled = request.data
+        if not self._enabled and self._stream is not None:
+            self._submit(self._stream.clear(Reason.STOPPED, "perception was switched off"))
+        response.success = True
+        response.message = "listening" if self._enabled else "not listening"
+        return response
+
+    async def _on_segment(
+        self, request: SegmentCollision.Request, response: SegmentCollision.Response
+    ) -> SegmentCollision.Response:
+        return await answer_segment(
+            request, response, worker=self._worker, outputs=self._outputs, executor=self.executor
+        )
+
+    def _on_set_parameters(self, changes: list[Parameter]) -> SetParametersResult:
+        return check_change(self, changes, configured=self._pipeline is not None, active=self._worker is not None)
+
+    def _on_parameters_set(self, changes: list[Parameter]) -> None:
+        self._apply_live_parameters()
+
+    def _apply_live_parameters(self) -> None:
+        if self._worker is None or self._stream is None or self._pipeline is None:
+            return
+        values = parameter_values(self)
+        self._stream.config = stream_config(values)
+        verification = verification_config(values, self._preset_verification)
+        self._pipeline.config = replace(self._pipeline.config, verification=verification)
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Runs the node until Ctrl-C or SIGTERM, and ends the process."""
+    status = _run(argv)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # To tear PyTorch down takes a second, and may crash under a thread that still computes.
+    os._exit(status)
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    # rclpy's own handlers would end the context before the last events are published.
+    with rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO):
+        _on_signals(signal.default_int_handler)  # loading can take minutes
+        try:
+            node = PerceptionNode()
+            started = not node.get_parameter("autostart").value or node.start()
+        except (ValueError, ParameterException) as error:
+            print(f"perception: {error}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            return 0
+        stop = threading.Event()
+        _on_signals(lambda *_: stop.set())
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        while started and not stop.is_set():
+            executor.spin_once(timeout_sec=0.1)
+        node.destroy_node()
+    return 0 if started else 1
+
+
+def _on_signals(handler: Any) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handler)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""Subscriptions that wait for their topic, take whatever supported type it has, and say what is wrong with it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rclpy.callback_groups import CallbackGroup
+from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.node import Node
+from rclpy.qos import ReliabilityPolicy
+
+from cs3_ros.perception.health import Health
+from cs3_ros.qos import overridable, sensor_subscription
+
+logger = logging.getLogger(__name__)
+
+Handler = Callable[[Any], None]
+Connect = Callable[[str], "tuple[type, Handler]"]
+
+
+class TopicInput:
+    """One input of a node.
+
+    Until a publisher appears the type of the topic is unknown, and so is the class to subscribe with. `poll`, called
+    a few times per second, subscribes as soon as it is known, again when it changes, and reports what is wrong.
+
+    Args:
+        node: The node.
+        topics: Relative names in order of preference; the first that has a publisher is taken.
+        connect: Takes the type's name; returns the message class and a callback, or raises ValueError.
+        depth: Queue depth of the subscription.
+        health: Where problems are reported, under the first topic's name.
+        group: Callback group.
+        required: Whether a missing publisher is a problem.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        topics: Sequence[str],
+        connect: Connect,
+        *,
+        depth: int,
+        health: Health,
+        group: CallbackGroup,
+        required: bool = True,
+    ) -> None:
+        self.num_lost = 0
+        self._node = node
+        self._topics = topics
+        self._connect = connect
+        self._depth = depth
+        self._health = health
+        self._group = group
+        self._required = required
+        self._subscription: Any = None
+        self._source: tuple[str, str] | None = None
+
+    @property
+    def source(self) -> str:
+        """What is subscribed, for diagnostics: topic and type, or "none"."""
+        return " ".join(self._source) if self._source else "none"
+
+    def poll(self) -> None:
+        """Looks at the graph and (re)subscribes where needed."""
+        for topic in self._topics:
+            types = sorted(info.topic_type for info in self._node.get_publishers_info_by_topic(self._resolve(topic)))
+            if types:
+                self._use(topic, types)
+                return
+        if self._required:
+            names = " or ".join(self._resolve(topic) for topic in self._topics)
+            self._health.warn(
+                f"{self._topics[0]}: no publisher", f"nobody publishes {names}: start its driver or remap the topic"
+            )
+
+    def close(self) -> None:
+        """Ends the subscription."""
+        if self._subscription is not None:
+            self._node.destroy_subscription(self._subscription)
+        self._subscription = None
+        self._source = None
+
+    def _use(self, topic: str, types: Sequence[str]) -> None:
+        name, resolved = self._topics[0], self._resolve(topic)
+        self._health.resolve(f"{name}: no publisher")
+        if len(set(types)) > 1:
+            kinds = ", ".join(sorted(set(types)))
+            self._health.error(f"{name}: types", f"{resolved} has publishers of different types ({kinds}): keep one")
+            return
+        if len(types) > 1:
+            self._health.warn(
+                f"{name}: publishers", f"{resolved} has {len(types)} publishers: their messages mix, keep one"
+            )
+        if (topic, types[0]) == self._source:
+            return
+        self.close()
+        try:
+            self._subscription = self._subscribe(topic, *self._connect(types[0]))
+        except Exception as error:  # an unknown type, or a quality of service that the middleware refuses
+            self._health.error(f"{name}: type", f"{resolved}: {error}")
+            return
+        self._health.resolve(f"{name}: type")
+        self._source = (topic, types[0])
+        self._node.get_logger().info(f"listening to {resolved} ({types[0]})")
+
+    def _subscribe(self, topic: str, message_type: type, handler: Handler) -> Any:
+        return self._node.create_subscription(
+            message_type,
+            topic,
+            self._guarded(handler),
+            sensor_subscription(self._depth),
+            callback_group=self._group,
+            event_callbacks=SubscriptionEventCallbacks(
+                incompatible_qos=self._on_incompatible_qos, message_lost=self._on_lost
+            ),
+            qos_overriding_options=overridable(),
+        )
+
+    def _guarded(self, handler: Handler) -> Handler:
+        """One bad message is reported and skipped."""
+        name = self._topics[0]
+
+        def handle(message: Any) -> None:
+            self._health.count(f"{name}_messages")
+            try:
+                handler(message)
+            except Exception as error:  # ValueError says what is wrong; nothing else may end the node either
+                self._health.count(f"{name}_refused")
+                kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+                self._health.error(f"{name}: message", f"{name}: {kind}{error}")
+                logger.debug("a message of %s was refused", name, exc_info=True)
+
+        return handle
+
+    def _on_incompatible_qos(self, event: Any) -> None:
+        if self._subscription.qos_profile.reliability is ReliabilityPolicy.BEST_AVAILABLE:
+            self._source = None  # a publisher came that offers less: the next poll subscribes anew, to match it too
+            return
+        name = self._topics[0]
+        self._health.error(
+            f"{name}: qos",
+            f"{name}: a publisher's quality of service does not match ({event.last_policy_kind}): "
+            "set qos_overrides of this subscription",
+        )
+
+    def _on_lost(self, event: Any) -> None:
+        self.num_lost += event.total_count_change
+
+    def _resolve(self, topic: str) -> str:
+        return self._node.resolve_topic_name(topic)

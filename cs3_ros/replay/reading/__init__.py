@@ -1,0 +1,1 @@
+"""What a bag holds for an evaluation: sound and images, ground truth, clocks."""

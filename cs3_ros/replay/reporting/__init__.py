@@ -1,0 +1,1 @@
+"""What came of a replay: scores, findings, pictures, videos, recordings and the report."""

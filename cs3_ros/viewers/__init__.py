@@ -1,0 +1,1 @@
+"""What a perception node sees, hears and decides, in Rerun."""

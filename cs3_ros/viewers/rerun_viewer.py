@@ -1,0 +1,121 @@
+"""Command line: shows live what the perception node sees, hears and decides, in Rerun or in a file of it."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import rclpy
+from cs3_msgs.msg import Collision
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
+from rclpy.exceptions import ParameterException
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+
+from cs3_model.frame_ring import DecodeImage
+from cs3_ros.conversions.audio import AudioBlock
+from cs3_ros.conversions.collisions import collision_from_msg
+from cs3_ros.conversions.times import stamp_to_ns
+from cs3_ros.perception.health import Health
+from cs3_ros.perception.inputs import PerceptionInputs
+from cs3_ros.perception.parameters import declare_parameters
+from cs3_ros.qos import publication
+from cs3_ros.viewers.rerun_log import RerunLog, open_rerun_log
+
+_POLL_PERIOD_S = 0.1
+_DIAGNOSTICS_PERIOD_S = 1.0
+
+
+class RerunViewer(Node):
+    """Writes images, sound and collisions to Rerun.
+
+    It listens as the perception node does: the same topics, remappings and parameters of the inputs.
+
+    Args:
+        log: What to write to.
+        peer: Name of the perception node.
+        node_options: Options of `rclpy.node.Node`.
+    """
+
+    def __init__(self, log: RerunLog, *, peer: str = "perception", **node_options: Any) -> None:
+        super().__init__("rerun_viewer", **node_options)
+        self.num_collisions = 0
+        self._log = log
+        self._health = Health(self, component="viewer")
+        declare_parameters(self)
+        self._inputs = PerceptionInputs(self, self._health, self)
+        self.create_subscription(Collision, f"{peer}/collision", self._on_collision, publication(100))
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(_POLL_PERIOD_S, self._inputs.poll, clock=steady)
+        self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_diagnostics, clock=steady)
+
+    def hear(self, block: AudioBlock) -> None:
+        """Takes a block of sound."""
+        self._log.log_audio(block.samples, sample_rate_hz=block.sample_rate_hz, stamp_ns=block.stamp_ns)
+
+    def see(self, *, stamp_ns: int, frame_id: str, num_bytes: int, decode: DecodeImage) -> None:
+        """Takes an image."""
+        self._log.log_image(decode(), stamp_ns=stamp_ns)
+
+    def _on_collision(self, message: Collision) -> None:
+        try:
+            result = collision_from_msg(message)
+        except ValueError as error:
+            self._health.error("collision: message", f"collision: {error}")
+            return
+        self._log.log_result(
+            result,
+            onset_ns=stamp_to_ns(message.onset),
+            frame_stamp_ns=stamp_to_ns(message.header.stamp),
+            strength_db=message.onset_strength,
+            latency_s=1e-3 * message.latency_ms,
+            trained=message.trained,
+        )
+        self.num_collisions += 1
+
+    def _publish_diagnostics(self) -> None:
+        self._health.publish({**self._inputs.values(), "collisions": self.num_collisions})
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the viewer until Ctrl-C or SIGTERM; returns its exit status."""
+    parser = argparse.ArgumentParser(prog="rerun_viewer", description=__doc__.partition(": ")[2])
+    target = parser.add_mutually_exclusive_group()
+    target.add_argument("--save", type=Path, metavar="FILE", help="write a .rrd file instead of opening a viewer")
+    target.add_argument("--connect", metavar="URL", help="send to a viewer that runs already")
+    parser.add_argument("--node", default="perception", help="name of the perception node (default perception)")
+    argv = list(sys.argv[1:] if argv is None else argv)
+    split = argv.index("--ros-args") if "--ros-args" in argv else len(argv)
+    options = parser.parse_args(argv[:split])
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        log = open_rerun_log(save=options.save, connect=options.connect)
+        try:
+            _run(log, options.node, argv[split:])
+        finally:
+            log.close()
+    except (ValueError, ParameterException) as error:
+        print(f"rerun_viewer: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _run(log: RerunLog, peer: str, ros_arguments: Sequence[str]) -> None:
+    options = rclpy.signals.SignalHandlerOptions.NO  # an interrupt must end in `log.close`
+    try:
+        with rclpy.init(args=ros_arguments, signal_handler_options=options):
+            executor = SingleThreadedExecutor()
+            executor.add_node(RerunViewer(log, peer=peer))
+            executor.spin()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""What a sound should point at, and the stage that learns it, on drawn scenes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from cs3_model.networks.micro.parts import DEBUG_MICRO, MicroNetworks
+from tests.training.micro.conftest import BOXES
+from training.micro.audio_visual.heard_data import HeardBatches, gather, heard_batch, joined, pointed_at
+from training.micro.audio_visual.train_heard import peak_loss
+from training.micro.vision.picture_batches import list_scenes
+from training.simulation.dataset.storage import TABLE_ID
+
+
+def facts(colliding: list[int], held: list[int]) -> dict:
+    objects = [{"id": number, "held_by": ["left"] if number in held else []} for number in (1, 2, 3)]
+    return {"objects": objects, "collision": {"ids": colliding} if colliding else None}
+
+
+@pytest.mark.parametrize(
+    ("colliding", "held", "expected"),
+    [([2, 3], [2], [3]), ([1, TABLE_ID], [1], [TABLE_ID]), ([1, 2], [1, 2], [1, 2]), ([3], [], [3]), ([], [1], [])],
+)
+def test_a_sound_points_at_what_no_hand_holds(colliding, held, expected) -> None:
+    assert pointed_at(facts(colliding, held)) == expected
+
+
+@pytest.fixture
+def heard(make_scenes):
+    torch.manual_seed(0)
+    networks = MicroNetworks(DEBUG_MICRO)
+    return joined(list(gather(networks, list_scenes(make_scenes(count=3), "train"))))
+
+
+def test_both_collisions_of_a_scene_share_its_features_and_not_their_targets(heard) -> None:
+    assert heard.features.shape == (3, 2, 8, 16, 16) and heard.scene.tolist() == [0, 0, 1, 1, 2, 2]
+    batch = heard_batch(heard, torch.tensor([0, 1]), torch.tensor([0, 0]))
+    assert torch.equal(batch.features[0], batch.features[1])
+    x_min, y_min, x_max, y_max = (value // 2 for value in BOXES[3])
+    expected = np.zeros((32, 32), bool)
+    expected[y_min:y_max, x_min:x_max] = True
+    assert np.array_equal(batch.masks[0, 0].numpy(), expected)
+    assert batch.masks[1, 0, 16:].any() and not batch.masks[1, 0, :16].any()  # the table
+    assert not torch.equal(batch.embedding[0], batch.embedding[1])
+
+
+def test_a_mirrored_batch_has_mirrored_masks_and_features_of_the_mirrored_picture(heard) -> None:
+    chosen, window = torch.tensor([0]), torch.tensor([1])
+    plain, mirrored = (heard_batch(heard, chosen, window, mirrored=flag) for flag in (False, True))
+    assert torch.equal(mirrored.masks, plain.masks.flip(-1))
+    assert not torch.equal(mirrored.features, plain.features)
+
+
+def test_batches_hold_whole_scenes_and_are_fixed_by_their_step(heard) -> None:
+    batches = HeardBatches(heard, batch_size=2, seed=0)
+    assert len(batches[0].masks) == 4
+    assert torch.equal(batches[3].embedding, HeardBatches(heard, batch_size=2, seed=0)[3].embedding)
+
+
+def test_the_peak_loss_is_the_log_of_the_share_on_the_mask() -> None:
+    logits = torch.zeros(2, 1, 2, 2)
+    masks = torch.tensor([[[[True, False], [False, False]]], [[[True, True], [False, False]]]])
+    assert peak_loss(logits, masks).item() == pytest.approx((np.log(4) + np.log(2)) / 2)
+    logits[:, :, 0, 0] = 50.0
+    assert peak_loss(logits, masks).item() == pytest.approx(0.0, abs=1e-6)
+
+
+def test_samples_whose_target_is_not_seen_do_not_count_in_the_peak_loss() -> None:
+    masks = torch.zeros(2, 1, 2, 2, dtype=torch.bool)
+    assert peak_loss(torch.zeros(2, 1, 2, 2), masks).item() == 0.0
+    masks[0, 0, 0, 0] = True
+    assert peak_loss(torch.zeros(2, 1, 2, 2), masks).item() == pytest.approx(np.log(4))

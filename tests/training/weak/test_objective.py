@@ -1,0 +1,154 @@
+"""The objective against every pair computed alone, and where its gradients go."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import cosine_similarity
+
+from cs3_model.networks.audio_visual import build_debug_audio_visual_network
+from tests.training.weak.test_losses import literal_info_nce
+from training.weak.clipseg_model import CLIPSegModel
+from training.weak.losses import AreaOf, LossConfig, ScoredAgainst, SoftMask, logistic_noise
+from training.weak.objective import Compute, WeakObjective
+
+BATCH = 3
+
+
+def build(config: LossConfig | None = None, compute: Compute | None = None) -> WeakObjective:
+    torch.manual_seed(0)
+    model = CLIPSegModel(build_debug_audio_visual_network(), name="tiny", pooling_dropout=0.0)
+    objective = WeakObjective(model, config, compute=compute)
+    with torch.no_grad():  # the random decoder's logits are near 0, where ACL's bias of 14 fills all masks
+        objective.masker.bias.zero_()
+    return objective.train()
+
+
+def batch() -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    sounds = torch.randn(BATCH, 3200, generator=generator) * torch.tensor([[0.01], [0.1], [0.9]])
+    prepare = build().model.prepare_sound
+    return torch.randn(BATCH, 3, 64, 64, generator=generator), torch.stack([prepare(s.numpy()) for s in sounds])
+
+
+def noise_source() -> torch.Generator:
+    return torch.Generator().manual_seed(2)
+
+
+def literal_losses(objective: WeakObjective, pixels: Tensor, sounds: Tensor, config: LossConfig) -> dict[str, float]:
+    """Equations 2 to 5, pair by pair, with transformers' own forward pass."""
+    clipseg = objective.model.network.clipseg
+    w, b = float(objective.masker.scale), float(objective.masker.bias)
+    conditions = [objective.model.embed_sounds(sound[None])[0] for sound in sounds]
+    noise = logistic_noise((BATCH, 64, 64), noise_source())
+    image_cosines, feature_cosines = np.zeros((BATCH, BATCH)), np.zeros((BATCH, BATCH))
+    deviations, areas, other_areas = [], [], []
+    for i in range(BATCH):
+        patches = clipseg.image_and_patch_features(pixels[i : i + 1])[1][0]
+        for j in range(BATCH):
+            logits = clipseg.model(pixel_values=pixels[i : i + 1], conditional_embeddings=conditions[j][None]).logits
+            logits = logits.reshape(64, 64)
+            plain_soft = 1 / (1 + torch.exp(-(w * logits + b)))
+            if i == j:
+                mask = (w * logits + b + noise[i] > 0).float()
+                area = float(plain_soft.mean() if config.area_of is AreaOf.SOFT else mask.mean())
+                deviations.append(abs(area - config.area_prior))
+                areas.append(float(mask.mean()))
+                embedded = clipseg.model.clip.get_image_features(pixels[i : i + 1] * mask).pooler_output[0]
+                image_cosines[i] = [float(cosine_similarity(embedded, a, dim=0)) for a in conditions]
+            else:
+                other_areas.append(float(plain_soft.mean()))
+            stretched = (logits - logits.min()) / (logits.max() - logits.min())
+            soft = 1 / (1 + torch.exp(-(stretched - 0.5) / 0.07))
+            soft = (soft if config.soft_mask is SoftMask.MINMAX else plain_soft)[::16, ::16]  # 64 pixels, 4 patches
+            pooled = sum(soft[y, x] * patches[:, y, x] for y in range(4) for x in range(4)) / soft.sum()
+            sound = conditions[j if config.scored_against is ScoredAgainst.MASK_SOUND else i]
+            feature_cosines[i, j] = float(cosine_similarity(pooled, sound, dim=0))
+    image = literal_info_nce(image_cosines, config.temperature) / 2
+    feature = literal_info_nce(feature_cosines, config.temperature) / 2
+    area = sum(deviations) / BATCH + config.other_area_weight * sum(other_areas) / len(other_areas)
+    total = config.image_weight * image + config.feature_weight * feature + config.area_weight * area
+    assert all(0.05 < area < 0.95 for area in areas), "masks must cut something out"
+    return {"total": total, "image": image, "feature": feature, "area": area}
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        LossConfig(),
+        LossConfig(image_weight=0.5, feature_weight=2.0, area_weight=0.1, area_prior=0.4, temperature=0.2),
+        LossConfig(soft_mask=SoftMask.MASKER, scored_against=ScoredAgainst.IMAGE_SOUND),
+        LossConfig(area_of=AreaOf.SOFT, other_area_weight=0.7),
+    ],
+    ids=["paper", "weights", "other readings", "other areas"],
+)
+@torch.no_grad()
+def test_losses_equal_the_equations_pair_by_pair(config) -> None:
+    pixels, sounds = batch()
+    objective = build(config)
+    losses = objective(pixels, sounds, noise_source()).as_numbers()
+    for name, expected in literal_losses(objective, pixels, sounds, config).items():
+        assert losses[name] == pytest.approx(expected, rel=1e-4), name
+
+
+def gradients(objective: WeakObjective) -> dict[str, Tensor]:
+    objective(*batch(), noise_source()).total.backward()
+    return {name: parameter.grad for name, parameter in objective.named_parameters() if parameter.grad is not None}
+
+
+@pytest.mark.parametrize("only", ["image_weight", "feature_weight", "area_weight"])
+def test_each_loss_alone_trains_the_audio_part_and_nothing_frozen(only) -> None:
+    weights = dict.fromkeys(("image_weight", "feature_weight", "area_weight"), 0.0) | {only: 1.0}
+    objective = build(LossConfig(**weights))
+    found = gradients(objective)
+    trained = {name for name, parameter in objective.named_parameters() if parameter.requires_grad}
+    assert found.keys() == trained
+    assert not any("clipseg" in name for name in trained)
+    for part in ("beats.patch_embedding", "beats.encoder.layers.2", "audio_token.projection", "audio_token.pooling"):
+        largest = max(float(grad.abs().max()) for name, grad in found.items() if part in name)
+        assert math.isfinite(largest) and largest > 1e-8, part
+
+
+def test_the_model_names_every_trained_parameter_once() -> None:
+    objective = build()
+    earlier, new = objective.model.trained_parameters()
+    named = [id(parameter) for parameter in (*earlier, *new)]
+    assert sorted(named) == sorted({id(p) for p in objective.model.parameters() if p.requires_grad})
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [Compute(max_pairs=1), Compute(max_pairs=6, recompute=True, max_images=2), Compute(recompute=True)],
+    ids=["one sound at a time", "two at a time, recomputed", "recomputed"],
+)
+def test_chunks_and_recomputation_change_nothing(compute) -> None:
+    config = LossConfig(other_area_weight=0.5)
+    expected, found = gradients(build(config)), gradients(build(config, compute))
+    assert found.keys() == expected.keys()
+    for name, gradient in expected.items():
+        torch.testing.assert_close(found[name], gradient, rtol=1e-3, atol=1e-6, msg=name)
+
+
+def test_bfloat16_is_near_float32_with_float32_gradients() -> None:
+    exact, rough = build(), build(compute=Compute(bfloat16=True))
+    expected = exact(*batch(), noise_source()).as_numbers()
+    found = rough(*batch(), noise_source()).as_numbers()
+    assert found == pytest.approx(expected, rel=0.05) and found != expected
+    assert all(gradient.dtype == torch.float32 for gradient in gradients(rough).values())
+
+
+def test_masks_smaller_than_the_image_are_stretched_over_it() -> None:
+    objective = build()
+    decode = objective.model.decode
+    objective.model.decode = lambda *arguments: decode(*arguments)[..., ::4, ::4]
+    assert torch.isfinite(objective(*batch(), noise_source()).total)
+
+
+def test_frozen_parts_stay_in_evaluation_mode() -> None:
+    objective = build()
+    assert objective.training and objective.model.network.beats.training
+    assert not any(module.training for module in objective.model.network.clipseg.modules())

@@ -1,0 +1,1 @@
+"""The rows to beat: what needs no network, the paper's baselines, and prompts in place of sound."""

@@ -1,0 +1,104 @@
+"""Scores of rows on disk, so that a table is made in as many sittings as it takes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from cs3_model.files import file_digest, write_whole
+from cs3_model.metrics import MaskScore
+from cs3_model.types import Verdict
+from training.data.samples import DataSet
+from training.data.sound_windows import WindowRule
+from training.evaluation.methods import build_row
+from training.evaluation.runner import Evaluation, Record, evaluate
+from training.evaluation.score_table import source_commit
+
+_FILE = re.compile(r"[^=:,]+\.safetensors")
+
+
+class RowCache:
+    """Records of methods on one split.
+
+    A method is known by its name with the contents of the files that it names, and by the samples and the seed; not by
+    the source: after a change that matters, delete the folder.
+
+    Args:
+        folder: of the JSON files.
+        data_set: the split.
+        limit: number of samples to draw; 0: all.
+        seed: as of `evaluate`.
+    """
+
+    def __init__(self, folder: Path, data_set: DataSet, *, limit: int, seed: int) -> None:
+        self._folder, self._data_set, self._limit, self._seed = folder / data_set.split, data_set, limit, seed
+        samples = "".join(sample.sample_id for sample in data_set.samples)
+        self._about = f"{data_set.name} {data_set.split} {_digest(samples.encode())} limit {limit} seed {seed}"
+
+    def read(self, method: str) -> list[Record] | None:
+        """The records, or None if there are none yet.
+
+        Raises:
+            ValueError: if the file is damaged.
+        """
+        path = self._path(method)
+        if not path.exists():
+            return None
+        try:
+            return [_record(entry) for entry in json.loads(path.read_text(encoding="utf-8"))["records"]]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{path} is damaged ({error}): delete it") from None
+
+    def commits(self, methods: Sequence[str]) -> set[str]:
+        """The source trees that the records were made with."""
+        return {json.loads(self._path(method).read_text(encoding="utf-8"))["commit"] for method in methods}
+
+    def fill(self, methods: Sequence[str], device: torch.device) -> Iterator[int]:
+        """Computes what is not there, all methods at once; yields the number of samples done.
+
+        Raises:
+            ValueError: if a method cannot be built or a sample cannot be read.
+        """
+        missing = [method for method in methods if not self._path(method).exists()]
+        if not missing:
+            return
+        rows = [build_row(method, device=device, seed=self._seed, prior_map=None) for method in missing]
+        steps = evaluate(
+            rows, self._data_set, rule=WindowRule(), seed=self._seed, limit=self._limit, num_examples=0
+        )  # fmt: skip
+        for done, evaluation in enumerate(steps, 1):
+            if evaluation.skipped:
+                raise ValueError(evaluation.skipped[0].reason)
+            yield done
+        self._write(missing, evaluation)
+
+    def _write(self, methods: Sequence[str], evaluation: Evaluation) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for method in methods:
+            entry = {
+                "method": method,
+                "about": self._about,
+                "commit": source_commit(),
+                "records": [asdict(record) for record in evaluation.records[method]],
+            }
+            write_whole(self._path(method), json.dumps(entry).encode())
+
+    def _path(self, method: str) -> Path:
+        identity = _FILE.sub(lambda match: file_digest(Path(match.group())), method)
+        return self._folder / f"{_digest(f'{self._about} {identity}'.encode())}.json"
+
+
+def _record(entry: dict) -> Record:
+    score = entry["score"]
+    score = None if score is None else MaskScore.from_fields(score)
+    return Record(**{**entry, "verdict": Verdict(entry["verdict"]), "score": score})
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]

@@ -1,0 +1,184 @@
+"""One evaluation for all rows: every row sees the same scenes and is scored by the same metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from cs3_model.metrics import MaskScore, score_masks
+from cs3_model.types import AudioWindow, BoolMask, CollisionResult, Frame, UInt8Image, Verdict
+from training.data.samples import DataSet, Sample, SampleError
+from training.data.sound_windows import WindowRule, read_window
+from training.evaluation.counterfactual import fingerprint
+from training.evaluation.rows import Row, Scene, Sound
+from training.evaluation.strata import strata_of
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Record:
+    """What one row made of one sample."""
+
+    sample_id: str
+    group: str
+    """What the sample is resampled with: its picture, or itself."""
+    verdict: Verdict
+    score: MaskScore | None
+    """None if no colliding object can be seen: the right answer is no mask."""
+    answer: str
+    """Fingerprint of the true masks."""
+    strata: dict[str, str]
+    """Label of the sample in each stratum."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Skipped:
+    """A sample that could not be read."""
+
+    sample_id: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Example:
+    """A scene to look at."""
+
+    sample_id: str
+    image: UInt8Image
+    true_masks: list[BoolMask]
+    results: dict[str, CollisionResult]
+    """By name of the row."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Evaluation:
+    """What all rows made of all samples."""
+
+    rows: tuple[Row, ...]
+    records: dict[str, list[Record]] = field(default_factory=dict)
+    """By name of the row; one record per sample that was read, in the order of the samples."""
+    skipped: list[Skipped] = field(default_factory=list)
+    examples: list[Example] = field(default_factory=list)
+
+
+def evaluate(
+    rows: Sequence[Row],
+    data_set: DataSet,
+    *,
+    rule: WindowRule,
+    seed: int,
+    limit: int = 0,
+    num_examples: int = 6,
+) -> Iterator[Evaluation]:
+    """Runs all rows on all samples.
+
+    Args:
+        rows: What to compare; names must differ.
+        data_set: Samples with true masks.
+        rule: How the sound is cut.
+        seed: Chooses the sounds of `Sound.SHUFFLED`, the examples, and the samples where `limit` leaves some out.
+        limit: Number of samples to draw; 0: all.
+        num_examples: How many scenes to keep for pictures.
+
+    Yields:
+        The evaluation so far, after each sample.
+
+    Raises:
+        ValueError: if a row needs truth that the samples lack, or names are doubled.
+    """
+    rng = np.random.default_rng(seed)
+    samples = _draw(data_set.samples, limit, rng)
+    _check(rows, samples, data_set.name)
+    partners = {0: _partners(len(samples), rng)}
+    shown = set(rng.permutation(len(samples))[:num_examples].tolist())
+    for shuffle in {row.shuffle for row in rows} - {0}:
+        partners[shuffle] = _partners(len(samples), np.random.default_rng([seed, shuffle]))
+    evaluation = Evaluation(rows=tuple(rows), records={row.name: [] for row in rows})
+    for index, sample in enumerate(samples):
+        try:
+            scene = _read_scene(sample, rule)
+            heard = {
+                (row.sound, row.shuffle): _hear(row.sound, scene, samples[partners[row.shuffle][index]], rule)
+                for row in {(row.sound, row.shuffle): row for row in rows}.values()
+            }
+        except SampleError as error:
+            evaluation.skipped.append(Skipped(sample_id=sample.sample_id, reason=str(error)))
+        else:
+            results = {row.name: row.predict(replace(scene, window=heard[row.sound, row.shuffle])) for row in rows}
+            for name, result in results.items():
+                evaluation.records[name].append(_record(scene, result))
+            if index in shown:
+                example = Example(
+                    sample_id=sample.sample_id,
+                    image=scene.frame.image,
+                    true_masks=scene.true_masks,
+                    results=results,
+                )
+                evaluation.examples.append(example)
+        yield evaluation
+
+
+def _draw(samples: Sequence[Sample], limit: int, rng: np.random.Generator) -> list[Sample]:
+    if not 0 < limit < len(samples):
+        return list(samples)
+    return [samples[index] for index in sorted(rng.choice(len(samples), limit, replace=False))]
+
+
+def _check(rows: Sequence[Row], samples: Sequence[Sample], data_set: str) -> None:
+    names = [row.name for row in rows]
+    if doubled := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"method '{doubled[0]}' is named twice")
+    if not samples:
+        raise ValueError(f"{data_set} has no samples")
+    if not all(sample.load_objects for sample in samples):
+        raise ValueError(f"this split of {data_set} has no true masks: it cannot be evaluated")
+    unknown = sum(not sample.knows_whole_scene for sample in samples)
+    needy = [row.name for row in rows if row.needs_whole_scene]
+    if unknown and needy:
+        raise ValueError(
+            f"{', '.join(needy)}: these methods need to know all objects and the hands that hold them, "
+            f"which {data_set} does not say for {unknown} of {len(samples)} samples"
+        )
+    if len(samples) == 1 and any(row.sound is Sound.SHUFFLED for row in rows):
+        raise ValueError("sound=shuffled needs at least two samples")
+
+
+def _partners(count: int, rng: np.random.Generator) -> list[int]:
+    """For each sample another one, each used once."""
+    order = rng.permutation(count)
+    partners = np.empty(count, int)
+    partners[order] = np.roll(order, 1)
+    return partners.tolist()
+
+
+def _read_scene(sample: Sample, rule: WindowRule) -> Scene:
+    assert sample.load_objects is not None
+    frame = Frame(image=sample.load_image())
+    objects = sample.load_objects()
+    for item in objects:
+        if item.mask.shape != frame.size_hw:
+            raise SampleError(
+                f"{sample.sample_id}: a true mask is {list(item.mask.shape)}, the picture {list(frame.size_hw)}"
+            )
+    return Scene(sample=sample, frame=frame, window=read_window(sample.sound, rule), objects=objects)
+
+
+def _hear(sound: Sound, scene: Scene, partner: Sample, rule: WindowRule) -> AudioWindow:
+    if sound is Sound.SHUFFLED:
+        return read_window(partner.sound, rule)
+    if sound is Sound.SILENT:
+        return AudioWindow(samples=np.zeros_like(scene.window.samples), start_ns=scene.window.start_ns)
+    return scene.window
+
+
+def _record(scene: Scene, result: CollisionResult) -> Record:
+    sample, true_masks = scene.sample, scene.true_masks
+    return Record(
+        sample_id=sample.sample_id,
+        group=sample.conditions.group or sample.sample_id,
+        verdict=result.verdict,
+        score=score_masks([item.mask for item in result.masks], true_masks) if true_masks else None,
+        answer=fingerprint(true_masks),
+        strata=strata_of(sample, scene.objects) if true_masks else {},
+    )

@@ -1,0 +1,1 @@
+"""The audio encoder of `micro`: labelled impact sounds without pictures, its training and its gate."""

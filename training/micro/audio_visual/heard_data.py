@@ -1,0 +1,157 @@
+"""What the heard stage learns from: features of pictures and of sounds, both from frozen networks and kept in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from cs3_model.networks.micro.parts import MicroNetworks
+from cs3_model.types import MODEL_SAMPLE_RATE_HZ
+from training.data.clip_media import read_sound
+from training.micro.vision.picture_batches import plain_batch, twin_of
+from training.simulation.dataset.storage import read_truth
+
+_BATCH = 16
+_WINDOWS_S = ((0.8, 1.2), (0.6, 1.0), (1.0, 1.0), (0.5, 0.5))
+"""Seconds before and after the onset: first as in evaluation, then as other users may cut them."""
+
+
+class Heard(NamedTuple):
+    """Scenes [K], their collisions [M], and windows of sound [W] around each onset."""
+
+    features: Tensor
+    """Of the tower, bfloat16 [K, 2, C, h, w]: as seen, and mirrored."""
+    ids: Tensor
+    """uint8 [K, S / 2, S / 2], as seen."""
+    scene: Tensor
+    """Index of the scene of each collision, int64 [M]."""
+    target: Tensor
+    """Ids of what the sound should point at, bool [M, 256]."""
+    embedding: Tensor
+    """Of the ear, float32 [M, W, D]."""
+    materials: Tensor
+    """Its logits, [M, W, 7]."""
+
+
+class HeardBatch(NamedTuple):
+    """N collisions, of which neighbours often share a scene."""
+
+    features: Tensor
+    embedding: Tensor
+    materials: Tensor
+    masks: Tensor
+    """bool [N, 1, S / 2, S / 2]."""
+
+
+def pointed_at(facts: dict) -> list[int]:
+    """Ids of what the sound should point at: what collided and is in no hand, else all that collided.
+
+    The held objects are found by looking; where a sound pointed at one of them, it would add nothing.
+    """
+    if facts["collision"] is None:
+        return []
+    colliding = facts["collision"]["ids"]
+    held = {thing["id"] for thing in facts["objects"] if thing["held_by"]}
+    return [number for number in colliding if number not in held] or list(colliding)
+
+
+@torch.no_grad()
+def gather(networks: MicroNetworks, folders: Sequence[Path]) -> Iterator[Heard]:
+    """Looks at scenes and listens to their collisions; yields them in pieces."""
+    networks.eval()
+    side = networks.config.vision.side
+    for start in range(0, len(folders), _BATCH):
+        chosen = list(folders[start : start + _BATCH])
+        batch = plain_batch(chosen, side)
+        both = torch.cat([batch.images, batch.images.flip(-1)]).contiguous(memory_format=torch.channels_last)
+        with torch.autocast("cpu", torch.bfloat16):
+            features = networks.vision.tower(both).bfloat16()
+        scenes, targets, sounds = _collisions(chosen)
+        heard = [networks.audio(torch.from_numpy(np.stack(window))) for window in zip(*sounds)] if sounds else []
+        yield Heard(
+            features=torch.stack(features.chunk(2), 1),
+            ids=batch.ids[:, ::2, ::2].clone(),
+            scene=torch.tensor(scenes, dtype=torch.int64) + start,
+            target=torch.tensor(np.array(targets).reshape(-1, 256)),
+            embedding=_stacked([item.embedding_ND for item in heard]),
+            materials=_stacked([item.material_logits for item in heard]),
+        )
+
+
+def _stacked(windows: list[Tensor]) -> Tensor:
+    return torch.stack(windows, 1) if windows else torch.zeros(0)
+
+
+def _collisions(folders: Sequence[Path]) -> tuple[list[int], list[np.ndarray], list[list[np.ndarray]]]:
+    scenes, targets, sounds = [], [], []
+    for number, first in enumerate(folders):
+        for folder in (first, twin_of(first)):
+            facts = read_truth(folder)
+            wanted = pointed_at(facts)
+            if not wanted:
+                continue
+            target = np.zeros(256, bool)
+            target[wanted] = True
+            scenes.append(number)
+            targets.append(target)
+            sounds.append([_window(folder, facts["onset_s"], *around) for around in _WINDOWS_S])
+    return scenes, targets, sounds
+
+
+def _window(folder: Path, onset_s: float, before_s: float, after_s: float) -> np.ndarray:
+    """The sound around an onset, always of one length: silence where a shorter window ends."""
+    samples = read_sound(folder / "sound.flac", onset_s - before_s, onset_s + after_s)
+    padded = np.zeros(2 * MODEL_SAMPLE_RATE_HZ, np.float32)
+    padded[: samples.size] = samples[: padded.size]
+    return padded
+
+
+def joined(pieces: Sequence[Heard]) -> Heard:
+    """One of many."""
+    kept = [piece for piece in pieces if len(piece.scene)]
+    whole = [torch.cat(column) for column in zip(*((p.features, p.ids) for p in pieces))]
+    rest = [torch.cat(column) for column in zip(*((p.scene, p.target, p.embedding, p.materials) for p in kept))]
+    return Heard(*whole, *rest)
+
+
+class HeardBatches(Dataset):
+    """Batch `step` of an endless, fixed sequence; both collisions of a scene are in the same batch.
+
+    Args:
+        heard: of `joined`.
+        batch_size: scenes per batch.
+        seed: fixes the sequence.
+    """
+
+    def __init__(self, heard: Heard, *, batch_size: int, seed: int) -> None:
+        self._heard, self._batch_size, self._seed = heard, batch_size, seed
+        self._of_scene: dict[int, list[int]] = {}
+        for index, scene in enumerate(heard.scene.tolist()):
+            self._of_scene.setdefault(scene, []).append(index)
+        self._scenes = sorted(self._of_scene)
+
+    def __getitem__(self, step: int) -> HeardBatch:
+        rng = np.random.default_rng([self._seed, step])
+        drawn = rng.choice(self._scenes, self._batch_size, replace=len(self._scenes) < self._batch_size)
+        chosen = torch.tensor([index for scene in drawn for index in self._of_scene[int(scene)]])
+        window = torch.from_numpy(rng.integers(self._heard.embedding.shape[1], size=len(chosen)))
+        return heard_batch(self._heard, chosen, window, mirrored=bool(rng.random() < 0.5))
+
+
+def heard_batch(heard: Heard, chosen: Tensor, window: Tensor, *, mirrored: bool = False) -> HeardBatch:
+    """Looks up collisions."""
+    scene = heard.scene[chosen]
+    ids = heard.ids[scene]
+    masks = heard.target[chosen].gather(1, ids.flatten(1).long()).view(len(chosen), 1, *ids.shape[1:])
+    return HeardBatch(
+        features=heard.features[scene, int(mirrored)],
+        embedding=heard.embedding[chosen, window],
+        materials=heard.materials[chosen, window],
+        masks=masks.flip(-1) if mirrored else masks,
+    )

@@ -1,0 +1,52 @@
+"""Features of scenes and sounds on disk: the runs of the heard stage share them, and the memory that they are mapped to."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from cs3_model.files import INCOMPLETE
+from training.micro.audio_visual.heard_data import Heard
+
+
+def save_heard(path: Path, heard: Heard, about: Mapping[str, str | int]) -> None:
+    """Writes features, and what they were made of, as a whole.
+
+    Raises:
+        ValueError: if they cannot be written: one line. What was at `path` before is still there.
+    """
+    hidden = path.with_name(f".{path.name}{INCOMPLETE}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file({name: value.contiguous() for name, value in heard._asdict().items()}, hidden, _metadata(about))
+        os.replace(hidden, path)
+    except (OSError, SafetensorError) as error:
+        hidden.unlink(missing_ok=True)
+        size_mb = sum(value.nbytes for value in heard) / 1e6
+        raise ValueError(f"{path} cannot be written ({size_mb:.0f} MB): {error}") from None
+
+
+def load_heard(path: Path, about: Mapping[str, str | int]) -> Heard | None:
+    """Maps features into memory; None if there are none, or they were made of something else.
+
+    Raises:
+        ValueError: if the file is damaged: one line.
+    """
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, "pt") as file:
+            if file.metadata() != _metadata(about):
+                return None
+            return Heard(**{name: file.get_tensor(name) for name in Heard._fields})
+    except (OSError, SafetensorError) as error:
+        raise ValueError(f"{path} is damaged ({error}): delete it to look and listen again") from None
+
+
+def _metadata(about: Mapping[str, str | int]) -> dict[str, str]:
+    return {"about": json.dumps(dict(about), sort_keys=True)}

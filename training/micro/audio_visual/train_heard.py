@@ -1,0 +1,139 @@
+"""Stage 3 of `micro`: the audio token and the decoder that points at what is heard, on frozen eyes and ears.
+
+python -m training.micro.audio_visual.train_heard --data data/sim_cs3 --vision out/micro/vision/vision.safetensors \
+    --audio out/micro/audio.safetensors --out out/micro/heard
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import typer
+from torch import Tensor, nn
+
+from cs3_model.files import file_digest, write_whole
+from cs3_model.networks.micro.parts import DEBUG_MICRO, MicroConfig, MicroNetworks, micro_file
+from training.loop.micro_loop import LoopConfig, fit
+from training.micro.audio_visual.heard_data import Heard, HeardBatch, HeardBatches, gather, heard_batch, joined
+from training.micro.audio_visual.heard_store import load_heard, save_heard
+from training.micro.initial_weights import load_part
+from training.micro.vision.picture_batches import list_scenes
+from training.micro.vision.vision_losses import mask_loss
+
+
+def main(
+    data: Annotated[Path, typer.Option(help="Folder of Sim-CS3 (python -m training.simulation make).")],
+    vision: Annotated[Path, typer.Option(help="Weights of training.micro.vision.train_vision.")],
+    audio: Annotated[Path, typer.Option(help="Weights of training.micro.audio.train_audio.")],
+    out: Annotated[Path, typer.Option(help="Folder for checkpoint, curves and micro.safetensors.")],
+    steps: Annotated[int, typer.Option(min=1, help="Batches.")] = 3000,
+    batch_size: Annotated[int, typer.Option(min=1, help="Scenes per batch.")] = 12,
+    learning_rate: Annotated[float, typer.Option(min=0, help="Peak learning rate.")] = 2e-3,
+    seed: Annotated[int, typer.Option(min=0, help="Fixes weights and batches.")] = 0,
+    validation: Annotated[Path | None, typer.Option(help="Folder whose split val is measured at the end.")] = None,
+    features: Annotated[
+        Path | None, typer.Option(help="File for the features of all scenes, 0.8 MB each, which other runs use again.")
+    ] = None,
+    deaf: Annotated[bool, typer.Option("--deaf", help="Hear nothing: the row that only looks.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Tiny networks, to try the command.")] = False,
+) -> None:
+    """Train what is between the eyes, the ears and the map; the same command goes on after an interruption."""
+    try:
+        torch.manual_seed(seed)
+        networks = MicroNetworks(DEBUG_MICRO if debug else MicroConfig())
+        load_part(networks.vision, "vision", vision)
+        load_part(networks.audio, "audio", audio)
+        networks.vision.requires_grad_(False)
+        networks.audio.requires_grad_(False)
+        scenes = list_scenes(data, "train")
+        source = {
+            "data": str(data.resolve()), "split": "train", "number of scenes": len(scenes),
+            "vision": file_digest(vision), "audio": file_digest(audio),
+        }  # fmt: skip
+        heard = load_heard(features, source) if features else None
+        if heard is None:
+            heard = _look_and_listen(networks, scenes)
+            if features:
+                save_heard(features, heard, source)
+        batches = HeardBatches(_deafened(heard) if deaf else heard, batch_size=batch_size, seed=seed)
+        loop = LoopConfig(steps=steps, learning_rate=learning_rate, loader_workers=0)
+        run = source | {"batch size": batch_size, "seed": seed, "deaf": deaf}
+        average = fit(_Trained(networks), batches, _losses_of, loop, out, run=run)
+        networks.heard.load_state_dict(average.heard.state_dict())
+        write_whole(out / "micro.safetensors", micro_file(networks.eval(), {}))
+        if validation is not None:
+            found = _look_and_listen(networks, list_scenes(validation, "val"))
+            typer.echo(measure_pointing(networks, _deafened(found) if deaf else found, "val"))
+    except (ValueError, OSError, RuntimeError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+class _Trained(nn.Module):
+    """What this stage trains, with the frozen text side beside it."""
+
+    def __init__(self, networks: MicroNetworks) -> None:
+        super().__init__()
+        self.heard = networks.heard
+        self.prompt = networks.vision.prompt
+
+    def forward(self, batch: HeardBatch) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            condition = self.heard.condition(self.prompt, batch.embedding, batch.materials)
+            return self.heard.decoder(batch.features, condition).float()
+
+
+def _losses_of(model: nn.Module, batch: HeardBatch, step: int) -> Mapping[str, Tensor]:
+    """Mask loss, and how surely the peak lies on what was hit: more than all else, since `micro` segments at the peak."""
+    logits = model(batch)
+    return {
+        "mask": mask_loss(logits.flatten(0, 1), batch.masks.flatten(0, 1), positive_weight=2.0),
+        "peak": 3.0 * peak_loss(logits, batch.masks),
+    }
+
+
+def peak_loss(logits: Tensor, masks: Tensor) -> Tensor:
+    """Negative log of the share of the spatial softmax that falls on the mask; both [N, 1, H, W]."""
+    flat, wanted = logits.flatten(1), masks.flatten(1)
+    seen = wanted.any(1)
+    inside = flat.masked_fill(~wanted, -torch.inf)[seen].logsumexp(1)
+    return (flat[seen].logsumexp(1) - inside).sum() / seen.sum().clamp(min=1)
+
+
+def _look_and_listen(networks: MicroNetworks, folders: Sequence[Path]) -> Heard:
+    with typer.progressbar(gather(networks, folders), length=(len(folders) + 15) // 16, label="features") as bar:
+        return joined(list(bar))
+
+
+def _deafened(heard: Heard) -> Heard:
+    """The same scenes with a sound that says nothing."""
+    return heard._replace(embedding=torch.zeros_like(heard.embedding), materials=torch.full_like(heard.materials, -9.0))
+
+
+@torch.no_grad()
+def measure_pointing(networks: MicroNetworks, heard: Heard, split: str) -> str:
+    """How often the map's peak lies on what was hit, with the own sound and with another's."""
+    model = _Trained(networks).eval()
+    count = len(heard.scene)
+    order = torch.arange(count)
+    other = torch.from_numpy(np.random.default_rng(0).permutation(count))
+    hits = {}
+    for name, sound in (("own sound", order), ("another sound", other)):
+        found = []
+        for start in range(0, count, 32):
+            chosen = order[start : start + 32]
+            batch = heard_batch(heard, chosen, torch.zeros(len(chosen), dtype=torch.int64))
+            theirs = sound[start : start + 32]
+            batch = batch._replace(embedding=heard.embedding[theirs, 0], materials=heard.materials[theirs, 0])
+            peak = model(batch).flatten(1).argmax(1)
+            found.append(batch.masks.flatten(1).gather(1, peak[:, None]))
+        hits[name] = float(torch.cat(found).float().mean())
+    return "\n".join(f"| {split} | peak on target, {name} | {value:.3f} | {count} |" for name, value in hits.items())
+
+
+if __name__ == "__main__":
+    typer.run(main)

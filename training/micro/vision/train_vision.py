@@ -1,0 +1,131 @@
+"""Stage 1 of `micro`: prompts, labels, held objects and masks of boxes, on pictures with full truth.
+
+python -m training.micro.vision.train_vision --data data/sim_cs3 --out out/micro/vision
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import typer
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from cs3_model.files import file_digest, write_whole
+from cs3_model.networks.micro.vision import DEBUG_VISION, MicroVision, VisionConfig
+from training.loop.micro_loop import LoopConfig, fit
+from training.micro.initial_weights import load_part
+from training.micro.vision.picture_batches import Batch, PictureBatches, list_scenes
+from training.micro.vision.targets import (
+    Boxes,
+    dense_labels,
+    draw_boxes,
+    draw_prompts,
+    held_boxes,
+    jittered,
+    masks_of,
+    table_boxes,
+    things_to_point_at,
+)
+from training.micro.vision.vision_gates import measure_vision
+from training.micro.vision.vision_losses import (
+    box_mask_targets,
+    held_loss,
+    label_loss,
+    mask_loss,
+    point_box_loss,
+    region_loss,
+)
+
+_BOXES_PER_PICTURE = 4
+_JITTER = 0.08, 0.16
+"""Of the edges of boxes that a detector and a map give, a share of the box's side."""
+_TABLE_SHARE, _TABLE_CUT = 0.3, 0.12
+"""Share of pictures whose table is asked for too, and of its box that may be cut off on each side: a smaller box of the
+table is like a rough one of an object."""
+
+
+def main(
+    data: Annotated[Path, typer.Option(help="Folder of Sim-CS3 (python -m training.simulation make).")],
+    out: Annotated[Path, typer.Option(help="Folder for checkpoint, curves and weights.")],
+    steps: Annotated[int, typer.Option(min=1, help="Batches.")] = 8000,
+    batch_size: Annotated[int, typer.Option(min=1, help="Pictures per batch.")] = 16,
+    learning_rate: Annotated[float, typer.Option(min=0, help="Peak learning rate.")] = 2e-3,
+    seed: Annotated[int, typer.Option(min=0, help="Fixes weights and batches.")] = 0,
+    validation: Annotated[Path | None, typer.Option(help="Folder whose split val is measured at the end.")] = None,
+    start_from: Annotated[
+        Path | None, typer.Option(help="Initial weights: a vision.safetensors, or those of a whole micro.safetensors.")
+    ] = None,
+    debug: Annotated[bool, typer.Option(help="Tiny network, to try the command.")] = False,
+) -> None:
+    """Train the vision of micro; the same command goes on after an interruption."""
+    try:
+        torch.manual_seed(seed)
+        config = DEBUG_VISION if debug else VisionConfig()
+        model = MicroVision(config)
+        if start_from is not None:
+            load_part(model, "vision", start_from)
+        model = model.to(memory_format=torch.channels_last)
+        scenes = list_scenes(data, "train")
+        batches = PictureBatches(scenes, side=config.side, batch_size=batch_size, seed=seed)
+        run = {
+            "data": str(data.resolve()), "split": "train", "number of scenes": len(scenes), "batch size": batch_size,
+            "seed": seed, "start": file_digest(start_from) if start_from else "random",
+        }  # fmt: skip
+        loop = LoopConfig(steps=steps, learning_rate=learning_rate)
+        model = fit(model, batches, losses_of, loop, out, run=run)
+        weights = {name: value.to(torch.float16).contiguous() for name, value in model.state_dict().items()}
+        write_whole(out / "vision.safetensors", save(weights))
+        if validation is not None:
+            typer.echo(measure_vision(model, list_scenes(validation, "val")))
+    except (ValueError, OSError, RuntimeError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+def losses_of(model: nn.Module, batch: Batch, step: int) -> Mapping[str, Tensor]:
+    """The weighted losses of one batch."""
+    rng = np.random.default_rng([step, 1])
+    prompts = draw_prompts(rng, batch)
+    asked, wanted = _asked_boxes(rng, batch)
+    with torch.autocast("cpu", torch.bfloat16):
+        features = model.tower(batch.images)
+        logits = model.decoder(features, model.prompt(prompts.words_NQL))
+        materials, classes = model.dense_labels(features)
+        held = model.held(features)
+        box_logits = model.boxed(features, asked)
+        point_boxes = model.pointed(features)
+    answers = masks_of(prompts.chosen_NQ256, batch.ids[:, ::2, ::2])
+    material_labels, class_labels = dense_labels(batch)
+    seen = batch.ids[:, ::4, ::4]
+    losses = {
+        "prompt": 2.0 * mask_loss(logits.float().flatten(0, 1), answers.flatten(0, 1), positive_weight=2.0),
+        "material": 0.5 * label_loss(materials.float(), material_labels[:, ::4, ::4]),
+        "class": 0.5 * label_loss(classes.float(), class_labels[:, ::4, ::4]),
+        "material_region": 0.5 * region_loss(materials.float(), seen, batch.material),
+        "class_region": 0.5 * region_loss(classes.float(), seen, batch.category),
+        "held": 0.3 * held_loss(held, *held_boxes(batch)),
+        "point": 0.5 * point_box_loss(point_boxes, seen, batch.boxes, things_to_point_at(batch.ids)),
+    }
+    if len(asked):
+        losses["box"] = mask_loss(box_logits.float(), box_mask_targets(wanted, asked[:, 1:]))
+    return losses
+
+
+def _asked_boxes(rng: np.random.Generator, batch: Batch) -> Boxes:
+    """Inexact boxes, half of them as a detector gives them, half as a map that points does, and the masks in them."""
+    exact = draw_boxes(rng, batch, _BOXES_PER_PICTURE)
+    rough = torch.from_numpy(rng.random(len(exact.boxes_K5)) < 0.5)[:, None]
+    near, far = (jittered(rng, exact.boxes_K5, amount) for amount in _JITTER)
+    tables = table_boxes(rng, batch, _TABLE_SHARE, _TABLE_CUT)
+    return Boxes(
+        torch.cat([torch.where(rough, far, near), tables.boxes_K5]), torch.cat([exact.masks_KSS, tables.masks_KSS])
+    )
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,65 @@
+"""Contact sheets of samples: the picture, its colliding objects outlined, and what happened in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from training.simulation.dataset.storage import FRAME_NAMES, read_ids, read_truth, sample_folder
+
+_TILE = 208
+_COLOURS = ((90, 255, 90), (255, 170, 60))
+
+
+def tile(folder: Path) -> npt.NDArray[np.uint8]:
+    """One sample as a BGR picture [_TILE + 16, _TILE, 3]."""
+    facts = read_truth(folder)
+    picture, ids = cv2.imread(str(folder / FRAME_NAMES[1])), read_ids(folder)
+    hit = facts["collision"]
+    for colour, identity in zip(_COLOURS, hit["ids"] if hit else ()):
+        outline, _ = cv2.findContours((ids == identity).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(picture, outline, -1, colour, 2)
+    if hit:
+        x, y = (round(value) for value in hit["contact_xy"])
+        cv2.drawMarker(picture, (x, y), (60, 60, 255), cv2.MARKER_CROSS, 12, 2)
+    picture = cv2.resize(picture, (_TILE, _TILE), interpolation=cv2.INTER_AREA)
+    caption = np.full((16, _TILE, 3), 255, np.uint8)
+    text = facts["scenario"] + (": " + " + ".join(hit["materials"]) if hit else "")
+    cv2.putText(
+        caption, f"{text} ({facts['level']})", (3, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.36, (30, 30, 30), 1, cv2.LINE_AA
+    )
+    return np.concatenate([picture, caption])
+
+
+def write_sheet(root: Path, split: str, picture: Path, count: int, *, pairs: bool = False) -> None:
+    """Draws `count` samples of a split, spread over it; with `pairs` both samples of each scene.
+
+    Raises:
+        ValueError: if the split has too few samples.
+    """
+    scenes = count // 2 if pairs else count
+    folders = [
+        sample_folder(root, split, 2 * scene + variant) for scene in range(scenes) for variant in range(1 + pairs)
+    ]
+    if missing := [folder for folder in folders if not folder.exists()]:
+        raise ValueError(f"{missing[0]} is missing: a sheet of {count} needs at least {2 * scenes} samples of {split}")
+    columns = 6
+    tiles = [tile(folder) for folder in folders]
+    blank = np.full_like(tiles[0], 255)
+    tiles += [blank] * (-len(tiles) % columns)
+    rows = [np.concatenate(tiles[start : start + columns], 1) for start in range(0, len(tiles), columns)]
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    sheet = np.concatenate(rows)
+    options = []
+    if picture.suffix == ".png":
+        sheet, options = _with_few_colours(sheet), [cv2.IMWRITE_PNG_COMPRESSION, 9]
+    cv2.imwrite(str(picture), sheet, options)
+
+
+def _with_few_colours(sheet: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Smooths sensor noise and rounds colours, so that a PNG stays small."""
+    smooth = cv2.bilateralFilter(sheet, 3, 12, 3)
+    return np.minimum(smooth // 5 * 5, 253) + np.uint8(2)

@@ -1,0 +1,1 @@
+"""The things of the world: shapes, how they look and how they sound."""

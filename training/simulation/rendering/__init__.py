@@ -1,0 +1,1 @@
+"""From states to pictures and labels: renderers, the camera, ids and boxes."""

@@ -1,0 +1,81 @@
+"""From the dry sound of a scene to what the head's microphone hears: distraction, room, background and level."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from training.simulation.objects.shapes import CLASSES, build_shape
+from training.simulation.sound import impact_sound, soundscape
+from training.simulation.sound.impact_sound import Sound
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Heard:
+    """The sound of one sample."""
+
+    noisy: Sound
+    """[T] in [-1, 1]."""
+    clean: Sound
+    """Without background, on the same scale [T]."""
+    facts: dict[str, Any]
+    """What truth.json says about it."""
+
+
+def hear(
+    rng: np.random.Generator,
+    dry: Sound,
+    onset_s: float,
+    rate_hz: int,
+    *,
+    snr_db: tuple[float, float],
+    collides: bool,
+    off_screen: bool,
+) -> Heard:
+    """Puts a dry sound into a room with a background.
+
+    Args:
+        rng: Draws the distraction, the room, the background and the level.
+        dry: What collides in sight [T]; zeros if nothing does.
+        onset_s: When it sets in.
+        rate_hz: Sample rate.
+        snr_db: Range of the level over the background, see `soundscape.onset_power`.
+        collides: Whether something collides in sight.
+        off_screen: Whether an impact out of sight is what sets in at `onset_s`.
+    """
+    off_screen_s = None
+    if off_screen or (collides and rng.random() < 0.15):
+        # Where something collides in sight, the distraction keeps clear of its onset.
+        off_screen_s = onset_s if off_screen else float(rng.uniform(0.0, 0.3))
+        dry = dry + _off_screen(rng, dry, off_screen_s, rate_hz, alone=off_screen)
+    place = soundscape.room(rng, rate_hz)
+    clean = soundscape.reverberate(dry, place)
+    kind = str(rng.choice(soundscape.BACKGROUNDS))
+    bed = soundscape.background(rng, kind, len(clean), rate_hz)
+    level_db = None
+    if collides or off_screen:
+        level_db = float(rng.uniform(*snr_db))
+        bed = bed * np.sqrt(soundscape.onset_power(clean, onset_s, rate_hz)) * 10 ** (-level_db / 20)
+    noisy = clean + bed
+    # Without a collision the background alone decides, and it must not always be loud.
+    peak = rng.uniform(0.3, 0.95) if level_db is not None else rng.uniform(0.02, 0.5)
+    scale = peak / np.abs(noisy).max()
+    facts = {"snr_db": level_db, "rt60_s": place.rt60_s, "background": kind, "off_screen_s": off_screen_s}
+    return Heard(noisy=noisy * scale, clean=clean * scale, facts=facts)
+
+
+def _off_screen(rng: np.random.Generator, dry: Sound, time_s: float, rate_hz: int, *, alone: bool) -> Sound:
+    """An impact of two random things that are not in the picture."""
+    bodies = []
+    for _ in range(2):
+        name = list(CLASSES)[int(rng.integers(len(CLASSES)))]
+        material = CLASSES[name][1][int(rng.integers(len(CLASSES[name][1])))]
+        shape = build_shape(rng, name, material)
+        bodies.append(impact_sound.body_of(rng, shape, held=rng.random() < 0.5, standing=rng.random() < 0.5))
+    blow = impact_sound.Impact(bodies=(0, 1), time_s=time_s, impulse=0.02, closing_speed=float(rng.uniform(0.2, 1.0)))
+    sound = impact_sound.synthesize(rng, bodies, [blow], [], len(dry) / rate_hz, rate_hz)
+    if alone:
+        return sound
+    return sound * rng.uniform(0.05, 0.4) * np.abs(dry).max() / (np.abs(sound).max() + 1e-12)

@@ -1,0 +1,1 @@
+"""Checks of labels by other means than those that made them."""
