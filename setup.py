@@ -1,4 +1,4 @@
-from glob import glob
+from pathlib import Path
 
 from setuptools import find_packages, setup
 
@@ -22,8 +22,8 @@ setup(
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{package_name}"]),
         (f"share/{package_name}", ["package.xml"]),
-        (f"share/{package_name}/launch", sorted(glob("launch/*.launch.py"))),
-        (f"share/{package_name}/config", sorted(glob("config/*"))),
+        (f"share/{package_name}/launch", sorted(map(str, Path("launch").glob("*.launch.py")))),
+        (f"share/{package_name}/config", sorted(map(str, Path("config").glob("*")))),
     ],
     zip_safe=False,
     extras_require={"cluster": ["submitit"], "rerun": ["rerun-sdk>=0.23"]},

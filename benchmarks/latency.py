@@ -18,6 +18,7 @@ import resource
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import cv2
@@ -124,7 +125,9 @@ def print_table(title: str, runs_ms: list[dict[str, float]]) -> None:
 
 def agreement(mine: CollisionResult, theirs: list[np.ndarray]) -> list[float]:
     """IoU of each candidate with the reference's mask of the same role."""
-    return [intersection_over_union(candidate.mask, mask) for candidate, mask in zip(mine.candidates, theirs)]
+    return [
+        intersection_over_union(candidate.mask, mask) for candidate, mask in zip(mine.candidates, theirs, strict=True)
+    ]
 
 
 def describe_machine(device: torch.device) -> str:
@@ -135,7 +138,7 @@ def describe_machine(device: torch.device) -> str:
 
 
 def _cpu_name() -> str:
-    with open("/proc/cpuinfo", encoding="utf-8") as lines:
+    with Path("/proc/cpuinfo").open(encoding="utf-8") as lines:
         names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     return f"{names[0]} ({torch.backends.cpu.get_cpu_capability()})" if names else platform.processor()
 
@@ -182,10 +185,12 @@ def main() -> None:
     print_table(f"Pipeline, {placement.dtype}{', compiled' if placement.compiled else ''}", pipeline_ms)
     print()
     for measure in ("whole", "processor"):
-        ratios = [theirs[measure] / mine[measure] for theirs, mine in zip(reference_ms, pipeline_ms)]
+        ratios = [theirs[measure] / mine[measure] for theirs, mine in zip(reference_ms, pipeline_ms, strict=True)]
         print(f"Reference / pipeline, {measure}: {np.median(ratios):.2f} (median of pairs; least {min(ratios):.2f}).")
     roles = [candidate.role.name.lower() for candidate in mine.candidates]
-    print(f"IoU with the reference's masks: {', '.join(f'{r} {i:.4f}' for r, i in zip(roles, np.mean(ious, axis=0)))}.")
+    print(
+        f"IoU with the reference's masks: {', '.join(f'{r} {i:.4f}' for r, i in zip(roles, np.mean(ious, axis=0), strict=True))}."
+    )
     print(f"Peak memory of the pipeline: {ram_gb:.1f} GB RAM{f', {vram_gb:.1f} GB VRAM' if vram_gb else ''}.")
 
 

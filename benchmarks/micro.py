@@ -15,12 +15,12 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
+import numpy as np
+import torch
 
-from benchmarks.memory import memory_now, memory_of_torch  # noqa: E402
-from cs3_model.build import build_pipeline, load_preset, warm_up  # noqa: E402
-from cs3_model.types import AudioWindow, Frame  # noqa: E402
+from benchmarks.memory import memory_now, memory_of_torch
+from cs3_model.build import build_pipeline, load_preset, warm_up
+from cs3_model.types import AudioWindow, Frame
 
 SIZE_HW = (480, 640)
 

@@ -80,7 +80,7 @@ class NullBoxes:
 
     def segment(self, embedding: tuple[int, int], boxes_xyxy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         masks = np.zeros((len(boxes_xyxy), *embedding), bool)
-        for mask, (x_min, y_min, x_max, y_max) in zip(masks, boxes_xyxy.astype(int)):
+        for mask, (x_min, y_min, x_max, y_max) in zip(masks, boxes_xyxy.astype(int), strict=True):
             mask[y_min:y_max, x_min:x_max] = True
         return masks, np.ones(len(boxes_xyxy), np.float32)
 

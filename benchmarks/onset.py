@@ -152,7 +152,7 @@ def _score_row(name: str, recordings: list[Recording], found: list[Times], *extr
     scores = []
     for window_s in (0.05, 0.025):
         score = Score()
-        for recording, times_s in zip(recordings, found):
+        for recording, times_s in zip(recordings, found, strict=True):
             score.add(recording, times_s, window_s)
         scores.append(score)
     wide, narrow = scores
@@ -164,7 +164,7 @@ def _score_row(name: str, recordings: list[Recording], found: list[Times], *extr
 def _best_threshold(peer: onset_peers.Peer, recordings: list[Recording]) -> tuple[float, list[Times]]:
     def total(found: list[Times]) -> float:
         score = Score()
-        for recording, times_s in zip(recordings, found):
+        for recording, times_s in zip(recordings, found, strict=True):
             score.add(recording, times_s, 0.05)
         return score.f_measure
 

@@ -77,12 +77,9 @@ def _aubio() -> list[Peer]:
             detector = aubio.onset(name, window, hop, rate_hz)
             if threshold is not None:
                 detector.set_threshold(threshold)
-            found = []
             padded = np.pad(samples, (0, -len(samples) % hop)).astype(np.float32)
-            for start in range(0, len(padded), hop):
-                if detector(padded[start : start + hop]):
-                    found.append(detector.get_last_s())
-            return np.unique(found)
+            blocks = (padded[start : start + hop] for start in range(0, len(padded), hop))
+            return np.unique([detector.get_last_s() for block in blocks if detector(block)])
 
         return detect
 

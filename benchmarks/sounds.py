@@ -50,7 +50,7 @@ def impact(rng: np.random.Generator, rate_hz: int, material: str = "wood", secon
     decays_s = np.exp(rng.uniform(*np.log(kind.decay_s), kind.num_modes)) * (modes_hz.min() / modes_hz) ** 0.3
     amplitudes = rng.uniform(0.2, 1.0, kind.num_modes) * (modes_hz < 0.45 * rate_hz)
     sound = np.zeros(len(t))
-    for mode_hz, decay_s, amplitude in zip(modes_hz, decays_s, amplitudes):
+    for mode_hz, decay_s, amplitude in zip(modes_hz, decays_s, amplitudes, strict=True):
         sound += amplitude * np.exp(-t / decay_s) * np.sin(2 * np.pi * mode_hz * t)
     pulse = np.hanning(max(3, round(rng.uniform(*kind.contact_s) * rate_hz)))
     sound = scipy.signal.fftconvolve(sound, pulse)[: len(t)]
@@ -60,7 +60,7 @@ def impact(rng: np.random.Generator, rate_hz: int, material: str = "wood", secon
 def place(sound: Sound, onsets_s: npt.ArrayLike, impacts: list[Sound], rate_hz: int) -> Sound:
     """Returns `sound` with one impact added at each onset; what exceeds its end is cut off."""
     mixed = sound.copy()
-    for onset_s, hit in zip(np.asarray(onsets_s), impacts):
+    for onset_s, hit in zip(np.asarray(onsets_s), impacts, strict=True):
         start = round(onset_s * rate_hz)
         stop = min(len(mixed), start + len(hit))
         mixed[start:stop] += hit[: stop - start]

@@ -167,7 +167,9 @@ def compare(size: str, batch_size: int, repeats: int, tolerance: float = 1e-3) -
     print("|---|---:|---:|---:|---:|---:|---:|---:|")
     for name in rows:
         difference = max(abs(numbers[name][key] / value - 1) for key, value in numbers["plainest"].items())
-        ratio = np.median([plain / mine for plain, mine in zip(cpu_seconds["plainest"], cpu_seconds[name])])
+        ratio = np.median(
+            [plain / mine for plain, mine in zip(cpu_seconds["plainest"], cpu_seconds[name], strict=True)]
+        )
         print(
             f"| {name} | {np.median(seconds[name]):.3f} | {np.median(cpu_seconds[name]):.3f} | {ratio:.2f} | {memory[name]:.2f} | "
             f"{numbers[name]['total']:.5f} | {numbers[name]['gradient norm']:.5f} | {100 * difference:.4f} % |"

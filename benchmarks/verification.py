@@ -55,7 +55,7 @@ def main() -> None:
     for scene, masks in SCENES.items():
         candidates = [
             Candidate(role=role, mask=mask, box_xyxy=mask_to_box_xyxy(mask), score=0.5, reason="drawn")
-            for role, mask in zip(Role, masks)
+            for role, mask in zip(Role, masks, strict=False)
         ]
         times_ms = []
         for _ in range(repeats):

@@ -151,7 +151,7 @@ def measure(num_samples: int, clip_s: float) -> None:
     print(f"| peak, {len(batches)} workers of {SCENES_PER_PROCESS} scenes at most | {max(peaks):.0f} (target 1536) |")
     print(f"| growth within a worker, per scene | {per_scene:+.1f} |")
     print(f"| peaks of the workers, in order | {', '.join(f'{peak:.0f}' for peak in peaks)} |")
-    whole = [peak for peak, batch in zip(peaks, batches) if len(batch.resident_mib) == SCENES_PER_PROCESS]
+    whole = [peak for peak, batch in zip(peaks, batches, strict=True) if len(batch.resident_mib) == SCENES_PER_PROCESS]
     if len(whole) > 1:
         print(f"| growth from the first worker's peak to the last one's | {whole[-1] - whole[0]:+.1f} |")
     print(f"| clip of {clip_s:g} s | {of_clip.resident_mib[0]:.0f} |")
@@ -171,7 +171,7 @@ def check_labels(num_labels: int) -> None:
             sounds = [scene_samples.sound_of(rng, scene, outcome, request, 16_000, 0.8) for outcome in outcomes]
         except LayoutError:
             continue
-        for outcome, sound in zip(outcomes, sounds):
+        for outcome, sound in zip(outcomes, sounds, strict=True):
             if outcome.collision is None or checked == num_labels:
                 continue
             checked += 1

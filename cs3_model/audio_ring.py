@@ -150,8 +150,8 @@ class AudioRing:
         rate = self.sample_rate_hz
         native = np.zeros(round((end_ns - start_ns) / _NS * rate), np.float32)
         held = np.zeros(native.size, bool)
-        run_ends = [run.first_index for run in self._runs][1:] + [self._num_written]
-        for run, run_end in zip(self._runs, run_ends):
+        run_ends = [*[run.first_index for run in self._runs][1:], self._num_written]
+        for run, run_end in zip(self._runs, run_ends, strict=True):
             first = run.first_index + round((start_ns - run.anchor_ns) / _NS * rate)
             low = max(first, run.first_index, self._oldest_index())
             high = min(first + native.size, run_end)

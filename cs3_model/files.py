@@ -22,7 +22,7 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(hidden, path)
+        hidden.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
         hidden.unlink(missing_ok=True)

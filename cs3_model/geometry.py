@@ -75,7 +75,7 @@ def closest_pair(masks: Sequence[BoolMask]) -> tuple[int, int, MaskDistance]:
     grid_distances = [float(to_grid[second][grids[first]].min()) for first, second in pairs]
     limit = block * min(grid_distances) + error + 1e-3
     nearest: tuple[int, int, MaskDistance] | None = None
-    for (first, second), grid_distance in zip(pairs, grid_distances):
+    for (first, second), grid_distance in zip(pairs, grid_distances, strict=True):
         least = max(0.0, block * grid_distance - error)
         if least > limit or (nearest is not None and least >= nearest[2].distance_px):
             continue

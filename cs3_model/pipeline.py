@@ -194,7 +194,7 @@ class CollisionPipeline:
         masks: list[BoolMask] = []
         if boxes:
             masks.extend(self.boxes.segment(prepared.box_embedding, np.array(boxes, np.float32))[0])
-        candidates = [_candidate(role, mask, item.score) for (role, item), mask in zip(held, masks)]
+        candidates = [_candidate(role, mask, item.score) for (role, item), mask in zip(held, masks, strict=True)]
         if self.config.heard_mask is HeardMask.POINT:
             return [*candidates, *self._heard_at_points(prepared, logits, scores)]
         if self.config.heard_mask is HeardMask.BOX:
@@ -233,7 +233,7 @@ class CollisionPipeline:
             if not seen:
                 break
             boxes = np.array([mask_to_box_xyxy(masks[index]) for index in seen], np.float32)
-            for index, mask in zip(seen, self.boxes.segment(prepared.box_embedding, boxes)[0]):
+            for index, mask in zip(seen, self.boxes.segment(prepared.box_embedding, boxes)[0], strict=True):
                 masks[index] = mask
         return masks
 

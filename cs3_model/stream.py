@@ -16,7 +16,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Union
 
 import numpy as np
 import numpy.typing as npt
@@ -109,7 +108,7 @@ class Withdraw:
     event: Event
 
 
-Step = Union[Prepare, Finish, Fail, Withdraw]
+Step = Prepare | Finish | Fail | Withdraw
 
 
 @dataclass(slots=True)

@@ -5,7 +5,6 @@ Usage: .venv/bin/python scripts/relocate_ros_wheels.py
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 import sysconfig
@@ -36,7 +35,7 @@ def relocate(prefix: Path) -> int:
             # A new file, never a write in place: the installer hard-links files to its cache and to other environments.
             replacement = path.with_suffix(".relocated")
             replacement.write_text(after)
-            os.replace(replacement, path)
+            replacement.replace(path)
             num_changed += 1
     return num_changed
 

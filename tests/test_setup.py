@@ -81,7 +81,7 @@ def test_every_pin_has_a_hash_and_no_line_names_an_index(lock):
     hash_line = re.compile(r"^    --hash=sha256:[0-9a-f]{64}( \\)?$")
     assert any(PIN.match(line) for line in lines)
     assert [line for line in lines if not PIN.match(line) and not hash_line.match(line)] == []
-    for line, following in zip(lines, lines[1:] + [""]):
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
         if PIN.match(line):
             assert hash_line.match(following), f"{line} has no hash"
     assert "://" not in lock.read_text()

@@ -94,7 +94,7 @@ def _refuse(problems: Sequence[str], what: str, allow_skipped: bool, places: Seq
 def _run(steps: Iterator[Evaluation], count: int) -> Evaluation:
     evaluation = None
     with typer.progressbar(length=count, label="samples", file=sys.stderr) as bar:
-        for evaluation in steps:
+        for evaluation in steps:  # noqa: B007, the last is the result
             bar.update(1)
     assert evaluation is not None
     if not any(evaluation.records.values()):

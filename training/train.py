@@ -18,7 +18,7 @@ import typer
 from cs3_model.placement import Precision
 from training.data import READERS, open_data_set
 from training.data.samples import DataSet
-from training.loop.trainer import LoopConfig, RunStopped
+from training.loop.trainer import LoopConfig, RunStoppedError
 from training.weak.recipe import Recipe, load_recipe, recipe_names
 from training.weak.run import RunSettings, train
 
@@ -73,7 +73,7 @@ def main(
         data_set = _open(data)
         _tell_missing(data_set, settings.replace_unreadable)
         progress, weights = train(settings, data_set, command)
-    except RunStopped as error:
+    except RunStoppedError as error:
         typer.echo(f"stopped: {error}", err=True)
         raise typer.Exit(1) from None
     except (ValueError, OSError) as error:
@@ -91,7 +91,7 @@ def _recipe(name: str, steps: int, batch_size: int) -> Recipe:
 
 def _open(data: str) -> DataSet:
     name, _, path = data.partition(":")
-    path, separator, split = path.rpartition(":") if ":" in path else (path, "", "")
+    path, _separator, split = path.rpartition(":") if ":" in path else (path, "", "")
     if not path:
         raise ValueError(f"--data must be NAME:PATH[:SPLIT] with a name of {', '.join(READERS)}, got '{data}'")
     data_set = open_data_set(name, Path(path).expanduser(), split or "train")

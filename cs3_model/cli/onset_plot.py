@@ -46,7 +46,7 @@ class OnsetPlot:
         if num_columns == 0:
             return
         self._times_s += (time_s + np.arange(num_columns) * width / rate_hz).tolist()
-        self._extremes += zip(columns.min(1).tolist(), columns.max(1).tolist())
+        self._extremes += zip(columns.min(1).tolist(), columns.max(1).tolist(), strict=True)
         self._levels += list(_band_levels(columns, rate_hz))
 
     def mark(self, onset: Onset) -> None:

@@ -25,9 +25,9 @@ def list_weights() -> None:
         where = stored_path(weights) or weights.source
         hash_kind = "published" if weights.sha256 else "of first download"
         rows.append((weights.name, str(weights.megabytes), weights.licence, hash_kind, str(where)))
-    widths = [max(map(len, column)) for column in list(zip(*rows))[:-1]]
+    widths = [max(map(len, column)) for column in list(zip(*rows, strict=True))[:-1]]
     for row in rows:
-        typer.echo("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[-1]]))
+        typer.echo("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=True)), row[-1]]))
 
 
 @app.command("fetch")

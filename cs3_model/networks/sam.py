@@ -209,7 +209,7 @@ def _checked_boxes(boxes_xyxy: Float32Array, size_hw: tuple[int, int]) -> Float3
     if boxes.ndim != 2 or boxes.shape[1] != 4:
         raise ValueError(f"boxes_xyxy must have shape [N, 4], got {list(boxes.shape)}")
     clipped = np.clip(boxes, 0, np.array([width, height, width, height], dtype=np.float32))
-    for given, box in zip(boxes.tolist(), clipped):
+    for given, box in zip(boxes.tolist(), clipped, strict=True):
         if not (box[0] < box[2] and box[1] < box[3]):
             raise ValueError(f"box {given} covers no part of the image of {width} x {height} pixels")
     return clipped

@@ -12,10 +12,10 @@ from cs3_model.onset.detector import OnsetDetector
 from cs3_model.onset.events import CollisionGate, OnsetEvent, OnsetState
 
 __all__ = [
+    "AttackConfig",
     "CollisionGate",
     "ConfirmationConfig",
     "DecayTest",
-    "AttackConfig",
     "NoveltyConfig",
     "OnsetConfig",
     "OnsetDetector",

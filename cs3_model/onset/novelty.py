@@ -102,7 +102,7 @@ class SpectralNovelty:
         peak_K = np.maximum(newest.max(1), -newest.min(1))
         gains = []
         floor, remembered = self._floor_rms, self._peak
-        for rms, peak in zip(rms_K.tolist(), peak_K.tolist()):
+        for rms, peak in zip(rms_K.tolist(), peak_K.tolist(), strict=True):
             if floor < 0:
                 floor = rms
             elif rms > floor:

@@ -146,7 +146,7 @@ def load_strictly(network: torch.nn.Module, tensors: Mapping[str, torch.Tensor],
 def _read_safetensors(path: Path, original: Path, remedy: str) -> Checkpoint:
     with safe_open(path, framework="pt") as file:
         extras = json.loads((file.metadata() or {}).get(_EXTRAS_KEY, "{}"))
-        tensors = {name: file.get_tensor(name) for name in file.keys()}
+        tensors = {name: file.get_tensor(name) for name in file}
     return Checkpoint(path=original, remedy=remedy, tensors=tensors, extras=extras)
 
 
@@ -158,7 +158,7 @@ def _write_safetensors(checkpoint: Checkpoint, path: Path) -> None:
     os.close(handle)
     try:
         save_file(tensors, temporary, metadata={_EXTRAS_KEY: json.dumps(checkpoint.extras)})
-        os.replace(temporary, path)
+        Path(temporary).replace(path)
     finally:
         Path(temporary).unlink(missing_ok=True)
 

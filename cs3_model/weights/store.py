@@ -135,7 +135,7 @@ def _download_from_url(weights: WeightFile) -> Path:
         except ValueError:
             partial.unlink()
             raise
-        os.replace(partial, target)
+        partial.replace(target)
     return target
 
 

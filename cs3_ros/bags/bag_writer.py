@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -69,7 +68,7 @@ class BagWriter:
         try:
             if error is None:
                 self._writer.close()
-                os.rename(self._writer.path, self._path)
+                Path(self._writer.path).rename(self._path)
             else:
                 self._writer.abort()
         finally:

@@ -106,7 +106,7 @@ class Collision:
         else:
             what = f"two objects collided: {' and '.join(thing.describe() for thing in self.objects)}"
         if contacts := [thing.contact_xy for thing in self.objects if thing.contact_xy is not None]:
-            x, y = (sum(values) / len(contacts) for values in zip(*contacts))
+            x, y = (sum(values) / len(contacts) for values in zip(*contacts, strict=True))
             what += f", nearest to each other at {x:.0f},{y:.0f}"
         doubt = "" if self.trained else "; the networks are not trained, so masks and boxes mean nothing"
         return f"At {self.onset_s:.3f} s {what}{doubt}."

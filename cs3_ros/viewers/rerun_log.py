@@ -133,7 +133,7 @@ class RerunLog:
     def _send_waveform(self) -> None:
         if not self._waiting:
             return
-        times_ns, values = (np.concatenate(parts) for parts in zip(*self._waiting))
+        times_ns, values = (np.concatenate(parts) for parts in zip(*self._waiting, strict=True))
         self._waiting.clear()
         self._recording.send_columns(
             "sound/waveform",

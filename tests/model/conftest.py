@@ -55,7 +55,7 @@ class FilledBoxes:
 
     def segment(self, embedding: tuple[int, int], boxes_xyxy: Float32Array) -> tuple[BoolMask, Float32Array]:
         masks = np.zeros((len(boxes_xyxy), *embedding), bool)
-        for mask, (x_min, y_min, x_max, y_max) in zip(masks, np.rint(boxes_xyxy).astype(int)):
+        for mask, (x_min, y_min, x_max, y_max) in zip(masks, np.rint(boxes_xyxy).astype(int), strict=True):
             mask[y_min:y_max, x_min:x_max] = True
         return masks, np.ones(len(boxes_xyxy), np.float32)
 

@@ -46,14 +46,14 @@ def test_a_preset_may_be_a_file_of_ones_own(tmp_path) -> None:
 
 
 def test_bad_presets_say_what_to_do(tmp_path) -> None:
-    with pytest.raises(ValueError, match="unknown preset 'huge'; choose one of .*debug"):
+    with pytest.raises(ValueError, match=r"unknown preset 'huge'; choose one of .*debug"):
         load_preset("huge")
     path = tmp_path / "mine.yaml"
     path.write_text("parts: {hands: gloves}\n")
-    with pytest.raises(ValueError, match="hands must be one of debug.*'gloves'"):
+    with pytest.raises(ValueError, match=r"hands must be one of debug.*'gloves'"):
         load_preset(str(path))
     path.write_text("parts: [\n")
-    with pytest.raises(ValueError, match="mine.yaml"):
+    with pytest.raises(ValueError, match=r"mine.yaml"):
         load_preset(str(path))
 
 
@@ -61,5 +61,5 @@ def test_devices_that_are_not_there_are_refused() -> None:
     assert select_device("cpu").type == "cpu"
     with pytest.raises(ValueError, match="device must be auto, cpu, cuda or cuda:N, got 'gpu'"):
         select_device("gpu")
-    with pytest.raises(ValueError, match="cuda:99.*is not there"):
+    with pytest.raises(ValueError, match=r"cuda:99.*is not there"):
         select_device("cuda:99")

@@ -91,7 +91,10 @@ def test_matching_agrees_with_trying_every_assignment(seed, num_predicted, num_t
 
     few, many = sorted((num_predicted, num_true))
     pairs = [
-        [(small, large) if num_predicted <= num_true else (large, small) for small, large in zip(range(few), chosen)]
+        [
+            (small, large) if num_predicted <= num_true else (large, small)
+            for small, large in zip(range(few), chosen, strict=True)
+        ]
         for chosen in permutations(range(many), few)
     ]
     best = max(sum(iou(p, t) for p, t in pairing) for pairing in pairs)

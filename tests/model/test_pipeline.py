@@ -34,7 +34,7 @@ def test_both_stages_give_what_one_call_gives(make_pipeline, spot_frame, window)
     whole = pipeline.process(spot_frame, window)
     staged = pipeline.finish(pipeline.prepare(spot_frame), window)
     assert roles(staged) == roles(whole)
-    for mine, theirs in zip(staged.masks, whole.masks):
+    for mine, theirs in zip(staged.masks, whole.masks, strict=True):
         np.testing.assert_array_equal(mine.mask, theirs.mask)
     assert list(staged.stage_s) == [
         "image_features", "hands", "box_embedding", "audio", "audio_visual", "masks", "verification",
@@ -116,7 +116,7 @@ def test_the_heard_object_is_segmented_again_in_the_box_of_its_mask(make_pipelin
     for pipeline in (once, thrice):
         fill = pipeline.boxes.segment
         shrink = np.array([1, 1, -1, -1], np.float32)
-        pipeline.boxes.segment = lambda embedding, boxes, fill=fill: fill(embedding, boxes + shrink)
+        pipeline.boxes.segment = lambda embedding, boxes, fill=fill, shrink=shrink: fill(embedding, boxes + shrink)
     first, third = (
         {item.role: item.box_xyxy for item in pipeline.process(spot_frame, window).candidates}
         for pipeline in (once, thrice)

@@ -64,7 +64,7 @@ def test_each_impact_becomes_one_event_with_the_nearest_frame_and_its_window() -
     steps = play(CollisionStream(StreamConfig()), impacts(5.0, onsets_s))
     finished = ends(steps)
     assert [type(step) for step in finished] == [Finish] * 3
-    for step, onset_s in zip(finished, onsets_s):
+    for step, onset_s in zip(finished, onsets_s, strict=True):
         assert step.event.onset_ns == pytest.approx(onset_s * NS, abs=0.005 * NS)
         assert step.frame.stamp_ns == round(round(step.event.onset_ns / NS * 30) / 30 * NS)
         assert step.window.samples.size == 2 * MODEL_SAMPLE_RATE_HZ
@@ -96,7 +96,7 @@ def test_events_do_not_depend_on_the_size_of_blocks() -> None:
     for block in (64, 333, 24_000):
         other = ends(play(CollisionStream(StreamConfig()), samples, block=block))
         assert [step.event.onset_ns for step in other] == [step.event.onset_ns for step in reference]
-        for mine, theirs in zip(other, reference):
+        for mine, theirs in zip(other, reference, strict=True):
             np.testing.assert_array_equal(mine.window.samples, theirs.window.samples)
             assert mine.frame.stamp_ns == theirs.frame.stamp_ns
 
@@ -143,7 +143,7 @@ def test_a_small_gap_is_tolerated_and_a_large_one_named(lost_blocks: int, expect
     stream = CollisionStream(StreamConfig())
     samples = impacts(4.0, [1.5])
     steps: list[Step] = []
-    for index in range(0, 200):
+    for index in range(200):
         stamp_ns = index * NS // 50
         steps += stream.push_frame(stamp_ns=stamp_ns, frame_id="", num_bytes=48, decode=decode)
         if not 85 <= index < 85 + lost_blocks:

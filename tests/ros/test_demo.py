@@ -49,7 +49,7 @@ def test_every_true_collision_is_heard_and_printed_on_a_line(demo: tuple[Path, s
         zero_ns = bag.start_time
     true_s = [(stamp_to_ns(message.onset) - zero_ns) / NS_PER_S for message in truth]
     one_sound_s = OnsetConfig().peak.refractory_s
-    true_s = [now for before, now in zip([float("-inf"), *true_s], true_s) if now - before > one_sound_s]
+    true_s = [now for before, now in zip([float("-inf"), *true_s], true_s, strict=False) if now - before > one_sound_s]
     heard_s = [float(line.split()[0]) for line in demo[1].splitlines() if line.split()[1:2] == ["s"]]
     np.testing.assert_allclose(heard_s, true_s, atol=0.010)
     assert f"heard {len(heard_s)} of {len(truth)} collisions" in demo[1] and "knows simulation only" in demo[1]

@@ -27,7 +27,20 @@ def generated_world(tmp_path_factory) -> Path:
     if missing := missing_for_filament():
         pytest.skip(missing)
     folder = tmp_path_factory.mktemp("generated") / "sim_cs3"
-    sizes = "--splits train val test --size train=4 --size val=2 --size test=16 --workers 1".split()
+    sizes = [
+        "--splits",
+        "train",
+        "val",
+        "test",
+        "--size",
+        "train=4",
+        "--size",
+        "val=2",
+        "--size",
+        "test=16",
+        "--workers",
+        "1",
+    ]
     command = [sys.executable, "-m", "training.simulation", "make", str(folder), *sizes]
     made = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
     assert made.returncode == 0, made.stderr

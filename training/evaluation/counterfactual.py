@@ -50,7 +50,9 @@ def check_counterfactuals(samples: Sequence[Sample]) -> CounterfactualCheck:
     return CounterfactualCheck(
         num_samples=len(samples),
         num_groups=len(groups),
-        exact_by_looking=exact_by_looking([(_group(sample), answer) for sample, answer in zip(samples, answers)]),
+        exact_by_looking=exact_by_looking(
+            [(_group(sample), answer) for sample, answer in zip(samples, answers, strict=True)]
+        ),
         problems=tuple(problems),
     )
 

@@ -34,7 +34,7 @@ def choose_oracle(candidates: Sequence[Candidate], truth: Sequence[BoolMask]) ->
     ious = np.array([[intersection_over_union(mask, candidate.mask) for candidate in candidates] for mask in truth])
     matched = {
         int(column): float(ious[row, column])
-        for row, column in zip(*linear_sum_assignment(ious, maximize=True))
+        for row, column in zip(*linear_sum_assignment(ious, maximize=True), strict=True)
         if ious[row, column] > 0
     }
     masks = tuple(replace(candidates[i], reason=f"the oracle takes it, IoU {iou:.2f}") for i, iou in matched.items())

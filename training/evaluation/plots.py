@@ -60,7 +60,7 @@ def _strata(summaries: Sequence[RowSummary]) -> Figure:
     num_lines = math.ceil(len(strata) / _PANEL_COLUMNS)
     figure = Figure(figsize=(5 * _PANEL_COLUMNS, 3.4 * num_lines + 0.8), layout="constrained")
     panels = list(figure.subplots(num_lines, _PANEL_COLUMNS, squeeze=False).flat)
-    for stratum, axes in zip(strata, panels):
+    for stratum, axes in zip(strata, panels, strict=True):
         _stratum_panel(axes, stratum, summaries)
     for axes in panels[len(strata) :]:
         axes.set_axis_off()
@@ -107,9 +107,9 @@ def _examples(examples: Sequence[Example], rows: Sequence[Row]) -> Figure:
         layout="constrained",
     )
     grid = figure.subplots(len(examples), num_columns, squeeze=False)
-    for example, line in zip(examples, grid):
+    for example, line in zip(examples, grid, strict=True):
         _tile(line[0], example.image, example.true_masks, [_TRUE_COLOUR] * 2, f"truth: {example.sample_id}")
-        for row, axes in zip(rows, line[1:]):
+        for row, axes in zip(rows, line[1:], strict=True):
             found = [candidate.mask for candidate in example.results[row.name].masks]
             _tile(axes, example.image, found, _FOUND_COLOURS, row.label)
     return figure
@@ -120,7 +120,7 @@ def _tile(
 ) -> None:
     canvas = image.copy()
     thickness = max(1, image.shape[1] // 250)
-    for mask, colour in zip(masks, colours):
+    for mask, colour in zip(masks, colours, strict=False):
         canvas[mask] = (0.5 * canvas[mask] + 0.5 * np.array(colour)).astype(np.uint8)
         contours, _ = cv2.findContours(mask.view(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(canvas, contours, -1, colour, thickness, cv2.LINE_AA)

@@ -26,7 +26,7 @@ _SHOWN = ("total", "image", "feature", "area")
 """Losses beside the progress bar."""
 
 
-class RunStopped(Exception):
+class RunStoppedError(Exception):
     """Training cannot go on; one line says why and what to do."""
 
 
@@ -45,7 +45,7 @@ class LoopConfig:
 def build_optimizer(objective: WeakObjective, recipe: Recipe) -> torch.optim.Adam:
     """Adam with one rate for what was trained before and a multiple of it for what starts at random."""
     earlier, new = objective.model.trained_parameters()
-    of_losses = [parameter for parameter in (*objective.masker.parameters(), *objective.contrast.parameters())]
+    of_losses = [*objective.masker.parameters(), *objective.contrast.parameters()]
     new_rate = recipe.new_parts_multiplier * recipe.learning_rate
     groups = [(earlier, recipe.learning_rate), ([*new, *of_losses], new_rate)]
     return torch.optim.Adam(
@@ -97,13 +97,13 @@ class Trainer:
         """Trains on one batch per step, up to a number of steps.
 
         Raises:
-            RunStopped: if a sample cannot be read, too many steps were not finite, or a checkpoint cannot be written.
+            RunStoppedError: if a sample cannot be read, too many steps were not finite, or a checkpoint cannot be written.
         """
         with self._logging(progress.step) as log, self._progress_bar(progress.step, steps) as bar:
             before = time.perf_counter()
             for batch in batches:
                 if isinstance(batch, str):
-                    raise RunStopped(f"step {progress.step + 1}: {batch}")
+                    raise RunStoppedError(f"step {progress.step + 1}: {batch}")
                 start = time.perf_counter()
                 losses, gradient_norm = self.step(progress.step, batch)
                 numbers = losses.as_numbers() | {"gradient norm": float(gradient_norm)}
@@ -145,12 +145,12 @@ class Trainer:
         try:
             self._checkpoints.save(self._objective, self._optimizer, progress)
         except ValueError as error:
-            raise RunStopped(f"step {progress.step}: {error}; free some space and go on with --resume") from None
+            raise RunStoppedError(f"step {progress.step}: {error}; free some space and go on with --resume") from None
 
     def _stop_if_diverged(self, progress: Progress, numbers: dict[str, float]) -> None:
         if progress.skipped_steps > self._config.max_skipped_steps:
             values = ", ".join(f"{name} {value:.4g}" for name, value in numbers.items())
-            raise RunStopped(
+            raise RunStoppedError(
                 f"step {progress.step}: {progress.skipped_steps} steps had a loss or gradient that is not finite "
                 f"({values}); lower learning_rate in the recipe or use --precision float32"
             )

@@ -101,7 +101,7 @@ class FeaturePyramid(nn.Module):
     def __init__(self, config: Hands23Config) -> None:
         super().__init__()
         self.bottom_up = ResNeXt(config)
-        for level, channels in zip(self.LEVELS, self.bottom_up.channels):
+        for level, channels in zip(self.LEVELS, self.bottom_up.channels, strict=True):
             self.add_module(f"fpn_lateral{level}", nn.Conv2d(channels, config.fpn_channels, 1))
             self.add_module(f"fpn_output{level}", nn.Conv2d(config.fpn_channels, config.fpn_channels, 3, padding=1))
 
@@ -123,7 +123,7 @@ class FeaturePyramid(nn.Module):
         """
         pyramid: list[torch.Tensor] = []
         top_down = None
-        for level, bottom_up in reversed(list(zip(self.LEVELS, self.bottom_up(x)))):
+        for level, bottom_up in reversed(list(zip(self.LEVELS, self.bottom_up(x), strict=True))):
             lateral = getattr(self, f"fpn_lateral{level}")(bottom_up)
             if top_down is not None:
                 lateral = lateral + F.interpolate(top_down, scale_factor=2.0, mode="nearest")

@@ -27,7 +27,7 @@ def load_hands23(path: Path) -> Hands23Network:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
         raise
-    except Exception as error:  # noqa: BLE001  (a damaged file fails anywhere in the parser)
+    except Exception as error:
         raise ValueError(f"{path} is damaged or no PyTorch checkpoint ({type(error).__name__})") from None
     try:
         return hands23_from_checkpoint(checkpoint)

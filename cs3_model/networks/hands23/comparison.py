@@ -58,7 +58,7 @@ def compare_detections(detections: HandDetections, reference: HandDetections) ->
     iou = np.array(
         [[box_iou(ours.box_xyxy, theirs.box_xyxy) for ours in detections.hands] for theirs in reference.hands]
     ).reshape(len(reference.hands), len(detections.hands))
-    pairs = [(row, column) for row, column in zip(*linear_sum_assignment(-iou)) if iou[row, column] >= 0.5]
+    pairs = [(row, column) for row, column in zip(*linear_sum_assignment(-iou), strict=True) if iou[row, column] >= 0.5]
     return DetectionAgreement(
         hands=tuple(_compare_hands(int(row), detections.hands[column], reference.hands[row]) for row, column in pairs),
         num_missing=len(reference.hands) - len(pairs),
@@ -103,4 +103,4 @@ def _object_iou(ours, theirs) -> float | None:
 
 
 def _largest_difference(ours: tuple[float, ...], theirs: tuple[float, ...]) -> float:
-    return max(abs(a - b) for a, b in zip(ours, theirs))
+    return max(abs(a - b) for a, b in zip(ours, theirs, strict=True))

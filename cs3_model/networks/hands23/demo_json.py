@@ -88,7 +88,7 @@ def _dump_box(box_xyxy: BoxXYXY) -> list[str]:
 
 
 def _dump_scores(labels: type[LabelledEnum], scores: tuple[float, ...]) -> dict[str, str]:
-    return {member.label: str(round(score, 4)) for member, score in zip(labels, scores)}
+    return {member.label: str(round(score, 4)) for member, score in zip(labels, scores, strict=True)}
 
 
 def _dump_confidence(detection: DetectedHand | FirstObject | SecondObject | None) -> str:

@@ -5,6 +5,8 @@ Shape suffixes: K boxes, C channels, M side of the mask.
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -30,7 +32,7 @@ class BoxMaskHead(nn.Module):
         super().__init__()
         widths = [feature_dim + 1, hidden_dim, hidden_dim, hidden_dim]
         self.convs = nn.Sequential(
-            *(layer for pair in zip(widths, widths[1:]) for layer in (conv_norm(*pair), nn.ReLU()))
+            *(layer for pair in itertools.pairwise(widths) for layer in (conv_norm(*pair), nn.ReLU()))
         )
         self.up = nn.Sequential(conv_norm(hidden_dim, hidden_dim), nn.ReLU(), nn.Conv2d(hidden_dim, 1, 1))
 
@@ -97,7 +99,7 @@ def paste_masks(logits_KMM: Tensor, boxes_K4: Tensor, size_hw: tuple[int, int]) 
     ys_KH = (torch.arange(height, device=boxes_K4.device) + 0.5 - y_min) / (y_max - y_min) * 2 - 1
     xs_KW = (torch.arange(width, device=boxes_K4.device) + 0.5 - x_min) / (x_max - x_min) * 2 - 1
     pasted = logits_KMM.new_full((len(boxes_K4), height, width), -10.0, dtype=torch.float32)
-    for canvas, logits, ys, xs in zip(pasted, logits_KMM.float(), ys_KH, xs_KW):
+    for canvas, logits, ys, xs in zip(pasted, logits_KMM.float(), ys_KH, xs_KW, strict=True):
         rows, columns = ((~(at.abs() > 1)).nonzero().flatten() for at in (ys, xs))
         if len(rows) and len(columns):
             y, x = torch.meshgrid(ys[rows], xs[columns], indexing="ij")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,8 +33,8 @@ _CONFIG_KEY = "cs3_micro"
 class MicroConfig:
     """Sizes of all networks of `micro`."""
 
-    vision: VisionConfig = VisionConfig()
-    audio: MicroAudioConfig = MicroAudioConfig()
+    vision: VisionConfig = field(default_factory=VisionConfig)
+    audio: MicroAudioConfig = field(default_factory=MicroAudioConfig)
 
 
 DEBUG_MICRO = MicroConfig(vision=DEBUG_VISION, audio=DEBUG_AUDIO)
@@ -75,7 +75,7 @@ def load_micro(path: Path, device: torch.device) -> MicroNetworks:
         with safe_open(path, framework="pt") as file:
             config = (file.metadata() or {}).get(_CONFIG_KEY)
             # Each made float32 as it is read: both copies of all weights at once would stay in the heap.
-            tensors = as_float32((name, file.get_tensor(name)) for name in file.keys())
+            tensors = as_float32((name, file.get_tensor(name)) for name in file)
     except (OSError, SafetensorError) as error:
         raise ValueError(f"{path} cannot be read ({error}): run python -m training.micro, or get it anew") from None
     if config is None:
@@ -186,7 +186,7 @@ class MicroHands:
         edges = boxes[0].cpu().numpy() * scale
         limits = np.array([width, height, width, height], float)
         held = []
-        for box, score in zip(np.clip(edges, 0.0, limits), scores[0].tolist()):
+        for box, score in zip(np.clip(edges, 0.0, limits), scores[0].tolist(), strict=True):
             seen = score >= self._min_score and box[2] > box[0] and box[3] > box[1]
             held.append(HeldObject(box_xyxy=tuple(map(float, box)), score=score) if seen else None)
         return HandObjects(left=held[0], right=held[1])

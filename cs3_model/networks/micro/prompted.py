@@ -58,7 +58,7 @@ class PromptDecoder(nn.Module):
         """Returns logits [N, Q, 2 H, 2 W]."""
         num_images, _, height, width = features_NCHW.shape
         x = features_NCHW.flatten(2).transpose(1, 2).unsqueeze(1)  # [N, 1, H W, C]
-        for film, hidden in zip(self.film, self.hidden):
+        for film, hidden in zip(self.film, self.hidden, strict=True):
             scale, shift = (4.0 * film(conditions_NQP)).unsqueeze(2).chunk(2, dim=-1)
             x = F.relu(hidden(x) * (1.0 + scale) + shift)
         grid = self.out(x).transpose(2, 3).reshape(-1, 4, height, width)
@@ -89,7 +89,7 @@ class HeardDecoder(nn.Module):
     def forward(self, features_NCHW: Tensor, condition_NP: Tensor) -> Tensor:
         """Returns logits [N, 1, 2 H, 2 W]."""
         x = F.avg_pool2d(features_NCHW, 2)
-        for film, first, second in zip(self.film, self.first, self.second):
+        for film, first, second in zip(self.film, self.first, self.second, strict=True):
             scale, shift = (4.0 * film(condition_NP))[..., None, None].chunk(2, dim=1)
             x = F.relu(x + second(F.relu(first(x) * (1.0 + scale) + shift)))
         x = torch.cat([F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False), features_NCHW], 1)

@@ -47,7 +47,7 @@ class VisionTower(nn.Module):
         super().__init__()
         self.stem = conv_norm(12, widths[0], stride=2)
         stages = []
-        for index, (width, depth) in enumerate(zip(widths, depths)):
+        for index, (width, depth) in enumerate(zip(widths, depths, strict=True)):
             down = [] if index == 0 else [conv_norm(widths[index - 1], width, stride=2), nn.ReLU()]
             stages.append(nn.Sequential(*down, *(ResidualBlock(width) for _ in range(depth))))
         self.stages = nn.ModuleList(stages)
@@ -63,7 +63,7 @@ class VisionTower(nn.Module):
             x = stage(x)
             levels.append(x)
         merged = self.laterals[-1](x) + self.scene(x.mean((2, 3)))[..., None, None]
-        for lateral, merge, level in zip(self.laterals[-2::-1], self.merges, levels[-2::-1]):
+        for lateral, merge, level in zip(self.laterals[-2::-1], self.merges, levels[-2::-1], strict=True):
             merged = F.relu(merge(F.interpolate(merged, scale_factor=2.0, mode="nearest") + lateral(level)))
         return merged
 

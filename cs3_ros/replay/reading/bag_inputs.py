@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any
 
 from rosbags.interfaces import MessageDefinitionFormat
 from rosbags.typesys.store import Typestore
@@ -17,7 +17,7 @@ from cs3_ros.conversions.images import IMAGE_TYPES, frame_from_msg
 from cs3_ros.message_types import register_definition, register_package, typestore_with_cs3_msgs
 from cs3_ros.perception.parameters import audio_options
 
-Item = Union[AudioBlock, StoredFrame]
+Item = AudioBlock | StoredFrame
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

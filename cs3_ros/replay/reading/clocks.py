@@ -117,4 +117,4 @@ def _medians(delays: Delays, span_s: float) -> Mapping[int, float]:
     order = np.argsort(spans, kind="stable")
     numbers, starts = np.unique(spans[order], return_index=True)
     parts = np.split(delays[order, 1], starts[1:])
-    return {int(number): float(np.median(part)) for number, part in zip(numbers, parts)}
+    return {int(number): float(np.median(part)) for number, part in zip(numbers, parts, strict=True)}

@@ -76,7 +76,7 @@ def latency_plot(timings: Sequence[Timing]) -> bytes:
         below += heights
     live = [(timing.event_id, timing.after_last_sample_ms) for timing in timings if timing.after_last_sample_ms]
     if live:
-        axes.plot(*zip(*live), "k_", ms=12, mew=2, label="published after the last sample")
+        axes.plot(*zip(*live, strict=True), "k_", ms=12, mew=2, label="published after the last sample")
     axes.set(xlabel="event", ylabel="time, ms", title="Time per event")
     axes.xaxis.set_major_locator(MaxNLocator(10, integer=True))
     axes.legend(fontsize=9, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), reverse=True)

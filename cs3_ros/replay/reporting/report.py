@@ -98,7 +98,7 @@ def _timeline(folder: Path, content: ReportContent) -> dict[str, Any]:
             # Twice the size, for screens with small pixels.
             "picture": _data_url("image/jpeg", shrunk_jpeg(overlay_path(folder, event.event_id), 2 * _THUMBNAIL_WIDTH)),
         }
-        for event, left in zip(seen, places)
+        for event, left in zip(seen, places, strict=True)
         if left is not None
     ]
     return {
@@ -130,7 +130,7 @@ def place_side_by_side(centres: Sequence[float], width: float, gap: float, total
     for index in reversed(range(len(places))):
         if (left := places[index]) is not None:
             left = min(left, free - width)
-            places[index] = left if 0.0 <= left and centres[index] <= left + width else None
+            places[index] = left if left >= 0.0 and centres[index] <= left + width else None
             free = left - gap if places[index] is not None else free
     return places
 

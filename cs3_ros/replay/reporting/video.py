@@ -49,13 +49,13 @@ def write_overlay_video(items: Iterable[tuple[int, Item]], path: Path, events: S
             for _, item in items:
                 writer.write(item)
             writer.close()
-    except _TimeJump:
+    except _TimeJumpError:
         path.unlink()
         return False
     return True
 
 
-class _TimeJump(Exception):
+class _TimeJumpError(Exception):
     pass
 
 
@@ -92,7 +92,7 @@ class _Writer:
         rate_hz = block.sample_rate_hz
         late = round((time_ns - self._heard_ns) / NS_PER_S * rate_hz)
         if abs(late) > _LONGEST_SILENCE_S * rate_hz:
-            raise _TimeJump
+            raise _TimeJumpError
         mono = block.samples.mean(axis=1, dtype=np.float32)
         if late > len(mono):  # not for the jitter of stamps
             mono = np.concatenate((np.zeros(late, np.float32), mono))
@@ -109,7 +109,7 @@ class _Writer:
             stream.height, stream.width = (side // 2 * 2 for side in image.shape[:2])
         pts = round(time_ns / NS_PER_S / _TIME_BASE)
         if abs(pts - self._last_pts) > _LONGEST_SILENCE_S / _TIME_BASE and self._last_pts >= 0:
-            raise _TimeJump
+            raise _TimeJumpError
         if pts <= self._last_pts or image.shape[0] < stream.height or image.shape[1] < stream.width:
             return
         frame = av.VideoFrame.from_ndarray(image[: stream.height, : stream.width], format="rgb24")

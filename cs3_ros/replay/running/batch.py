@@ -72,7 +72,7 @@ def name_bags(bags: Sequence[Path]) -> list[Task]:
     for count in range(1, max(map(len, parts)) + 1):
         names = ["-".join(part[-count:]) for part in parts]
         if len(set(names)) == len(names):
-            return list(zip(names, bags))
+            return list(zip(names, bags, strict=True))
     raise ValueError("the same bag is given twice, as a folder and as its file")
 
 
@@ -124,7 +124,7 @@ def evaluate_on_cluster(
     executor.update_parameters(name="evaluate_bag", timeout_min=_JOB_LIMIT_MIN, slurm_array_parallelism=num_jobs)
     shares = [share for share in (tasks[index::num_jobs] for index in range(num_jobs)) if share]
     jobs = executor.map_array(_evaluate_share, shares, [out] * len(shares), [options] * len(shares))
-    for job, share in zip(jobs, shares):
+    for job, share in zip(jobs, shares, strict=True):
         try:
             yield from job.result()
         except Exception as error:  # submitit's own, with the output of the job in it

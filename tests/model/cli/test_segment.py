@@ -95,7 +95,7 @@ def test_a_given_onset_counts_from_the_files_earliest_picture(make_video: Callab
 
 def test_an_onset_in_a_hole_of_the_sound_is_refused(make_video: Callable[..., Path]) -> None:
     path = make_video("hole.mkv", {0: 0}, {0: np.zeros((800, 1)), 5000: np.zeros((800, 1))})
-    with pytest.raises(ValueError, match="hole.mkv has a hole in its sound at 2.50 s"):
+    with pytest.raises(ValueError, match=r"hole.mkv has a hole in its sound at 2.50 s"):
         read_window(path, 2.5)
 
 

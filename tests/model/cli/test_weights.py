@@ -35,7 +35,7 @@ def test_all_weights_are_listed_with_licence_and_place(cache: Path) -> None:
     cs3("fetch", "hands23")
     lines = cs3("list").output.splitlines()
     assert len(lines) == 1 + len(WEIGHTS)
-    assert all(name in line and WEIGHTS[name].licence in line for name, line in zip(WEIGHTS, lines[1:]))
+    assert all(name in line and WEIGHTS[name].licence in line for name, line in zip(WEIGHTS, lines[1:], strict=True))
     assert [str(cache) in line for line in lines].count(True) == 1
 
 

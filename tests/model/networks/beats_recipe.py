@@ -56,7 +56,7 @@ def random_state_dict(shapes: Mapping[str, tuple[int, ...]], *, seed: int) -> di
     for index, name in enumerate(sorted(shapes)):
         shape = shapes[name]
         noise = np.random.default_rng([seed, index]).standard_normal(shape, dtype=np.float32)
-        if name.endswith("weight_g") or "norm.weight" in name or name.endswith("grep_a"):
+        if name.endswith(("weight_g", "grep_a")) or "norm.weight" in name:
             state[name] = 1 + 0.1 * noise
         elif name.endswith("bias"):
             state[name] = 0.1 * noise

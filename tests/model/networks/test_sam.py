@@ -43,7 +43,7 @@ def test_masks_and_scores_equal_those_of_the_image_predictor(number: int) -> Non
     assert 0.01 < expected_masks.mean() < 0.99
     np.testing.assert_array_equal(masks, expected_masks)
     np.testing.assert_allclose(scores, expected_scores, atol=1e-6)
-    assert (0 <= scores).all() and (scores <= 1).all()
+    assert (scores >= 0).all() and (scores <= 1).all()
 
 
 @pytest.mark.parametrize("number", [1, 3])
@@ -51,7 +51,7 @@ def test_masks_of_points_equal_the_best_of_the_image_predictor(number: int) -> N
     points = np.array([[80, 45], [3, 4], [159.5, 80]], np.float32)[:number]
     masks, scores = SEGMENTER.segment_points(SEGMENTER.embed(noise()), points)
     assert masks.shape == (number, *SIZE_HW) and masks.dtype == np.bool_ and scores.dtype == np.float32
-    for mask, score, point in zip(masks, scores, points):
+    for mask, score, point in zip(masks, scores, points, strict=True):
         predictor = image_predictor(SEGMENTER.network, noise())
         theirs, their_scores, _ = predictor.predict(point[None], np.ones(1, np.int32), multimask_output=True)
         assert theirs.shape == (3, *SIZE_HW)

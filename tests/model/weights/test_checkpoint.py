@@ -85,7 +85,7 @@ def test_tensors_that_share_memory_are_converted(cache: Path) -> None:
 def test_a_changed_file_is_refused_before_it_is_parsed(stored: Path, cache: Path, monkeypatch) -> None:
     (cache / "mine.sha256").write_text(f"{'0' * 64}  mine.pth\n")
     monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("it was parsed"))
-    with pytest.raises(ValueError, match="mine.pth is damaged or another file.*cs3 weights fetch mine --again"):
+    with pytest.raises(ValueError, match=r"mine.pth is damaged or another file.*cs3 weights fetch mine --again"):
         load_weights(WEIGHTS)
 
 

@@ -56,7 +56,7 @@ def beats_checkpoint() -> dict:
 
 def vocabulary() -> tuple[bytes, bytes]:
     """A vocabulary with CLIP's numbers for the prompt and single letters for the rest, and merges for the prompt."""
-    words = dict(zip(("a</w>", "photo</w>", "of</w>"), (320, 1125, 539)))
+    words = dict(zip(("a</w>", "photo</w>", "of</w>"), (320, 1125, 539), strict=True))
     numbers = words | {"<|startoftext|>": PROMPT_IDS[0], "<|endoftext|>": END_ID}
     letters = [chr(code) + end for code in range(ord("a"), ord("z") + 1) for end in ("", "</w>")]
     steps = ["ph", "pho", "phot"]
@@ -103,7 +103,7 @@ def test_weights_of_another_size_of_sam_are_named(store) -> None:
 
 def test_other_weights_than_hands23_are_named(store) -> None:
     path = store("hands23", {"model": {"backbone.stem.weight": torch.zeros(3)}})
-    with pytest.raises(ValueError, match="these are not the weights of Hands23.*cs3 weights fetch hands23") as error:
+    with pytest.raises(ValueError, match=r"these are not the weights of Hands23.*cs3 weights fetch hands23") as error:
         build_hands(ON_CPU)
     assert str(path) in str(error.value) and "\n" not in str(error.value)
 
@@ -119,14 +119,14 @@ def small_clipseg(monkeypatch: pytest.MonkeyPatch) -> ConditionedCLIPSeg:
 
 def test_a_beats_without_cfg_is_named(store, small_clipseg) -> None:
     store("beats", {"model": {"a": torch.zeros(1)}})
-    with pytest.raises(ValueError, match="beats.pt: a BEATs checkpoint holds 'cfg'.*cs3 weights fetch beats --again"):
+    with pytest.raises(ValueError, match=r"beats.pt: a BEATs checkpoint holds 'cfg'.*cs3 weights fetch beats --again"):
         build_audio_visual("", ON_CPU)
 
 
 def test_a_vocabulary_other_than_clips_is_refused(store) -> None:
     store("clip-vocabulary", b'{"a</w>": 0, "<|startoftext|>": 1, "<|endoftext|>": 2}')
     store("clip-merges", b"#version: 0.2\n")
-    with pytest.raises(ValueError, match="are not CLIP's vocabulary.*cs3 weights fetch clip-vocabulary clip-merges"):
+    with pytest.raises(ValueError, match=r"are not CLIP's vocabulary.*cs3 weights fetch clip-vocabulary clip-merges"):
         foundation._load_tokenizer()
 
 
@@ -158,7 +158,7 @@ def test_trained_audio_weights_that_do_not_fit_are_named(small_trained_parts, tm
 
 
 def test_missing_trained_audio_weights_are_named(small_trained_parts, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="absent.pt does not exist; name another file in audio_weights"):
+    with pytest.raises(ValueError, match=r"absent.pt does not exist; name another file in audio_weights"):
         build_audio_visual(str(tmp_path / "absent.pt"), ON_CPU)
 
 

@@ -11,10 +11,10 @@ import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2")
 
-import cv2  # noqa: E402
+import cv2
 
-from tests.ros.conftest import ROOT  # noqa: E402
-from tests.ros.perception.perception_graph import START_S  # noqa: E402
+from tests.ros.conftest import ROOT
+from tests.ros.perception.perception_graph import START_S
 
 pytestmark = pytest.mark.ros
 
@@ -30,7 +30,7 @@ def test_the_agent_says_what_it_hears_and_keeps_pictures_of_the_objects(make_per
     graph.play(0.1, ())  # makes the publishers
     for topic in ("/perception/collision", "/image"):
         count = partial(graph.node.count_subscribers, topic)
-        graph.wait_for(lambda: count() == 2, f"the agent to listen to {topic}", START_S)
+        graph.wait_for(lambda count=count: count() == 2, f"the agent to listen to {topic}", START_S)
     graph.play_until_collision(real_time=True)
     graph.wait_for(lambda: len(list(tmp_path.glob("*.png"))) == 2, "two pictures")
     agent.send_signal(signal.SIGINT)

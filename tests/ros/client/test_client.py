@@ -165,9 +165,9 @@ def test_segment_works_inside_a_callback_of_another_node(make_perception, pool) 
 
 def test_the_node_s_refusal_reaches_the_caller(make_perception, pool) -> None:
     graph = make_perception(start=False)
-    with CollisionClient() as client:
-        with pytest.raises(PerceptionRefusedError, match="/perception did not segment: the node is not active"):
-            result_of(graph, pool.submit(client.segment, picture(), SILENCE))
+    refused = pytest.raises(PerceptionRefusedError, match="/perception did not segment: the node is not active")
+    with CollisionClient() as client, refused:
+        result_of(graph, pool.submit(client.segment, picture(), SILENCE))
 
 
 BAD_INPUTS = {
@@ -213,7 +213,7 @@ def test_a_node_of_another_namespace_that_is_not_active_says_so(graph, pool) -> 
         while "unconfigured" not in client.diagnosis():
             executor.spin_once(timeout_sec=0.02)
         with pytest.raises(
-            PerceptionSilentError, match="/head/perception/collision .* it is unconfigured: activate it"
+            PerceptionSilentError, match=r"/head/perception/collision .* it is unconfigured: activate it"
         ):
             next(client.listen(timeout=0.1))
     executor.shutdown()

@@ -9,12 +9,12 @@ import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2")
 
-from std_msgs.msg import Header  # noqa: E402
+from std_msgs.msg import Header
 
-from cs3_model.types import Candidate, CollisionResult, Reason, Role, Verdict, no_collision  # noqa: E402
-from cs3_ros.client.collision import collision_of  # noqa: E402
-from cs3_ros.conversions.collisions import collision_to_msg  # noqa: E402
-from cs3_ros.conversions.times import ns_to_stamp  # noqa: E402
+from cs3_model.types import Candidate, CollisionResult, Reason, Role, Verdict, no_collision
+from cs3_ros.client.collision import collision_of
+from cs3_ros.conversions.collisions import collision_to_msg
+from cs3_ros.conversions.times import ns_to_stamp
 
 ONSET_NS, STAMP_NS = 5_123_456_789, 5_100_000_000
 

@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2")
 
-from cs3_ros.client.mailbox import Mailbox  # noqa: E402
+from cs3_ros.client.mailbox import Mailbox
 
 
 def test_a_full_mailbox_forgets_the_oldest_and_counts_it() -> None:

@@ -146,7 +146,7 @@ def test_types_without_a_format_need_to_be_told():
 
 
 def test_an_assumed_mp3_is_refused_with_the_way_out():
-    with pytest.raises(ValueError, match="'mp3' is not PCM.*format:=wave"):
+    with pytest.raises(ValueError, match=r"'mp3' is not PCM.*format:=wave"):
         AudioFormat(sample_rate_hz=16000, channels=1, encoding="mp3")
 
 
@@ -156,7 +156,7 @@ def test_an_unknown_stamp_reference_is_refused():
 
 
 def test_an_unknown_topic_type_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match="std_msgs/msg/String.*accepted: cs3_msgs/msg/AudioChunk"):
+    with pytest.raises(ValueError, match=r"std_msgs/msg/String.*accepted: cs3_msgs/msg/AudioChunk"):
         audio_adapter("std_msgs/msg/String")
 
 

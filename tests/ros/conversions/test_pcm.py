@@ -56,7 +56,7 @@ def test_an_overshoot_of_floats_is_clipped():
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 20000.0])
 def test_floats_that_cannot_be_samples_are_refused(value):
-    with pytest.raises(ValueError, match="finite with full scale 1.0"):
+    with pytest.raises(ValueError, match=r"finite with full scale 1.0"):
         decode_pcm(struct.pack("<2f", 0.0, value), encoding="F32LE", channels=1)
 
 

@@ -86,7 +86,7 @@ def test_devices_are_found_by_number_or_name(portaudio, device, found):
     if found:
         assert open_stream(device=device).name == "USB headset"
     else:
-        with pytest.raises(ValueError, match="not exactly one microphone matches '4'; found: 3: USB headset$"):
+        with pytest.raises(ValueError, match=r"not exactly one microphone matches '4'; found: 3: USB headset$"):
             open_stream(device=device)
 
 
@@ -94,7 +94,7 @@ def test_a_device_that_cannot_do_it_says_what_it_can(portaudio):
     portaudio.can_open = False
 
     with pytest.raises(
-        ValueError, match="'USB headset' cannot record 1 .* at 12345 Hz: Invalid.* 2 channel.* 48000 Hz"
+        ValueError, match=r"'USB headset' cannot record 1 .* at 12345 Hz: Invalid.* 2 channel.* 48000 Hz"
     ):
         open_stream(sample_rate_hz=12345)
 
@@ -118,7 +118,7 @@ def test_a_machine_without_sound_card_says_so(monkeypatch):
     if any(device["max_input_channels"] for device in sounddevice.query_devices()):
         pytest.skip("this machine has a microphone")
 
-    with pytest.raises(ValueError, match="^no default microphone; found: none, this machine has no microphone$"):
+    with pytest.raises(ValueError, match=r"^no default microphone; found: none, this machine has no microphone$"):
         open_stream()
 
 

@@ -22,8 +22,16 @@ def test_collisions_are_heard_through_every_type_of_audio(vendor, foreign_worksp
     types = list(audio_messages_of(vendor))
 
     done = subprocess.run(
-        ["bash", "-c", f"source '{setup}' && PYTHONPATH='{ROOT}':$PYTHONPATH exec \"$@\"", "bash"]
-        + [sys.executable, "-m", "tests.ros.perception.perceive_foreign_audio", *types],
+        [
+            "bash",
+            "-c",
+            f"source '{setup}' && PYTHONPATH='{ROOT}':$PYTHONPATH exec \"$@\"",
+            "bash",
+            sys.executable,
+            "-m",
+            "tests.ros.perception.perceive_foreign_audio",
+            *types,
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -61,7 +61,7 @@ def test_every_chop_of_a_real_clip_is_heard_once_and_seen_in_the_nearest_frame(s
     assert (np.diff(onsets_ns) > 0).all()
 
     assert len(overlays) == sum(bool(collision.stage_names) for collision in collisions)
-    for collision, onset_ns in zip(collisions, onsets_ns):
+    for collision, onset_ns in zip(collisions, onsets_ns, strict=True):
         nearest_ns = frames_ns[np.abs(frames_ns - onset_ns).argmin()]
         assert stamp_to_ns(collision.header.stamp) == nearest_ns or collision.reason == "overload"
         assert collision.header.frame_id == IMAGE_FRAME_ID or collision.reason == "overload"

@@ -18,15 +18,15 @@ import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2")
 
-from cs3_ros.conversions.times import NS_PER_S  # noqa: E402
-from cs3_ros.evaluate_bag import main  # noqa: E402
-from cs3_ros.replay.records import read_events  # noqa: E402
-from cs3_ros.replay.rle import decode_mask  # noqa: E402
-from cs3_ros.replay.running import bag_evaluation  # noqa: E402
-from cs3_ros.replay.running.batch import name_bags  # noqa: E402
-from tests.ros.perception.perception_graph import HELD_XYXY, use_hand_made_parts  # noqa: E402
-from tests.ros.replay.recordings import FPS, HEIGHT, NS, WIDTH, ZERO_S, cut, write_recording  # noqa: E402
-from tests.ros.viewers.rerun_rows import rows_of  # noqa: E402
+from cs3_ros.conversions.times import NS_PER_S
+from cs3_ros.evaluate_bag import main
+from cs3_ros.replay.records import read_events
+from cs3_ros.replay.rle import decode_mask
+from cs3_ros.replay.running import bag_evaluation
+from cs3_ros.replay.running.batch import name_bags
+from tests.ros.perception.perception_graph import HELD_XYXY, use_hand_made_parts
+from tests.ros.replay.recordings import FPS, HEIGHT, NS, WIDTH, ZERO_S, cut, write_recording
+from tests.ros.viewers.rerun_rows import rows_of
 
 pytestmark = pytest.mark.ros
 
@@ -343,7 +343,7 @@ def test_a_live_replay_gives_the_events_and_masks_of_the_offline_one(tmp_path) -
         assert main([*arguments, "--preset", "debug", "--out", str(tmp_path / out), "--param", "device:=cpu"]) == 0
     offline, live = (read_events(tmp_path / out / "demo_bag/events.jsonl") for out in ("offline", "live"))
     assert len(offline) == len(live) == 6
-    for one, other in zip(offline, live):
+    for one, other in zip(offline, live, strict=True):
         assert abs(one.onset_ns - other.onset_ns) <= NS_PER_S // 1000
         assert (one.frame_ns, one.verdict, one.reason) == (other.frame_ns, other.verdict, other.reason)
         for mask, same in zip(one.masks, other.masks, strict=True):

@@ -111,7 +111,7 @@ def test_two_destinations_are_refused() -> None:
 
 @needs_rerun
 def test_a_file_that_cannot_be_written_is_named(tmp_path) -> None:
-    with pytest.raises(ValueError, match="cannot open the Rerun recording.*missing"):
+    with pytest.raises(ValueError, match=r"cannot open the Rerun recording.*missing"):
         open_rerun_log(save=tmp_path / "missing" / "a.rrd")
 
 

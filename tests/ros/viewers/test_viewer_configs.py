@@ -12,7 +12,7 @@ import yaml
 
 pytest.importorskip("rclpy", reason="needs ROS 2")
 
-from cs3_ros.message_types import message_class  # noqa: E402
+from cs3_ros.message_types import message_class
 
 pytestmark = pytest.mark.ros
 

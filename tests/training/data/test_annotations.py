@@ -71,5 +71,5 @@ def test_an_empty_file_and_no_file_are_refused(tmp_path) -> None:
     (tmp_path / "a.csv").write_text(f"{HEADER}\n")
     with pytest.raises(ValueError, match="line 2: expected at least one collision"):
         read_annotations(tmp_path / "a.csv", has_pictures=True)
-    with pytest.raises(ValueError, match="gone.csv does not exist: it should be the annotation file with columns"):
+    with pytest.raises(ValueError, match=r"gone.csv does not exist: it should be the annotation file with columns"):
         read_annotations(tmp_path / "gone.csv", has_pictures=False)

@@ -75,7 +75,7 @@ def test_a_broken_or_missing_file_is_refused_by_name(tmp_path) -> None:
 
 def test_object_files_must_show_one_object_each_and_be_two_at_most(tmp_path) -> None:
     cv2.imwrite(str(tmp_path / "m.png"), two_objects(1, 2))
-    with pytest.raises(SampleError, match="expected one object, .* got 2 values"):
+    with pytest.raises(SampleError, match=r"expected one object, .* got 2 values"):
         read_object_masks([tmp_path / "m.png"], (6, 8))
     with pytest.raises(SampleError, match="expected one or two mask files, got 3"):
         read_object_masks([tmp_path / "m.png"] * 3, (6, 8))

@@ -73,7 +73,7 @@ def test_the_held_out_test_has_held_out_pairs(tiny):
 
 def test_a_broken_truth_file_is_named(tmp_path):
     (tmp_path / "truth.json").write_text("{", encoding="utf-8")
-    with pytest.raises(SampleError, match="truth.json is no truth file"):
+    with pytest.raises(SampleError, match=r"truth.json is no truth file"):
         read_sample(tmp_path)
 
 

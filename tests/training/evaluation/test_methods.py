@@ -92,7 +92,7 @@ def test_rows_of_one_preset_share_its_networks_and_candidates(scene, monkeypatch
     process = CollisionPipeline.process
     monkeypatch.setattr(CollisionPipeline, "process", lambda *args: seen.append(args) or process(*args))
     ours, right, _ = [row.predict(scene) for row in rows]
-    assert len(seen) == 1 and all(a is b for a, b in zip(ours.candidates, right.candidates))
+    assert len(seen) == 1 and all(a is b for a, b in zip(ours.candidates, right.candidates, strict=True))
     rows[0].predict(replace(scene, window=read_window(scene.sample.sound)))
     assert len(seen) == 2
 
@@ -113,7 +113,7 @@ def test_another_strategy_is_that_of_the_pipeline(scene) -> None:
     expected = pipeline.process(scene.frame, scene.window)
     found = row.predict(scene)
     assert found.verdict is expected.verdict and [c.role for c in found.masks] == [c.role for c in expected.masks]
-    assert all(np.array_equal(a.mask, b.mask) for a, b in zip(found.masks, expected.masks))
+    assert all(np.array_equal(a.mask, b.mask) for a, b in zip(found.masks, expected.masks, strict=True))
 
 
 def test_a_field_of_a_field_leaves_its_neighbours(scene) -> None:
@@ -124,7 +124,7 @@ def test_a_field_of_a_field_leaves_its_neighbours(scene) -> None:
     expected = build_pipeline(replace(preset, pipeline=config), device=CPU, seed=0).process(scene.frame, scene.window)
     found = row.predict(scene)
     assert all(np.array_equal(a.mask, b.mask) for a, b in zip(found.candidates, expected.candidates, strict=True))
-    with pytest.raises(ValueError, match="unknown field 'localisation.treshold'; valid fields: smoothing"):
+    with pytest.raises(ValueError, match=r"unknown field 'localisation.treshold'; valid fields: smoothing"):
         build("preset:debug,localisation.treshold=0.9")
 
 

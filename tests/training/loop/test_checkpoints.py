@@ -86,7 +86,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path, caplog) -> N
     assert checkpoints.resume(layers, adam(layers)).step == 1
     assert "step-00000002.pt is damaged" in caplog.text
     (tmp_path / "step-00000001.pt").write_bytes(b"")
-    with pytest.raises(ValueError, match="none of the checkpoints in .* can be read"):
+    with pytest.raises(ValueError, match=r"none of the checkpoints in .* can be read"):
         checkpoints.resume(layers, adam(layers))
 
 

@@ -67,7 +67,7 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(tmp_path, monkeypatch) ->
 
 def test_a_checkpoint_of_another_model_is_refused(tmp_path) -> None:
     fitted(tmp_path)
-    with pytest.raises(ValueError, match="checkpoint.pt is no checkpoint of this model"):
+    with pytest.raises(ValueError, match=r"checkpoint.pt is no checkpoint of this model"):
         fitted(tmp_path, model=nn.Linear(1, 2))
 
 

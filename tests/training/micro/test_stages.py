@@ -73,7 +73,7 @@ def test_a_stage_that_fails_ends_the_command_and_the_next_one_goes_on(chain, tmp
 
 def test_a_damaged_record_is_named(chain, tmp_path) -> None:
     (tmp_path / "stages.json").write_text("{")
-    with pytest.raises(ValueError, match="stages.json cannot be read .*: delete it"):
+    with pytest.raises(ValueError, match=r"stages.json cannot be read .*: delete it"):
         run_stages(chain, tmp_path)
 
 

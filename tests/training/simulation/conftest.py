@@ -13,13 +13,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 if importlib.util.find_spec("mujoco") is None:
     pytest.skip("the simulated world needs mujoco==4.0.0", allow_module_level=True)
 
-from training.simulation.dataset import generate  # noqa: E402
-from training.simulation.dataset.scene_samples import Format  # noqa: E402
-from training.simulation.physics import variants  # noqa: E402
-from training.simulation.rendering.renderers import make_renderer  # noqa: E402
-from training.simulation.rendering.system_libraries import missing_for_filament  # noqa: E402
-from training.simulation.scenario import scenarios  # noqa: E402
-from training.simulation.scenario.plan import LayoutError  # noqa: E402
+from training.simulation.dataset import generate
+from training.simulation.dataset.scene_samples import Format
+from training.simulation.physics import variants
+from training.simulation.rendering.renderers import make_renderer
+from training.simulation.rendering.system_libraries import missing_for_filament
+from training.simulation.scenario import scenarios
+from training.simulation.scenario.plan import LayoutError
 
 SMALL = Format(size_hw=(96, 96))
 TINY_SIZES = {"train": 8, "counterfactual": 4, "twins": 2, "held_out": 2}

@@ -42,6 +42,6 @@ def test_a_wrong_recipe_is_refused_in_one_line(tmp_path, text, message) -> None:
 
 def test_an_unknown_recipe_names_those_there_are() -> None:
     with pytest.raises(
-        ValueError, match="unknown recipe 'mine'; choose one of ego4d_cs3, epic_cs3, sim_cs3, or give a .yaml"
+        ValueError, match=r"unknown recipe 'mine'; choose one of ego4d_cs3, epic_cs3, sim_cs3, or give a .yaml"
     ):
         load_recipe("mine")

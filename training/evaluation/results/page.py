@@ -251,7 +251,7 @@ def _strata_tables(found: Found) -> list[str]:
 
 
 def _stratum_line(label: str, has_it: np.ndarray, shown: Sequence[RowRuns]) -> list[str]:
-    groups = [record.group for record, chosen in zip(shown[0].runs[0], has_it) if chosen]
+    groups = [record.group for record, chosen in zip(shown[0].runs[0], has_it, strict=True) if chosen]
     cells = []
     for runs in shown:
         values = runs.values(_METRICS["mIoU"])[has_it]

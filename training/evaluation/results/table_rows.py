@@ -31,7 +31,9 @@ class TableRow:
         places = sorted({place for _, place, _, _ in Formatter().parse(self.method) if place})
         if not places:
             return [self.method]
-        chosen = [dict(zip(places, paths)) for paths in zip(*(files[place] for place in places))]
+        chosen = [
+            dict(zip(places, paths, strict=True)) for paths in zip(*(files[place] for place in places), strict=False)
+        ]
         suffixes = [f",shuffle={number}" for number in range(num_shuffles)] if self.is_shuffled else [""]
         return [self.method.format(**paths) + suffix for paths in chosen for suffix in suffixes]
 

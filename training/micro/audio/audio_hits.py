@@ -203,8 +203,7 @@ def make_hits(folder: Path, count: int, workers: int = 0) -> Iterator[int]:
     context = multiprocessing.get_context("spawn")
     num_workers = workers or len(os.sched_getaffinity(0))
     with ProcessPoolExecutor(num_workers, context, initializer=end_with_parent) as pool:
-        for made in pool.map(_make_shard, [_shard(folder, number) for number in missing], missing, repeat(SHARD_SIZE)):
-            yield made
+        yield from pool.map(_make_shard, [_shard(folder, number) for number in missing], missing, repeat(SHARD_SIZE))
 
 
 def _shard(folder: Path, number: int) -> Path:

@@ -85,7 +85,7 @@ class HitBatches(Dataset):
         rng = np.random.default_rng([config.seed, 2, step])
         length_s = rng.uniform(*config.length_s)
         windows = np.zeros((len(chosen), round(length_s * MODEL_SAMPLE_RATE_HZ)), np.float32)
-        for window, index in zip(windows, chosen):
+        for window, index in zip(windows, chosen, strict=True):
             start_s = hits.onsets_s[index] - rng.uniform(config.before_s, length_s - config.after_s)
             _cut(hits.sounds[index], round(start_s * MODEL_SAMPLE_RATE_HZ), window)
         peaks = np.abs(windows).max(axis=1, keepdims=True)

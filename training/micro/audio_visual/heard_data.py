@@ -73,7 +73,11 @@ def gather(networks: MicroNetworks, folders: Sequence[Path]) -> Iterator[Heard]:
         with torch.autocast("cpu", torch.bfloat16):
             features = networks.vision.tower(both).bfloat16()
         scenes, targets, sounds = _collisions(chosen)
-        heard = [networks.audio(torch.from_numpy(np.stack(window))) for window in zip(*sounds)] if sounds else []
+        heard = (
+            [networks.audio(torch.from_numpy(np.stack(window))) for window in zip(*sounds, strict=True)]
+            if sounds
+            else []
+        )
         yield Heard(
             features=torch.stack(features.chunk(2), 1),
             ids=batch.ids[:, ::2, ::2].clone(),
@@ -115,8 +119,10 @@ def _window(folder: Path, onset_s: float, before_s: float, after_s: float) -> np
 def joined(pieces: Sequence[Heard]) -> Heard:
     """One of many."""
     kept = [piece for piece in pieces if len(piece.scene)]
-    whole = [torch.cat(column) for column in zip(*((p.features, p.ids) for p in pieces))]
-    rest = [torch.cat(column) for column in zip(*((p.scene, p.target, p.embedding, p.materials) for p in kept))]
+    whole = [torch.cat(column) for column in zip(*((p.features, p.ids) for p in pieces), strict=True)]
+    rest = [
+        torch.cat(column) for column in zip(*((p.scene, p.target, p.embedding, p.materials) for p in kept), strict=True)
+    ]
     return Heard(*whole, *rest)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,7 +23,7 @@ def save_heard(path: Path, heard: Heard, about: Mapping[str, str | int]) -> None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file({name: value.contiguous() for name, value in heard._asdict().items()}, hidden, _metadata(about))
-        os.replace(hidden, path)
+        hidden.replace(path)
     except (OSError, SafetensorError) as error:
         hidden.unlink(missing_ok=True)
         size_mb = sum(value.nbytes for value in heard) / 1e6

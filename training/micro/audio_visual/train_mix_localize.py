@@ -90,7 +90,7 @@ class MixtureBatches(Dataset):
         count = NUM_SLOTS * self._batch_size
         chosen = [self._samples[i] for i in rng.choice(len(self._samples), count, len(self._samples) < count)]
         flipped = rng.random(count) < 0.5
-        images = [sample.load_image()[:, :: -1 if flip else 1] for sample, flip in zip(chosen, flipped)]
+        images = [sample.load_image()[:, :: -1 if flip else 1] for sample, flip in zip(chosen, flipped, strict=True)]
         pairs = [chosen[start : start + NUM_SLOTS] for start in range(0, count, NUM_SLOTS)]
         views = [torch.stack([self._spectrogram(_mixed(rng, pair)) for pair in pairs]) for _ in range(2)]
         return MixtureBatch(torch.stack([self._pixels(image) for image in images]), torch.stack(views))

@@ -174,7 +174,7 @@ def collate(items: list[tuple[np.ndarray, np.ndarray, Objects]]) -> Batch:
     """Stacks pictures, ids and objects."""
     images = torch.from_numpy(np.stack([image for image, _, _ in items])).permute(0, 3, 1, 2) / 255.0
     ids = torch.from_numpy(np.stack([ids for _, ids, _ in items]))
-    columns = [torch.from_numpy(np.stack(column)) for column in zip(*(objects for _, _, objects in items))]
+    columns = [torch.from_numpy(np.stack(column)) for column in zip(*(objects for _, _, objects in items), strict=True)]
     return Batch(images.contiguous(memory_format=torch.channels_last), ids, *columns, boxes_of_ids(ids))
 
 

@@ -105,7 +105,7 @@ def _measure_boxes(model: MicroVision, features: Tensor, batch: Batch, found: di
 def _boxes_at_points(rng: np.random.Generator, boxes_N4HW: Tensor, things: Boxes) -> Tensor:
     """The boxes [K, 5] that are seen at a random pixel of each thing."""
     asked = []
-    for row, mask in zip(things.boxes_K5[:, 0].long(), things.masks_KSS):
+    for row, mask in zip(things.boxes_K5[:, 0].long(), things.masks_KSS, strict=True):
         y, x = rng.choice(mask.nonzero().numpy()) + 0.5
         asked.append(torch.cat([row[None].float(), boxes_at(boxes_N4HW[row], torch.tensor([[x, y]]).float())[0]]))
     return torch.stack(asked) if asked else torch.zeros(0, 5)

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ class ClipPlan:
     """Length, 1.5 to 60 seconds; the first strike comes after 0.9 to 1.4."""
     fps: float = 15.0
     """Pictures per second, 5 to 60."""
-    form: Format = Format()
+    form: Format = field(default_factory=Format)
     """Pictures, sound and level."""
     renderer: str = "filament"
     """filament or classic."""
@@ -111,7 +111,7 @@ def make_clip(seed: int, plan: ClipPlan, folder: Path, renderer: Any = None) -> 
     workplace = folder.parent / f".{folder.name}.{os.getpid()}"
     try:
         clip = _write(rng, workplace, seed, scene, head, level, plan, record, strokes, renderer)
-        os.rename(workplace, folder)
+        workplace.rename(folder)
     except BaseException:
         shutil.rmtree(workplace, ignore_errors=True)
         raise
@@ -135,7 +135,7 @@ def _write(
     collisions: list[dict[str, Any]] = []
     sensor, noise_seed = camera.sensor(rng), int(rng.integers(2**31))
     with Shots(scene, plan.form.size_hw, renderer, sensor, noise_seed, head) as shots:
-        for number, (state, moving) in enumerate(zip(record.states, strokes)):
+        for number, (state, moving) in enumerate(zip(record.states, strokes, strict=True)):
             picture = shots.picture(state, moving)
             _save(folder / "frames" / f"{number:06d}.jpg", picture[..., ::-1])
             for collision in by_frame.get(number, ()):

@@ -19,7 +19,7 @@ def tile(folder: Path) -> npt.NDArray[np.uint8]:
     facts = read_truth(folder)
     picture, ids = cv2.imread(str(folder / FRAME_NAMES[1])), read_ids(folder)
     hit = facts["collision"]
-    for colour, identity in zip(_COLOURS, hit["ids"] if hit else ()):
+    for colour, identity in zip(_COLOURS, hit["ids"] if hit else (), strict=False):
         outline, _ = cv2.findContours((ids == identity).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(picture, outline, -1, colour, 2)
     if hit:

@@ -46,7 +46,7 @@ class Plan:
     """Folder of the data set."""
     sizes: dict[str, int] = field(default_factory=lambda: {name: split.num_samples for name, split in SPLITS.items()})
     """Number of samples by split; even, as a scene gives two."""
-    form: Format = Format()
+    form: Format = field(default_factory=Format)
     """Pictures, sound and level."""
     workers: int = 0
     """Number of processes; 0 takes all cores."""
@@ -103,7 +103,7 @@ def _claim(plan: Plan) -> None:
         return
     hidden = path.with_name(f".{path.name}.{os.getpid()}")
     hidden.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    os.replace(hidden, path)
+    hidden.replace(path)
 
 
 def stored_plan(root: Path) -> Plan:

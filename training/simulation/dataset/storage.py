@@ -68,7 +68,7 @@ def write_sample(folder: Path, sample: WorldSample, *, keep_clean: bool = False)
         if keep_clean:
             soundfile.write(workplace / "clean.flac", sample.clean, rate_hz, subtype="PCM_24")
         (workplace / "truth.json").write_text(json.dumps(sample.facts, separators=(",", ":")), encoding="utf-8")
-        os.rename(workplace, folder)
+        workplace.rename(folder)
     except BaseException as error:
         shutil.rmtree(workplace, ignore_errors=True)
         if _is_disk_full(error, folder.parent):

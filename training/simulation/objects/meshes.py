@@ -50,7 +50,7 @@ def joined(*meshes: Mesh) -> Mesh:
     starts = np.cumsum([0] + [len(mesh.vertices) for mesh in meshes[:-1]])
     return Mesh(
         vertices=np.concatenate([mesh.vertices for mesh in meshes]),
-        faces=np.concatenate([mesh.faces + start for mesh, start in zip(meshes, starts)]).astype(np.int32),
+        faces=np.concatenate([mesh.faces + start for mesh, start in zip(meshes, starts, strict=True)]).astype(np.int32),
         uv=np.concatenate([mesh.uv for mesh in meshes]),
     )
 
@@ -201,7 +201,7 @@ def level_set(
     Returns:
         Vertices [V, 3] and faces [F, 3], outward.
     """
-    axes = [np.arange(a, b + cell, cell) for a, b in zip(np.asarray(low, float), np.asarray(high, float))]
+    axes = [np.arange(a, b + cell, cell) for a, b in zip(np.asarray(low, float), np.asarray(high, float), strict=True)]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
     value = np.stack([distance(slab.reshape(-1, 3)).reshape(slab.shape[:2]) for slab in grid])  # slabs fit the cache
     inside = value < 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -155,7 +155,7 @@ _KINDS: dict[str, Callable[[np.random.Generator], Picture]] = {
 }
 
 
-@lru_cache(maxsize=None)
+@cache
 def texture(kind: str, variant: int) -> npt.NDArray[np.uint8]:
     """Returns picture number `variant` of a kind, uint8 [SIZE, SIZE, 3]; the same in every process.
 
@@ -168,7 +168,7 @@ def texture(kind: str, variant: int) -> npt.NDArray[np.uint8]:
     return (np.clip(_KINDS[kind](rng), 0.0, 1.0) * 255.0).astype(np.uint8)
 
 
-@lru_cache(maxsize=None)
+@cache
 def skin_palette(tone: int) -> npt.NDArray[np.uint8]:
     """Returns the palette of one of `SKIN_TONES`: over its width the parts of a hand, over its height mottling.
 

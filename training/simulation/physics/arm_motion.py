@@ -48,7 +48,7 @@ def bent_arms(scene: Scene, data: Any) -> Iterator[tuple[int, Mesh]]:
         letter = "LR"[side > 0]
         hand = data.body(f"hand{letter}")
         path = _path(scene, side, hand.xpos, Rotation.from_matrix(hand.xmat.reshape(3, 3)))
-        for name, mesh in zip(("arm", "sleeve"), arm.along(path)):
+        for name, mesh in zip(("arm", "sleeve"), arm.along(path), strict=True):
             geom = data.geom(f"hand{letter}.{name}")
             local = (mesh.vertices - geom.xpos) @ geom.xmat.reshape(3, 3)
             yield geom.id, Mesh(vertices=np.ascontiguousarray(local), faces=mesh.faces, uv=mesh.uv)

@@ -120,7 +120,7 @@ def simulate(
     common.start({stroke.plan.side: stroke.position(0.0) for stroke in variants[0]})
     fork_s = min(parting_s(scene, stroke) for strokes in variants for stroke in strokes)
     _advance(common, scene, variants[0], move_head, fork_s, snapshots_s, seen)
-    for strokes, scraped in zip(variants, scraping):
+    for strokes, scraped in zip(variants, scraping, strict=True):
         run, states = common.fork(scraped), list(seen)
         _advance(run, scene, strokes, move_head, stop_s - TIMESTEP_S / 2, snapshots_s, states)
         yield run.record(states)

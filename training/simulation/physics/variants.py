@@ -96,7 +96,7 @@ def run(
         STOP_S,
         [TOUCH_S - lead - before_s, TOUCH_S - lead, TOUCH_S + after_s],
     )
-    return [_checked(scene, *course) for course in zip(recipe.variants, strokes, records)]
+    return [_checked(scene, *course) for course in zip(recipe.variants, strokes, records, strict=True)]
 
 
 def _speed(rng: np.random.Generator, act: str) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import collections.abc
 import ctypes
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ import numpy as np
 if not hasattr(collections.abc, "Buffer"):
     collections.abc.Buffer = np.ndarray
 
-import mujoco  # noqa: E402
+import mujoco
 
 _ASSETS = Path(mujoco.__file__).parent / "studio" / "assets"
 
@@ -52,7 +52,7 @@ class _Provider(ctypes.Structure):
     ]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _content(name: str) -> tuple[ctypes.Array, int] | None:
     """The bytes of an asset, kept for the life of the process, because the renderer holds on to them."""
     path = _ASSETS / name.rpartition(":")[2].rpartition("/")[2]
@@ -86,7 +86,7 @@ def _close(resource):
 _PROVIDER = _Provider(b"filament", _open, _read, _close, None, None, None, None, None)
 
 
-@lru_cache(maxsize=None)
+@cache
 def register() -> None:
     """Registers the provider, once per process.
 

@@ -5,6 +5,7 @@ What an arm wears and where it is are two things, so that a sleeve can follow it
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,7 +57,7 @@ def arm_path(wrist: Points, into_arm: Points, elbow: Points, shoulder: Points) -
     bend = wrist + into_arm * 0.05
     behind = shoulder + np.array([0.0, -0.5, 0.03])  # out of every picture
     corners = [wrist - into_arm * _INSIDE_HAND_M, wrist, bend, elbow, shoulder, behind]
-    dense = np.concatenate([a + (b - a) * np.linspace(0, 1, 30)[:-1, None] for a, b in zip(corners, corners[1:])])
+    dense = np.concatenate([a + (b - a) * np.linspace(0, 1, 30)[:-1, None] for a, b in itertools.pairwise(corners)])
     for _ in range(150):
         dense[1:-1] = 0.25 * dense[:-2] + 0.5 * dense[1:-1] + 0.25 * dense[2:]
     length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(dense, axis=0), axis=1))])

@@ -7,7 +7,7 @@ wrist to the fingers and z out of the back of the hand. A right hand is the mirr
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -161,7 +161,7 @@ def _tints(points: Points, bones: Skeleton) -> Points:
     return tint
 
 
-@lru_cache(maxsize=None)
+@cache
 def hand_mesh(kind: str, radius: float) -> tuple[Mesh, npt.NDArray[np.float64]]:
     """Returns the mesh of a left hand and the middle of its wrist [3]; computed once per process.
 

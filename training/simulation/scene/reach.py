@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from training.simulation.objects.meshes import Points
@@ -20,7 +22,7 @@ def _arm_points(layout: Layout, side: int) -> Points:
 
 def _along(corners: Points, steps: int = 10) -> Points:
     share = np.linspace(0.0, 1.0, steps)[:, None]
-    return np.concatenate([a + (b - a) * share for a, b in zip(corners, corners[1:])])
+    return np.concatenate([a + (b - a) * share for a, b in itertools.pairwise(corners)])
 
 
 def check_arms(layout: Layout) -> None:
@@ -60,7 +62,7 @@ def points_in_the_way(layout: Layout) -> Points:
     points = []
     for side, plan in layout.plans.items():
         arm = _along(_arm_points(layout, side), 14)
-        points += [arm - (0, 0, 0.045), arm + (0.04, 0, -0.03), arm - (0.04, 0, 0.03)]
+        points += [arm - (0, 0, 0.045), (*arm, 0.04, 0, -0.03), arm - (0.04, 0, 0.03)]
         hand, _ = hands.hand_mesh(plan.pose, plan.grip_radius)
         surface = [plan.touch + plan.rotation.apply(hand.vertices[::12] * (-side, 1.0, 1.0))]
         if plan.item is not None:

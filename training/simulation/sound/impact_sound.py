@@ -208,7 +208,7 @@ def _ring(rng: np.random.Generator, body: Body, force: Sound, rate_hz: int) -> S
     omega = 2 * np.pi * frequency / rate_hz
     radius = np.exp(-decay / rate_hz)
     sound = np.zeros(len(force))
-    for w, r, g in zip(omega, radius, gain):
+    for w, r, g in zip(omega, radius, gain, strict=True):
         sound[start:] += lfilter([0.0, g * r * np.sin(w)], [1.0, -2.0 * r * np.cos(w), r * r], driven)
     jerk = np.diff(force, prepend=0.0) * rate_hz / 4e4
     return sound + jerk * np.sqrt(body.surface)

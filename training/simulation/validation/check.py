@@ -123,7 +123,7 @@ def check_scene(plan: Plan, name: str, number: int, renderer: Renderer) -> Repor
     """Checks both samples of a scene."""
     report = Report()
     made = make(name, number, plan.form, renderer)
-    for outcome, sample in zip(made.outcomes, made.samples):
+    for outcome, sample in zip(made.outcomes, made.samples, strict=True):
         folder = sample_folder(plan.root, name, sample.facts["index"])
         title = f"{name} {folder.name}"
         facts, ids = read_truth(folder), read_ids(folder)
@@ -142,7 +142,7 @@ def _differences(folder: Path, sample: WorldSample) -> list[str]:
     with tempfile.TemporaryDirectory() as place:
         again = Path(place) / folder.name
         write_sample(again, sample, keep_clean=True)
-        files = [path for path in sorted(folder.iterdir())]
+        files = sorted(folder.iterdir())
         return [
             f"{path.name} is another when made again"
             for path in files

@@ -86,7 +86,7 @@ def label_violations(scene: Scene, outcome: Outcome, seen: Rerun) -> list[str]:
         strange = held in pair and pair != label.objects
         if strange and force[round(SETTLE_S / TIMESTEP_S) : onset_step - tolerance].any():
             problems.append(f"objects {pair} press on each other before the label")
-    for index, distance_m in zip(label.objects, seen.surfaces_m):
+    for index, distance_m in zip(label.objects, seen.surfaces_m, strict=True):
         if distance_m > MAX_SURFACE_M:
             problems.append(f"the contact is {distance_m * 1000:.0f} mm away from what is seen of object {index}")
     return problems

@@ -74,7 +74,7 @@ def contact_violations(facts: dict[str, Any], ids: IdMap) -> list[str]:
     centre_x, centre_y = camera["centre_xy"]
     if np.hypot(x_m / depth_m * focal + centre_x - x, y_m / depth_m * focal + centre_y - y) > 0.01:
         problems.append(f"the contact at {hit['contact_xyz_m']} m does not project to {hit['contact_xy']}")
-    row, column = (int(np.clip(round(value), 0, size - 1)) for value, size in zip((y, x), ids.shape))
+    row, column = (int(np.clip(round(value), 0, size - 1)) for value, size in zip((y, x), ids.shape, strict=True))
     in_front = {*hit["ids"], *_HANDS.values()}
     for identity in hit["ids"]:
         rows, columns = np.nonzero(ids == identity)

@@ -7,7 +7,7 @@ from cs3_model.networks.hands23.relations import pair_features, pair_geometry, r
 
 def test_only_hands_and_first_then_first_and_second_objects_are_paired() -> None:
     source, target = related_pairs(torch.tensor([0, 2, 1, 0]))
-    assert list(zip(source.tolist(), target.tolist())) == [(0, 2), (2, 1), (3, 2)]
+    assert list(zip(source.tolist(), target.tolist(), strict=True)) == [(0, 2), (2, 1), (3, 2)]
 
 
 def test_geometry_of_a_box_beside_another() -> None:

@@ -56,13 +56,13 @@ def test_weights_survive_the_file_up_to_half_precision(weights: Path) -> None:
 
 
 def test_bad_weight_files_are_named(weights: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="absent.safetensors cannot be read"):
+    with pytest.raises(ValueError, match=r"absent.safetensors cannot be read"):
         load_micro(tmp_path / "absent.safetensors", CPU)
     (tmp_path / "cut.safetensors").write_bytes(weights.read_bytes()[:1000])
-    with pytest.raises(ValueError, match="cut.safetensors cannot be read"):
+    with pytest.raises(ValueError, match=r"cut.safetensors cannot be read"):
         load_micro(tmp_path / "cut.safetensors", CPU)
     save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
-    with pytest.raises(ValueError, match="other.safetensors holds other weights"):
+    with pytest.raises(ValueError, match=r"other.safetensors holds other weights"):
         load_micro(tmp_path / "other.safetensors", CPU)
 
 

@@ -54,7 +54,7 @@ def test_the_map_follows_the_token_of_the_file(preset: Preset) -> None:
 def test_weights_are_needed_and_must_fit(preset: Preset, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="audio_weights must name a file for the part micro-weak"):
         build_pipeline(replace(preset, audio_weights=""), device=CPU)
-    with pytest.raises(ValueError, match="absent.safetensors cannot be read"):
+    with pytest.raises(ValueError, match=r"absent.safetensors cannot be read"):
         build_pipeline(replace(preset, audio_weights=str(tmp_path / "absent.safetensors")), device=CPU)
     save_file({"token.norm.weight": torch.zeros(8)}, tmp_path / "part.safetensors")
     with pytest.raises(ValueError, match="micro-weak"):

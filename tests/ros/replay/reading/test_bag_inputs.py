@@ -96,7 +96,7 @@ def test_every_audio_type_is_heard_without_its_package(tmp_path, audio_type, ven
         if isinstance(item, AudioBlock)
     ]
     assert len(blocks) == 25
-    for block, own in zip(blocks, expected):
+    for block, own in zip(blocks, expected, strict=True):
         assert (block.stamp_ns, block.sample_rate_hz) == (own.stamp_ns, RATE_HZ)
         np.testing.assert_array_equal(block.samples, own.samples)
 

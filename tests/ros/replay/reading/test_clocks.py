@@ -7,11 +7,11 @@ import pytest
 
 pytest.importorskip("rosbags", reason="needs the reader of bags")
 
-from cs3_ros.bags.bag_reader import RecordedBag  # noqa: E402
-from cs3_ros.perception.parameters import default_values  # noqa: E402
-from cs3_ros.replay.reading.bag_inputs import BagInputs, choose_topics  # noqa: E402
-from cs3_ros.replay.reading.clocks import compare_delays, estimate_clock_offset  # noqa: E402
-from tests.ros.replay.recordings import write_recording  # noqa: E402
+from cs3_ros.bags.bag_reader import RecordedBag
+from cs3_ros.perception.parameters import default_values
+from cs3_ros.replay.reading.bag_inputs import BagInputs, choose_topics
+from cs3_ros.replay.reading.clocks import compare_delays, estimate_clock_offset
+from tests.ros.replay.recordings import write_recording
 
 
 def delays(seconds: float, *, hz: float = 10.0, at_start_s: float = 0.0, ppm: float = 0.0, jitter_s: float = 0.0):

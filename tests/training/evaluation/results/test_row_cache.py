@@ -64,7 +64,7 @@ def test_damage_and_missing_weights_are_named(tmp_path, data_set) -> None:
     list(store.fill(["centre"], CPU))
     (path,) = (tmp_path / "cache/test").iterdir()
     path.write_text("{")
-    with pytest.raises(ValueError, match="json is damaged .*: delete it"):
+    with pytest.raises(ValueError, match=r"json is damaged .*: delete it"):
         store.read("centre")
-    with pytest.raises(ValueError, match="absent.safetensors cannot be read"):
+    with pytest.raises(ValueError, match=r"absent.safetensors cannot be read"):
         store.read("mixture:absent.safetensors")

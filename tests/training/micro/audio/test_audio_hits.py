@@ -72,11 +72,11 @@ def test_a_count_that_fills_no_files_is_refused(tmp_path):
 
 
 def test_an_empty_folder_says_how_to_make_hits(tmp_path):
-    with pytest.raises(ValueError, match="training.micro.audio.audio_hits"):
+    with pytest.raises(ValueError, match=r"training.micro.audio.audio_hits"):
         read_hits(tmp_path)
 
 
 def test_a_damaged_file_is_named(tmp_path):
     (tmp_path / "hits-0000.npz").write_bytes(b"not an archive")
-    with pytest.raises(ValueError, match="hits-0000.npz is damaged"):
+    with pytest.raises(ValueError, match=r"hits-0000.npz is damaged"):
         read_hits(tmp_path)

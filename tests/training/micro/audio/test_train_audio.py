@@ -102,7 +102,7 @@ def test_the_onset_is_inside_every_window(hits):
 
 
 def test_windows_too_short_for_the_sound_around_the_onset_are_refused():
-    with pytest.raises(ValueError, match="WindowConfig.length_s must be"):
+    with pytest.raises(ValueError, match=r"WindowConfig.length_s must be"):
         WindowConfig(length_s=(0.5, 1.0))
 
 

@@ -47,14 +47,14 @@ def test_a_scene_without_its_second_sample_is_left_out(make_scenes) -> None:
 
 
 def test_an_empty_folder_says_how_to_fill_it(tmp_path) -> None:
-    with pytest.raises(ValueError, match="python -m training.simulation make"):
+    with pytest.raises(ValueError, match=r"python -m training.simulation make"):
         list_scenes(tmp_path, "train")
 
 
 def test_a_broken_truth_file_is_named(make_scenes) -> None:
     folder = list_scenes(make_scenes(), "train")[0]
     (folder / "truth.json").write_text("{")
-    with pytest.raises(SampleError, match="truth.json"):
+    with pytest.raises(SampleError, match=r"truth.json"):
         read_objects(folder)
 
 
@@ -87,7 +87,7 @@ def test_prompts_mean_what_they_say(make_scenes) -> None:
     for seed in range(30):
         prompts = draw_prompts(np.random.default_rng(seed), batch)
         masks = masks_of(prompts.chosen_NQ256, batch.ids)
-        for words, chosen, mask in zip(prompts.words_NQL[0], prompts.chosen_NQ256[0], masks[0]):
+        for words, chosen, mask in zip(prompts.words_NQL[0], prompts.chosen_NQ256[0], masks[0], strict=True):
             text = " ".join(WORDS[index] for index in words if index < len(WORDS))
             seen.add(text)
             ids = chosen.nonzero().flatten().tolist()

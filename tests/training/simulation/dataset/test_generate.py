@@ -30,7 +30,7 @@ def digest_tree(folder: Path) -> dict[str, str]:
 
 
 def _command(folder: Path, workers: int) -> list[str]:
-    arguments = "--splits val --size val=6 --width 96 --height 96 --workers".split()
+    arguments = ["--splits", "val", "--size", "val=6", "--width", "96", "--height", "96", "--workers"]
     return [sys.executable, "-m", "training.simulation", "make", str(folder), *arguments, str(workers)]
 
 
@@ -87,7 +87,7 @@ def test_a_full_disk_is_reported_and_leaves_no_broken_sample(tiny, tmp_path, mon
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "write_text", full)
-    with pytest.raises(storage.DiskFullError, match="no space left for .*000000"):
+    with pytest.raises(storage.DiskFullError, match=r"no space left for .*000000"):
         storage.write_sample(tmp_path / "000000", sample)
     assert list(tmp_path.iterdir()) == []
 

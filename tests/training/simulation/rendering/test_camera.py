@@ -41,7 +41,7 @@ def test_objects_are_seen_where_they_project(shot):
     scene, data, geoms = shot
     ids, camera = id_map(scene, geoms), intrinsics(scene.camera, geoms.shape)
     checked = 0
-    for index, item in enumerate(scene.layout.items):
+    for index, _item in enumerate(scene.layout.items):
         rows, columns = np.nonzero(ids == index + 1)
         if len(rows) < 30 or occlusion(scene, data, index, ids, camera) > 0.3:
             continue
@@ -76,7 +76,7 @@ def test_both_renderers_see_the_same_objects(shot):
 
 
 def test_a_picture_can_be_made_again_to_the_last_bit(shot, renderer):
-    scene, data, _ = shot
+    _scene, data, _ = shot
     first = renderer.picture(data)
     assert first.max() > 0.05
     assert np.array_equal(first, renderer.picture(data))

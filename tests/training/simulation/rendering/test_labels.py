@@ -82,7 +82,7 @@ def test_impulse_of_a_drop_is_the_momentum_it_loses(outcomes):
 
 def test_both_variants_of_a_scene_are_the_same_until_they_fork(outcomes):
     _, (first, second) = outcomes[0]
-    for one, other in zip(first.record.states[:2], second.record.states[:2]):
+    for one, other in zip(first.record.states[:2], second.record.states[:2], strict=True):
         assert np.array_equal(one.qpos, other.qpos)
         assert np.array_equal(one.mocap_pos, other.mocap_pos)
     assert first.collision.objects != second.collision.objects

@@ -38,7 +38,7 @@ def test_an_elbow_points_outward():
 def test_an_arm_has_the_same_faces_in_every_pose():
     path, length = reaching([0.1, 0.0, 0.05])
     arm = arms.dressed(np.random.default_rng(0), length, 0.02)
-    for mesh, bent in zip(arm.along(path), arm.along(reaching([0.3, 0.2, 0.15])[0])):
+    for mesh, bent in zip(arm.along(path), arm.along(reaching([0.3, 0.2, 0.15])[0]), strict=True):
         np.testing.assert_array_equal(mesh.faces, bent.faces)
         np.testing.assert_array_equal(mesh.uv, bent.uv)
         assert np.isfinite(bent.vertices).all() and np.abs(mesh.vertices - bent.vertices).max() > 0.1
@@ -60,7 +60,7 @@ def test_a_sleeve_goes_with_its_hand_and_stays_at_its_shoulder(outcomes):
     scene, _ = outcomes[0]
     data = mujoco.MjData(scene.model)
     for side, plan in scene.layout.plans.items():
-        set_hand(scene, data, side, plan.touch + (0.0, 0.05, 0.1))
+        set_hand(scene, data, side, (*plan.touch, 0.0, 0.05, 0.1))
     mujoco.mj_kinematics(scene.model, data)
     for geom, mesh in arm_motion.bent_arms(scene, data):
         world = mesh.vertices @ data.geom_xmat[geom].reshape(3, 3).T + data.geom_xpos[geom]

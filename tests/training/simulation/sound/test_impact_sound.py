@@ -94,5 +94,5 @@ def test_a_scrape_lasts_as_long_as_it_slides():
 
 
 def test_an_unknown_material_is_refused_with_the_choices():
-    with pytest.raises(ValueError, match="material must be one of metal, .*, got 'steel'"):
+    with pytest.raises(ValueError, match=r"material must be one of metal, .*, got 'steel'"):
         acoustics("steel")

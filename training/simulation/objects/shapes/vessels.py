@@ -39,7 +39,7 @@ def _vessel(
     shown = max(wall, 0.0018)
     share = np.linspace(0.0, 1.0, 10)
     radius = foot + (mouth - foot) * share**bulge
-    outside: Profile = [(foot * base, 0.0), (foot, 0.003), *zip(radius[1:], height * share[1:])]
+    outside: Profile = [(foot * base, 0.0), (foot, 0.003), *zip(radius[1:], height * share[1:], strict=True)]
     inside: Profile = [(r - shown, max(z - shown * 0.2, shown)) for r, z in outside[:0:-1]]
     body = lathe([(0.0, 0.0), *outside, *inside, (0.0, shown)], segments)
     colliders = [Collider(kind="cylinder", size=(foot * 0.97, 0.002), position=(0.0, 0.0, 0.002))]
@@ -252,7 +252,7 @@ def mill(rng: np.random.Generator, material: str, segments: int) -> Shape:
     return Shape(
         name="mill",
         material=material,
-        body=lathe([(0.0, 0.0), *zip(radius * waist * head, height * z)], segments),
+        body=lathe([(0.0, 0.0), *zip(radius * waist * head, height * z, strict=True)], segments),
         colliders=(Collider(kind="cylinder", size=(radius * 0.95, height / 2), position=(0.0, 0.0, height / 2)),),
         grip=Grip(kind="wrap", point=(0.0, 0.0, height * 0.45), radius=radius * 0.8),
         strike_points=((0.0, 0.0, 0.0), (radius, 0.0, 0.006)),
