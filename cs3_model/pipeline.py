@@ -194,7 +194,7 @@ class CollisionPipeline:
         masks: list[BoolMask] = []
         if boxes:
             masks.extend(self.boxes.segment(prepared.box_embedding, np.array(boxes, np.float32))[0])
-        candidates = [_candidate(role, mask, item.score) for (role, item), mask in zip(held, masks, strict=True)]
+        candidates = [_candidate(role, mask, item.score) for (role, item), mask in zip(held, masks, strict=False)]
         if self.config.heard_mask is HeardMask.POINT:
             return [*candidates, *self._heard_at_points(prepared, logits, scores)]
         if self.config.heard_mask is HeardMask.BOX:
