@@ -146,7 +146,7 @@ def load_strictly(network: torch.nn.Module, tensors: Mapping[str, torch.Tensor],
 def _read_safetensors(path: Path, original: Path, remedy: str) -> Checkpoint:
     with safe_open(path, framework="pt") as file:
         extras = json.loads((file.metadata() or {}).get(_EXTRAS_KEY, "{}"))
-        tensors = {name: file.get_tensor(name) for name in file}
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     return Checkpoint(path=original, remedy=remedy, tensors=tensors, extras=extras)
 
 

@@ -75,7 +75,7 @@ def load_micro(path: Path, device: torch.device) -> MicroNetworks:
         with safe_open(path, framework="pt") as file:
             config = (file.metadata() or {}).get(_CONFIG_KEY)
             # Each made float32 as it is read: both copies of all weights at once would stay in the heap.
-            tensors = as_float32((name, file.get_tensor(name)) for name in file)
+            tensors = as_float32((name, file.get_tensor(name)) for name in file.keys())  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise ValueError(f"{path} cannot be read ({error}): run python -m training.micro, or get it anew") from None
     if config is None:
