@@ -62,7 +62,7 @@ def points_in_the_way(layout: Layout) -> Points:
     points = []
     for side, plan in layout.plans.items():
         arm = _along(_arm_points(layout, side), 14)
-        points += [arm - (0, 0, 0.045), (*arm, 0.04, 0, -0.03), arm - (0.04, 0, 0.03)]
+        points += [arm - (0, 0, 0.045), arm + np.array((0.04, 0.0, -0.03)), arm - (0.04, 0, 0.03)]
         hand, _ = hands.hand_mesh(plan.pose, plan.grip_radius)
         surface = [plan.touch + plan.rotation.apply(hand.vertices[::12] * (-side, 1.0, 1.0))]
         if plan.item is not None:

@@ -60,7 +60,7 @@ def test_a_sleeve_goes_with_its_hand_and_stays_at_its_shoulder(outcomes):
     scene, _ = outcomes[0]
     data = mujoco.MjData(scene.model)
     for side, plan in scene.layout.plans.items():
-        set_hand(scene, data, side, (*plan.touch, 0.0, 0.05, 0.1))
+        set_hand(scene, data, side, plan.touch + np.array((0.0, 0.05, 0.1)))
     mujoco.mj_kinematics(scene.model, data)
     for geom, mesh in arm_motion.bent_arms(scene, data):
         world = mesh.vertices @ data.geom_xmat[geom].reshape(3, 3).T + data.geom_xpos[geom]
