@@ -1,31 +1,51 @@
-"""Files that are either there as a whole or not at all, whatever happens while they are written."""
+"""Files and folders that are either there as a whole or not at all, whatever happens while they are written."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 INCOMPLETE = ".incomplete"
 
 
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Gives a hidden path beside `path`; what the block writes there, a file or a folder, gets its name at the end.
+
+    If the block fails, what it wrote is removed and what was at `path` before is still there. A file takes the place
+    of a file; a folder takes the place of nothing or of an empty folder. Processes that write the same path at the
+    same time do not meet: the last one wins.
+
+    Raises:
+        OSError: if it cannot be renamed, for example because the block wrote nothing, or the folder cannot be made.
+    """
+    hidden = path.with_name(f".{path.name}.{os.getpid()}{INCOMPLETE}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _remove(hidden)
+    try:
+        yield hidden
+        _sync(hidden)
+        hidden.replace(path)
+    except BaseException:
+        _remove(hidden)
+        raise
+    _sync(path.parent)
+
+
 def write_whole(path: Path, content: bytes | memoryview) -> None:
-    """Writes a hidden file, makes sure that it is on the disk, and gives it its name.
+    """Writes a file that is there as a whole or not at all.
 
     Raises:
         ValueError: if it cannot be written: one line with file and reason. What was at `path` before is still there.
     """
-    hidden = path.with_name(f".{path.name}{INCOMPLETE}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with hidden.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        hidden.replace(path)
-        _sync_folder(path.parent)
+        with written_whole(path) as hidden:
+            hidden.write_bytes(content)
     except OSError as error:
-        hidden.unlink(missing_ok=True)
         size = len(memoryview(content).cast("B")) / 1e6
         raise ValueError(f"{path} cannot be written ({size:.1f} MB): {error.strerror}") from None
 
@@ -42,9 +62,16 @@ def file_digest(path: Path) -> str:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from None
 
 
-def _sync_folder(folder: Path) -> None:
-    """A new name survives a crash of the machine only once its folder is on the disk."""
-    handle = os.open(folder, os.O_RDONLY)
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    """Puts a file, or the names in a folder, on the disk: a name survives a crash of the machine only after that."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from cs3_model.files import written_whole
 from cs3_model.weights.registry import WeightFile
 from cs3_model.weights.store import converted_path, fetch, fetch_again, verify
 
@@ -151,16 +150,10 @@ def _read_safetensors(path: Path, original: Path, remedy: str) -> Checkpoint:
 
 
 def _write_safetensors(checkpoint: Checkpoint, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     # Checkpoints share storage between tensors, which safetensors refuses.
     tensors = {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in checkpoint.tensors.items()}
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".incomplete")
-    os.close(handle)
-    try:
-        save_file(tensors, temporary, metadata={_EXTRAS_KEY: json.dumps(checkpoint.extras)})
-        Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    with written_whole(path) as hidden:
+        save_file(tensors, hidden, metadata={_EXTRAS_KEY: json.dumps(checkpoint.extras)})
 
 
 def _one_line(error: Exception) -> str:

@@ -19,6 +19,7 @@ from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, Offl
 from huggingface_hub.file_download import http_get
 from huggingface_hub.utils import WeakFileLock
 
+from cs3_model.files import INCOMPLETE, write_whole
 from cs3_model.weights.registry import WeightFile
 
 logger = logging.getLogger(__name__)
@@ -63,8 +64,7 @@ def fetch(weights: WeightFile) -> Path:
             f"{_remedy(weights, error)}"
         ) from None
     if expected_sha256(weights) is None:
-        _record_path(weights).parent.mkdir(parents=True, exist_ok=True)
-        _record_path(weights).write_text(f"{_sha256(path)}  {weights.filename}\n", encoding="ascii")
+        write_whole(_record_path(weights), f"{_sha256(path)}  {weights.filename}\n".encode())
     return path
 
 
@@ -118,7 +118,7 @@ def _download_from_hub(weights: WeightFile) -> Path:
 
 def _download_from_url(weights: WeightFile) -> Path:
     target = cache_folder() / weights.filename
-    partial = target.with_name(f"{target.name}.incomplete")
+    partial = target.with_name(f"{target.name}{INCOMPLETE}")
     target.parent.mkdir(parents=True, exist_ok=True)
     with WeakFileLock(target.with_name(f"{target.name}.lock")):
         if target.is_file():  # another process was faster
