@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
-import rclpy
 from cs3_msgs.msg import Collision
 from rclpy.node import Node
 from rosbags.rosbag2 import Reader
@@ -26,6 +25,7 @@ from cs3_ros.bags.video_to_bag import VideoToBag, video_to_bag
 from cs3_ros.conversions.collisions import collision_from_msg
 from cs3_ros.conversions.images import image_decoder
 from cs3_ros.conversions.times import NS_PER_S, stamp_to_ns
+from cs3_ros.distribution import ros_context
 from cs3_ros.perception.parameters import default_values
 from cs3_ros.qos import publication
 from cs3_ros.replay.reading.bag_inputs import BagInputs, InputTopics
@@ -93,7 +93,7 @@ def run_demo(video: Path | None, out: Path, preset: str) -> tuple[int, int | Non
         counts = {connection.topic: connection.msgcount for connection in reader.connections}
         time_zero_ns = reader.start_time
     print(f"input: the bag {bag} with " + ", ".join(f"{count} x {topic}" for topic, count in sorted(counts.items())))
-    with rclpy.init(args=[]), BagWriter(out / "results") as results:
+    with ros_context([]), BagWriter(out / "results") as results:
         listener = CollisionListener(out, results, time_zero_ns)
         _watch(listener, bag, preset)
         messages = listener.collisions

@@ -20,7 +20,6 @@ from sqlite3 import DatabaseError
 from typing import Any
 
 import numpy as np
-import rclpy
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.publisher import Publisher
@@ -30,6 +29,7 @@ from rosgraph_msgs.msg import Clock
 from tqdm import tqdm
 
 from cs3_ros.conversions.times import NS_PER_S, ns_to_stamp
+from cs3_ros.distribution import ros_context
 from cs3_ros.message_types import message_class
 from cs3_ros.qos import publication, recorded_offer
 
@@ -248,7 +248,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(number, signal.default_int_handler)
     try:
         # Without rclpy's own handlers, an interrupt ends the sleep between two messages.
-        with rclpy.init(args=argv[split:], signal_handler_options=SignalHandlerOptions.NO), open_bag(bag_path) as bag:
+        with ros_context(argv[split:], signals=SignalHandlerOptions.NO), open_bag(bag_path) as bag:
             report = BagPlayer(Node("bag_player"), bag, Playback(**options)).play()
     except ValueError as error:
         print(f"bag_player: {error}", file=sys.stderr)

@@ -19,6 +19,7 @@ from rclpy.node import Node
 
 from cs3_ros.conversions.audio import AudioFormat, audio_chunk_msg
 from cs3_ros.conversions.times import NS_PER_S
+from cs3_ros.distribution import ros_context
 from cs3_ros.microphone.sample_clock import SampleClock
 from cs3_ros.microphone.stream import MicrophoneStream, RecordedBlock
 from cs3_ros.perception.health import Health
@@ -132,7 +133,7 @@ class MicrophoneNode(Node):
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the node; returns its exit status."""
     try:
-        with rclpy.init(args=argv):
+        with ros_context(argv):
             node = MicrophoneNode()
             try:
                 rclpy.spin(node)

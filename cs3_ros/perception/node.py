@@ -14,7 +14,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NoReturn
 
-import rclpy
 from cs3_msgs.srv import SegmentCollision
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.callback_groups import ReentrantCallbackGroup
@@ -23,7 +22,7 @@ from rclpy.clock_type import ClockType
 from rclpy.duration import Duration
 from rclpy.exceptions import ParameterException
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import SetBool
@@ -34,6 +33,7 @@ from cs3_model.stream import CollisionStream, Event, Step
 from cs3_model.types import Reason, Verdict
 from cs3_model.worker import Outcome, PerceptionWorker
 from cs3_ros.conversions.audio import AudioBlock
+from cs3_ros.distribution import LifecycleNode, ros_context
 from cs3_ros.perception.health import Health
 from cs3_ros.perception.inputs import PerceptionInputs
 from cs3_ros.perception.log_forwarding import LogForwarder
@@ -280,7 +280,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 
 def _run(argv: Sequence[str] | None) -> int:
     # rclpy's own handlers would end the context before the last events are published.
-    with rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO):
+    with ros_context(argv, signals=SignalHandlerOptions.NO):
         _on_signals(signal.default_int_handler)  # loading can take minutes
         try:
             node = PerceptionNode()

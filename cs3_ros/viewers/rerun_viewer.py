@@ -9,18 +9,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import rclpy
 from cs3_msgs.msg import Collision
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 
 from cs3_model.frame_ring import DecodeImage
 from cs3_ros.conversions.audio import AudioBlock
 from cs3_ros.conversions.collisions import collision_from_msg
 from cs3_ros.conversions.times import stamp_to_ns
+from cs3_ros.distribution import ros_context
 from cs3_ros.perception.health import Health
 from cs3_ros.perception.inputs import PerceptionInputs
 from cs3_ros.perception.parameters import declare_parameters
@@ -107,9 +108,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(log: RerunLog, peer: str, ros_arguments: Sequence[str]) -> None:
-    options = rclpy.signals.SignalHandlerOptions.NO  # an interrupt must end in `log.close`
     try:
-        with rclpy.init(args=ros_arguments, signal_handler_options=options):
+        # Without rclpy's own handlers, an interrupt ends in `log.close`.
+        with ros_context(ros_arguments, signals=SignalHandlerOptions.NO):
             executor = SingleThreadedExecutor()
             executor.add_node(RerunViewer(log, peer=peer))
             executor.spin()

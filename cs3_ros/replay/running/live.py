@@ -22,6 +22,7 @@ from cs3_ros.bags.bag_reader import RecordedBag
 from cs3_ros.conversions.collisions import collision_from_msg
 from cs3_ros.conversions.images import IMAGE_TYPES
 from cs3_ros.conversions.times import NS_PER_S, stamp_to_ns
+from cs3_ros.distribution import ros_context
 from cs3_ros.qos import publication
 from cs3_ros.replay.reading.bag_inputs import InputTopics
 from cs3_ros.replay.running.node_process import COLLISION_TOPIC, NODE_NAME, play_to_node
@@ -90,7 +91,7 @@ def replay_live(
     player_arguments = [str(bag.path), "--clock", "--rate", str(rate), "--topics", *names, "--wait-for", *names]
     meter = _Meter()
     context = rclpy.Context()
-    with rclpy.init(args=[], context=context):
+    with ros_context([], context=context):
         listener = _Listener(context, rate, on_event)
         play_to_node(listener, node_arguments=node_arguments, player_arguments=player_arguments, on_spin=meter.sample)
         listener.destroy_node()

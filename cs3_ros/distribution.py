@@ -1,0 +1,43 @@
+"""What differs between the distributions of ROS 2 that this package runs on; no other module asks which one it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import rclpy
+from rclpy.lifecycle import LifecycleNode as RclpyLifecycleNode
+from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.signals import SignalHandlerOptions
+
+
+@contextmanager
+def ros_context(
+    args: Sequence[str] | None, *, context: rclpy.Context | None = None, signals: SignalHandlerOptions | None = None
+) -> Iterator[None]:
+    """Joins the ROS graph, and leaves it at the end of the block.
+
+    `rclpy.init` is a context manager of its own from Kilted on only.
+
+    Args:
+        args: Command line without the program's name; None takes that of the process.
+        context: What to initialise; None takes rclpy's default.
+        signals: Which signals rclpy handles; None leaves the choice to rclpy.
+    """
+    rclpy.init(args=args, context=context, signal_handler_options=signals)
+    try:
+        yield
+    finally:
+        rclpy.try_shutdown(context=context)
+
+
+class LifecycleNode(RclpyLifecycleNode):
+    """rclpy's, but a transition that the state does not allow is refused: up to Jazzy it ends the whole process."""
+
+    # The names that rclpy.lifecycle gives its own private methods.
+    def _LifecycleNodeMixin__change_state(self, transition_id: int) -> TransitionCallbackReturn:  # noqa: N802
+        try:
+            return super()._LifecycleNodeMixin__change_state(transition_id)
+        except rclpy._rclpy_pybind11.RCLError as error:
+            self.get_logger().error(f"this transition does not start from the present state: {error}")
+            return TransitionCallbackReturn.ERROR

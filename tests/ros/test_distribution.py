@@ -1,0 +1,45 @@
+"""What every distribution must offer alike."""
+
+from __future__ import annotations
+
+import pytest
+
+rclpy = pytest.importorskip("rclpy", reason="needs ROS 2")
+
+from lifecycle_msgs.srv import ChangeState  # noqa: E402
+from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
+
+from cs3_ros.distribution import LifecycleNode, ros_context  # noqa: E402
+
+pytestmark = pytest.mark.ros
+
+
+def test_the_default_context_ends_with_the_block_and_can_be_entered_again() -> None:
+    for _ in range(2):
+        with ros_context([]):
+            assert rclpy.ok()
+        assert not rclpy.ok()
+
+
+def test_an_error_in_the_block_leaves_the_graph_and_goes_on() -> None:
+    context = rclpy.Context()
+    with pytest.raises(KeyError), ros_context([], context=context):
+        assert context.ok()
+        raise KeyError
+    assert not context.ok()
+
+
+def test_a_transition_that_does_not_fit_is_refused_by_call_and_by_service(graph) -> None:
+    node = LifecycleNode("lifecycle", context=graph.context)
+    assert node.trigger_activate() is TransitionCallbackReturn.ERROR
+    graph.wait_for(lambda: node.trigger_configure() is TransitionCallbackReturn.SUCCESS, "it to be usable after that")
+    client = graph.node.create_client(ChangeState, "/lifecycle/change_state")
+    graph._executor.add_node(node)
+    graph.wait_for(client.service_is_ready, "the service")
+    request = ChangeState.Request()
+    request.transition.label = "configure"
+    answer = client.call_async(request)
+    graph.wait_for(answer.done, "the answer")
+    assert not answer.result().success
+    graph._executor.remove_node(node)
+    node.destroy_node()
