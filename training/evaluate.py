@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from cs3_model.build import select_device
-from training.data import READERS, open_data_set
+from training.data import READERS, DataSpec, open_data_set
 from training.data.samples import DataSet
 from training.data.sound_windows import Padding, WindowRule
 from training.evaluation.baselines.prior_map import PriorMap, fit_prior_map
@@ -26,9 +26,11 @@ _SHOWN = 20
 
 
 def main(
-    data: Annotated[str, typer.Option(metavar="NAME:PATH", help=f"Data set and its folder; {', '.join(READERS)}.")],
+    data: Annotated[
+        str, typer.Option(metavar="NAME:PATH[:SPLIT]", help=f"Data set and its folder; {', '.join(READERS)}.")
+    ],
     method: Annotated[list[str], typer.Option(help=f"Row of the table, may be repeated: {'; '.join(METHOD_NAMES)}.")],
-    split: Annotated[str, typer.Option(help="Split; by default the one for evaluation.")] = "",
+    split: Annotated[str, typer.Option(help="Split, if --data names none; by default the one for evaluation.")] = "",
     out: Annotated[Path, typer.Option(help="Folder for results.md, results.json and the plots.")] = Path(
         "out/evaluation"
     ),
@@ -45,7 +47,7 @@ def main(
     """Evaluate rows on a data set. Exit code 1: samples could not be read; 2: bad input."""
     config = {name: str(value) if isinstance(value, Path) else value for name, value in locals().items()}
     try:
-        data_set = _open(data, split)
+        data_set = open_data_set(DataSpec.parse(data, default_split=split))
         _refuse(data_set.missing, "missing", allow_skipped, data_set.places)
         prior_map = _fit_prior_map(prior_data) if PRIOR_MAP in method else None
         torch_device = select_device(device)
@@ -61,20 +63,11 @@ def main(
     _write(out, evaluation, data_set, config, seed)
 
 
-def _open(data: str, split: str) -> DataSet:
-    name, separator, path = data.partition(":")
-    if not separator or not path:
-        raise ValueError(f"--data must be NAME:PATH with a name of {', '.join(READERS)}, got '{data}'")
-    return open_data_set(name, Path(path).expanduser(), split)
-
-
 def _fit_prior_map(prior_data: str) -> PriorMap | None:
     """None if no training samples are named: the method then says what it needs."""
     if not prior_data:
         return None
-    named, _, split = prior_data.rpartition(":")
-    data_set = _open(named, split) if ":" in named else _open(prior_data, "train")
-    return fit_prior_map(data_set.samples)
+    return fit_prior_map(open_data_set(DataSpec.parse(prior_data, default_split="train")).samples)
 
 
 def _refuse(problems: Sequence[str], what: str, allow_skipped: bool, places: Sequence[str] = ()) -> None:

@@ -20,7 +20,7 @@ import torch
 import typer
 
 from cs3_model.build import select_device
-from training.data import open_data_set
+from training.data import DataSpec, open_data_set, sim_cs3
 from training.data.samples import DataSet
 from training.data.sound_windows import WindowRule
 from training.evaluation.methods import build_row
@@ -80,10 +80,9 @@ def main(
 
 
 def _open(data: str, split: str) -> DataSet:
-    name, _, path = data.partition(":")
-    if name != "sim_cs3" or not path:
+    if not data.startswith(f"{sim_cs3.NAME}:"):
         raise ValueError(f"--data must be sim_cs3:PATH, the only data set with all of these splits, got '{data}'")
-    return open_data_set(name, Path(path).expanduser(), split)
+    return open_data_set(DataSpec.parse(f"{data}:{split}"))
 
 
 def _show(steps: Iterator[int], count: int, split: str) -> None:

@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from cs3_model.placement import Precision
-from training.data import READERS, open_data_set
+from training.data import READERS, DataSpec, open_data_set
 from training.data.samples import DataSet
 from training.loop.trainer import LoopConfig, RunStoppedError
 from training.weak.recipe import Recipe, load_recipe, recipe_names
@@ -90,11 +90,7 @@ def _recipe(name: str, steps: int, batch_size: int) -> Recipe:
 
 
 def _open(data: str) -> DataSet:
-    name, _, path = data.partition(":")
-    path, _separator, split = path.rpartition(":") if ":" in path else (path, "", "")
-    if not path:
-        raise ValueError(f"--data must be NAME:PATH[:SPLIT] with a name of {', '.join(READERS)}, got '{data}'")
-    data_set = open_data_set(name, Path(path).expanduser(), split or "train")
+    data_set = open_data_set(DataSpec.parse(data, default_split="train"))
     return replace(data_set, samples=tuple(sample for sample in data_set.samples if not sample.is_silent))
 
 

@@ -1,4 +1,7 @@
-"""Readers of the data sets: every one yields `training.data.samples.Sample`."""
+"""Readers of the data sets: every one yields `training.data.samples.Sample`.
+
+On the command line a split is written NAME:PATH[:SPLIT]; `DataSpec` is what that means.
+"""
 
 from __future__ import annotations
 
@@ -32,23 +35,57 @@ READERS: Mapping[str, Reader] = {
 """All data sets by name."""
 
 
-def open_data_set(name: str, root: Path, split: str = "") -> DataSet:
-    """Opens a split of a data set.
-
-    Args:
-        name: One of `READERS`.
-        root: The folder that holds its files.
-        split: One of its splits; empty: the one for evaluation.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataSpec:
+    """Which split of which data set, and where it lies.
 
     Raises:
-        ValueError: for an unknown name or split, a missing folder, or broken annotations.
+        ValueError: for an unknown name or split.
     """
-    if name not in READERS:
-        raise ValueError(f"data set must be one of {', '.join(READERS)}, got '{name}'")
-    reader = READERS[name]
-    split = split or reader.evaluation_split
-    if split not in reader.splits:
-        raise ValueError(f"split of {name} must be one of {', '.join(reader.splits)}, got '{split}'")
-    if not root.is_dir():
-        raise ValueError(f"{root} is not a folder: it should hold the files of {name}")
-    return reader.open(root, split)
+
+    name: str
+    """One of `READERS`."""
+    root: Path
+    """The folder that holds its files."""
+    split: str = ""
+    """One of its splits; empty: the one for evaluation."""
+
+    def __post_init__(self) -> None:
+        if self.name not in READERS:
+            raise ValueError(f"data set must be one of {', '.join(READERS)}, got '{self.name}'")
+        reader = READERS[self.name]
+        object.__setattr__(self, "split", self.split or reader.evaluation_split)
+        if self.split not in reader.splits:
+            raise ValueError(f"split of {self.name} must be one of {', '.join(reader.splits)}, got '{self.split}'")
+
+    @staticmethod
+    def parse(text: str, *, default_split: str | None = "") -> DataSpec:
+        """Reads NAME:PATH[:SPLIT]; what follows the last colon of the path is its split.
+
+        Args:
+            text: For instance "sim_cs3:data/sim_cs3:val"; `~` is the home folder.
+            default_split: The split where the text names none; empty: the one for evaluation; None: the text must
+                name it.
+
+        Raises:
+            ValueError: for text of another form, an unknown name or split.
+        """
+        name, _, rest = text.partition(":")
+        path, has_split, split = rest.rpartition(":")
+        if not has_split:
+            path, split = rest, default_split
+        if not path or split is None:
+            form = "NAME:PATH:SPLIT" if default_split is None else "NAME:PATH[:SPLIT]"
+            raise ValueError(f"data must be {form} with a name of {', '.join(READERS)}, got '{text}'")
+        return DataSpec(name=name, root=Path(path).expanduser(), split=split)
+
+
+def open_data_set(spec: DataSpec) -> DataSet:
+    """Opens a split of a data set.
+
+    Raises:
+        ValueError: for a missing folder or broken annotations.
+    """
+    if not spec.root.is_dir():
+        raise ValueError(f"{spec.root} is not a folder: it should hold the files of {spec.name}")
+    return READERS[spec.name].open(spec.root, spec.split)

@@ -60,7 +60,7 @@ def _strata(summaries: Sequence[RowSummary]) -> Figure:
     num_lines = math.ceil(len(strata) / _PANEL_COLUMNS)
     figure = Figure(figsize=(5 * _PANEL_COLUMNS, 3.4 * num_lines + 0.8), layout="constrained")
     panels = list(figure.subplots(num_lines, _PANEL_COLUMNS, squeeze=False).flat)
-    for stratum, axes in zip(strata, panels, strict=True):
+    for stratum, axes in zip(strata, panels, strict=False):  # the last line of panels may not be full
         _stratum_panel(axes, stratum, summaries)
     for axes in panels[len(strata) :]:
         axes.set_axis_off()

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from tests.training.conftest import number_of_picture, picture_of_number
-from training.data import open_data_set
+from training.data import DataSpec, open_data_set
 from training.data.samples import Hand, SampleError
 from training.data.sound_windows import read_window
 
@@ -59,7 +59,7 @@ def write(path, image) -> None:
 def test_epic_videos_are_found_where_people_keep_them(place, epic, make_video, label_map) -> None:
     make_video(epic / place, seconds=3.0, click_s=[1.6])
     write(epic / "masks/P01_14_1.png", label_map)
-    data_set = open_data_set("epic_cs3", epic)
+    data_set = open_data_set(DataSpec(name="epic_cs3", root=epic))
     assert data_set.missing == () and data_set.split == "val"
     (sample,) = data_set.samples
     assert number_of_picture(sample.load_image()) == PICTURE_AT_1_64
@@ -74,21 +74,21 @@ def test_epic_videos_are_found_where_people_keep_them(place, epic, make_video, l
 @pytest.mark.parametrize("folder", ["frames/P01_14", "P01/rgb_frames/P01_14", "EPIC-KITCHENS/P01/rgb_frames/P01_14"])
 def test_epic_pictures_are_numbered_sixty_per_second(folder, epic) -> None:
     write(epic / folder / "frame_0000000098.jpg", picture_of_number(7))
-    (sample,) = open_data_set("epic_cs3", epic).samples
+    (sample,) = open_data_set(DataSpec(name="epic_cs3", root=epic)).samples
     assert number_of_picture(sample.load_image()) == 7
 
 
 def test_later_epic_videos_are_numbered_fifty_per_second(epic) -> None:
     """The middle of a training segment, 1.2 s."""
     write(epic / "frames/P01_101/frame_0000000060.jpg", picture_of_number(5))
-    (sample,) = open_data_set("epic_cs3", epic, "train").samples
+    (sample,) = open_data_set(DataSpec(name="epic_cs3", root=epic, split="train")).samples
     assert number_of_picture(sample.load_image()) == 5 and sample.load_objects is None
 
 
 def test_the_released_picture_comes_before_the_video(epic, make_video) -> None:
     make_video(epic / "videos/P01_14.mkv", seconds=3.0)
     write(epic / "images/P01_14_1.png", picture_of_number(3))
-    (sample,) = open_data_set("epic_cs3", epic).samples
+    (sample,) = open_data_set(DataSpec(name="epic_cs3", root=epic)).samples
     assert number_of_picture(sample.load_image()) == 3
 
 
@@ -96,7 +96,7 @@ def test_sound_of_its_own_comes_before_the_videos(epic, make_video) -> None:
     make_video(epic / "videos/P01_14.mkv", seconds=3.0)
     (epic / "audio").mkdir()
     soundfile.write(epic / "audio/P01_14.wav", np.full(72_000, 0.25), 24_000)
-    (sample,) = open_data_set("epic_cs3", epic).samples
+    (sample,) = open_data_set(DataSpec(name="epic_cs3", root=epic)).samples
     assert np.median(read_window(sample.sound).samples) == pytest.approx(0.25, abs=0.01)
 
 
@@ -107,7 +107,7 @@ def test_masks_may_be_one_file_per_object(names, epic, make_video, label_map) ->
     make_video(epic / "videos/P01_14.mkv", seconds=3.0)
     for value, name in enumerate(names, start=1):
         write(epic / name, np.where(label_map == value, 255, 0).astype(np.uint8))
-    (sample,) = open_data_set("epic_cs3", epic).samples
+    (sample,) = open_data_set(DataSpec(name="epic_cs3", root=epic)).samples
     assert [int(item.mask.sum()) for item in sample.load_objects()] == [200, 200]
 
 
@@ -121,7 +121,7 @@ def test_ego4d_is_read_by_time_from_whole_videos_or_clips(place, tmp_path, make_
     (tmp_path / "annotations/ego4d/ego4d_val_filtered.csv").write_text(EGO4D_VAL)
     is_clip = place.startswith("clips")
     make_video(tmp_path / place, seconds=4.0, click_s=[1.5] if is_clip else [2.0])
-    (sample,) = open_data_set("ego4d_cs3", tmp_path).samples
+    (sample,) = open_data_set(DataSpec(name="ego4d_cs3", root=tmp_path)).samples
     assert number_of_picture(sample.load_image()) in ((26,) if is_clip else (38, 39))
     loud = np.flatnonzero(np.abs(read_window(sample.sound).samples) > 0.3)
     assert abs(loud[0] / 16_000 - 1.0) < 0.002
@@ -141,14 +141,14 @@ def test_visor_names_the_objects_and_the_hands(epic, make_video, label_map) -> N
         json.dumps({"video_annotations": [{"image": {"name": name}, "annotations": annotations}]})
     )
     (epic / "visor/frame_mapping.json").write_text(json.dumps({"P01_14": {}}))
-    (sample,) = open_data_set("epic_cs3", epic).samples
+    (sample,) = open_data_set(DataSpec(name="epic_cs3", root=epic)).samples
     pan, other = sample.load_objects()
     assert (pan.category, pan.held_by, other.category) == ("pan", Hand.LEFT, "")
     assert sample.knows_whole_scene
 
 
 def test_what_is_missing_is_listed_with_the_places_that_were_tried(epic) -> None:
-    data_set = open_data_set("epic_cs3", epic)
+    data_set = open_data_set(DataSpec(name="epic_cs3", root=epic))
     assert data_set.missing == (
         "masks of P01_14_1 (1 collision)", "pictures of video P01_14 (1 collision)", "sound of video P01_14 (1 collision)",
     )  # fmt: skip
@@ -166,7 +166,7 @@ def test_what_is_missing_is_listed_with_the_places_that_were_tried(epic) -> None
 def test_a_broken_mask_is_named_with_its_row(epic, make_video) -> None:
     make_video(epic / "videos/P01_14.mkv", seconds=3.0)
     write(epic / "masks/P01_14_1.png", np.zeros((48, 64), np.uint8))
-    (sample,) = open_data_set("epic_cs3", epic).samples
+    (sample,) = open_data_set(DataSpec(name="epic_cs3", root=epic)).samples
     with pytest.raises(
         SampleError, match=r"epic_val_filtered.csv, line 2: .*P01_14_1.png: expected one or two objects"
     ):
@@ -176,14 +176,14 @@ def test_a_broken_mask_is_named_with_its_row(epic, make_video) -> None:
 def test_samples_travel_to_other_processes(epic, make_video, label_map) -> None:
     make_video(epic / "videos/P01_14.mkv", seconds=3.0)
     write(epic / "masks/P01_14_1.png", label_map)
-    (sample,) = pickle.loads(pickle.dumps(open_data_set("epic_cs3", epic).samples))
+    (sample,) = pickle.loads(pickle.dumps(open_data_set(DataSpec(name="epic_cs3", root=epic)).samples))
     assert number_of_picture(sample.load_image()) == PICTURE_AT_1_64 and len(sample.load_objects()) == 2
 
 
 def test_the_official_rows_become_samples(shared_data, tmp_path) -> None:
     """Without any media: all rows there, every one of them missing its video."""
     shutil.copy(shared_data("cs3_annotations/epic_val_filtered.csv"), tmp_path)
-    data_set = open_data_set("epic_cs3", tmp_path, "val")
+    data_set = open_data_set(DataSpec(name="epic_cs3", root=tmp_path, split="val"))
     assert len(data_set.samples) == 614
     assert sum("pictures of video" in line for line in data_set.missing) == 29
 
@@ -199,9 +199,9 @@ def test_the_official_rows_become_samples(shared_data, tmp_path) -> None:
 )
 def test_unknown_names_are_refused_with_the_choices(name, split, message, tmp_path) -> None:
     with pytest.raises(ValueError, match=message):
-        open_data_set(name, tmp_path, split)
+        open_data_set(DataSpec(name=name, root=tmp_path, split=split))
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path) -> None:
     with pytest.raises(ValueError, match="gone is not a folder: it should hold the files of epic_cs3"):
-        open_data_set("epic_cs3", tmp_path / "gone")
+        open_data_set(DataSpec(name="epic_cs3", root=tmp_path / "gone"))

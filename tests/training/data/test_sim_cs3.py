@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.data import open_data_set
+from training.data import DataSpec, open_data_set
 from training.data.samples import SampleError
 from training.data.sim_cs3 import read_sample
 from training.evaluation.counterfactual import check_counterfactuals
@@ -14,7 +14,7 @@ from training.simulation.scene.table_layout import HELD_OUT_PAIRS
 
 
 def test_one_or_two_objects_collide_where_there_is_a_collision(tiny):
-    for sample in open_data_set("sim_cs3", tiny, "train").samples:
+    for sample in open_data_set(DataSpec(name="sim_cs3", root=tiny, split="train")).samples:
         colliding = [thing for thing in sample.load_objects() if thing.is_colliding]
         expected = (0,) if sample.conditions.scenario in ("near_miss", "off_screen", "silence") else (1, 2)
         assert len(colliding) in expected
@@ -22,12 +22,12 @@ def test_one_or_two_objects_collide_where_there_is_a_collision(tiny):
 
 
 def test_masks_of_a_sample_do_not_overlap(tiny):
-    sample = open_data_set("sim_cs3", tiny, "train").samples[0]
+    sample = open_data_set(DataSpec(name="sim_cs3", root=tiny, split="train")).samples[0]
     assert np.sum([thing.mask for thing in sample.load_objects()], axis=0).max() == 1
 
 
 def test_the_contact_is_where_a_colliding_object_is(tiny):
-    for sample in open_data_set("sim_cs3", tiny, "counterfactual").samples:
+    for sample in open_data_set(DataSpec(name="sim_cs3", root=tiny, split="counterfactual")).samples:
         union = np.any([thing.mask for thing in sample.load_objects() if thing.is_colliding], axis=0)
         rows, columns = np.nonzero(union)
         x, y = sample.contact_xy
@@ -35,7 +35,7 @@ def test_the_contact_is_where_a_colliding_object_is(tiny):
 
 
 def test_looking_alone_answers_half_of_the_counterfactuals(tiny):
-    check = check_counterfactuals(open_data_set("sim_cs3", tiny, "counterfactual").samples)
+    check = check_counterfactuals(open_data_set(DataSpec(name="sim_cs3", root=tiny, split="counterfactual")).samples)
     assert check.problems == ()
     assert check.exact_by_looking == 0.5
 
@@ -62,12 +62,12 @@ def test_twins_are_of_one_class_and_different_materials(tiny):
 
 
 def test_training_has_no_held_out_pair_of_materials(tiny):
-    for sample in open_data_set("sim_cs3", tiny, "train").samples:
+    for sample in open_data_set(DataSpec(name="sim_cs3", root=tiny, split="train")).samples:
         assert frozenset(sample.materials) not in HELD_OUT_PAIRS
 
 
 def test_the_held_out_test_has_held_out_pairs(tiny):
-    samples = open_data_set("sim_cs3", tiny, "held_out").samples
+    samples = open_data_set(DataSpec(name="sim_cs3", root=tiny, split="held_out")).samples
     assert any(frozenset(sample.materials) in HELD_OUT_PAIRS for sample in samples)
 
 
@@ -79,4 +79,4 @@ def test_a_broken_truth_file_is_named(tmp_path):
 
 def test_an_unknown_split_is_refused_with_the_choices(tiny):
     with pytest.raises(ValueError, match="must be one of train, val"):
-        open_data_set("sim_cs3", tiny, "tset")
+        open_data_set(DataSpec(name="sim_cs3", root=tiny, split="tset"))

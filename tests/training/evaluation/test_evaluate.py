@@ -126,7 +126,7 @@ def test_the_papers_figures_stand_beside_a_run_on_its_data(monkeypatch, run, tmp
 @pytest.mark.parametrize(
     ("data", "arguments", "message"),
     [
-        ("drawn", [], "--data must be NAME:PATH with a name of epic_cs3"),
+        ("drawn", [], r"data must be NAME:PATH\[:SPLIT\] with a name of epic_cs3"),
         ("nowhere:/tmp", [], "data set must be one of epic_cs3, ego4d_cs3, .*drawn, got 'nowhere'"),
         ("drawn:/tmp", ["--split", "val"], "split of drawn must be one of train, test, got 'val'"),
         ("drawn:/not/there", [], "/not/there is not a folder: it should hold the files of drawn"),

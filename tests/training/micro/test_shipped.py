@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from training.data import open_data_set
+from training.data import DataSpec, open_data_set
 from training.data.sound_windows import WindowRule
 from training.evaluation.methods import build_row
 from training.evaluation.runner import evaluate
@@ -19,7 +19,7 @@ FLOOR = 0.5
 @pytest.mark.timeout(300)
 def test_micro_finds_what_collided_in_scenes_that_it_never_saw(generated_world) -> None:
     row = build_row("preset:micro", device=torch.device("cpu"), seed=0, prior_map=None)
-    data_set = open_data_set("sim_cs3", generated_world, "test")
+    data_set = open_data_set(DataSpec(name="sim_cs3", root=generated_world, split="test"))
     *_, evaluation = evaluate([row], data_set, rule=WindowRule(), seed=0, limit=0, num_examples=0)
     scores = [record.score.iou for record in evaluation.records[row.name] if record.score is not None]
     assert len(scores) == 12 and not evaluation.skipped

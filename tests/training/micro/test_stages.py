@@ -13,7 +13,7 @@ import torch
 
 from cs3_model.build import build_pipeline, load_preset
 from cs3_model.types import Frame
-from training.data import open_data_set
+from training.data import DataSpec, open_data_set
 from training.data.sound_windows import read_window
 from training.evaluation.methods import build_row
 from training.evaluation.rows import Scene
@@ -98,7 +98,7 @@ def test_all_stages_end_in_weights_that_segment(generated_world, tmp_path) -> No
     assert "stage 7 of 7, mixture" in done.stderr and f"--weights {out}/micro-seed0.safetensors" in done.stderr
     assert "peak on target, own sound" in done.stdout and "mean AUC" in done.stdout
 
-    sample = open_data_set("sim_cs3", generated_world, "test").samples[0]
+    sample = open_data_set(DataSpec(name="sim_cs3", root=generated_world, split="test")).samples[0]
     frame, window = Frame(image=sample.load_image()), read_window(sample.sound)
     mine = out / "mine.yaml"
     mine.write_text(

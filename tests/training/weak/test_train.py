@@ -215,7 +215,7 @@ def test_missing_files_are_listed_before_anything_starts(arguments, epic, tmp_pa
     [
         (["--recipe", "mine"], "unknown recipe 'mine'"),
         (["--preset", "mine"], "unknown preset 'mine'"),
-        (["--data", "epic_cs3"], "--data must be NAME:PATH"),
+        (["--data", "epic_cs3"], "data must be NAME:PATH"),
         (["--data", "kitchen:/nowhere"], "data set must be one of epic_cs3, ego4d_cs3, sim_cs3"),
         (["--batch-size", "7"], "batch_size must be at most the 6 samples"),
         (["--device", "tpu"], "device must be auto, cpu, cuda or cuda:N"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +12,7 @@ from scipy.stats import rankdata
 from torch.nn import functional
 
 from cs3_model.networks.micro.audio import MicroAudioEncoder
-from training.data import open_data_set
+from training.data import DataSpec, open_data_set
 from training.data.sound_windows import WindowRule, read_window
 from training.micro.audio.audio_hits import MATERIAL_NAMES, label_of
 
@@ -42,11 +41,8 @@ def read_windows(named: str) -> Windows:
     Raises:
         ValueError: if there is no such split, or nothing in it collides.
     """
-    name, _, rest = named.partition(":")
-    path, separator, split = rest.rpartition(":")
-    if not separator or not path:
-        raise ValueError(f"data must be NAME:PATH:SPLIT, for instance sim_cs3:data/sim_cs3:val, got '{named}'")
-    chosen = [sample for sample in open_data_set(name, Path(path).expanduser(), split).samples if sample.materials]
+    spec = DataSpec.parse(named, default_split=None)
+    chosen = [sample for sample in open_data_set(spec).samples if sample.materials]
     if not chosen:
         raise ValueError(f"{named} has no sample whose colliding materials are known")
     return Windows(

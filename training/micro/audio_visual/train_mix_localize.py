@@ -19,7 +19,7 @@ from torch.utils.data import Dataset
 
 from cs3_model.files import file_digest
 from cs3_model.networks.micro.parts import MicroNetworks, load_micro
-from training.data import open_data_set
+from training.data import DataSpec, open_data_set
 from training.data.samples import Sample
 from training.data.sound_windows import read_window
 from training.evaluation.baselines.mix_localize import NUM_SLOTS, MixtureNetwork, return_loss, save_mixture
@@ -44,7 +44,11 @@ def main(
     try:
         networks = load_micro(weights, _CPU)
         torch.manual_seed(seed)
-        samples = [sample for sample in open_data_set("sim_cs3", data, "train").samples if not sample.is_silent]
+        samples = [
+            sample
+            for sample in open_data_set(DataSpec(name="sim_cs3", root=data, split="train")).samples
+            if not sample.is_silent
+        ]
         batches = MixtureBatches(samples, networks, batch_size=batch_size, seed=seed)
         run = {
             "data": str(data.resolve()), "split": "train", "number of samples": len(samples), "batch size": batch_size,
