@@ -12,13 +12,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import yaml
 from rosbags.interfaces import MessageDefinition, MessageDefinitionFormat
 from rosbags.rosbag2 import Reader
 
-from cs3_ros.bags.salvage import salvage, unpack_prefix, zstd
+from cs3_ros.bags.salvage import salvage
+from cs3_ros.bags.unpacking import UnpackingError, unpack_file, unpack_message
 
 STORAGE_SUFFIXES = (".mcap", ".db3")
 _ZSTD_START = b"\x28\xb5\x2f\xfd"
@@ -90,9 +91,9 @@ class RecordedBag:
             for topic, time_ns, data in messages:
                 if data[:4] == _ZSTD_START:
                     try:
-                        data = zstd.decompress(data)
-                    except zstd.ZstdError:
-                        self._lose(f"{topic}: a compressed message is damaged and left out")
+                        data = unpack_message(data)
+                    except UnpackingError as error:
+                        self._lose(f"{topic}: {error}: it is left out")
                         continue
                 yield RecordedMessage(topic, time_ns, data)
 
@@ -103,15 +104,18 @@ class RecordedBag:
             )
         if not is_bag(self.path):
             raise ValueError(f"{self.path} is no bag: there is no metadata.yaml, .mcap or .db3")
-        try:
-            self._add_reader(self.path)
-        except Exception as error:  # inside the reader, damaged bytes fail in any way
-            self._open_parts(error)
+        if _metadata(self.path).get("compression_mode") in ("FILE", "file"):
+            self._open_parts(None)
+        else:
+            try:
+                self._add_reader(self.path)
+            except Exception as error:  # inside the reader, damaged bytes fail in any way
+                self._open_parts(error)
         if not sum(topic.num_messages for topic in self.topics.values()):
             lost = f": {self.losses[0]}" if self.losses else ""
             raise ValueError(f"{self.path} has no message that can be read{lost}")
 
-    def _open_parts(self, error: Exception) -> None:
+    def _open_parts(self, error: Exception | None) -> None:
         """Each file for itself, so that a damaged one costs no other."""
         paths, missing = self._storage_files()
         self.losses += [f"{name} is missing" for name in missing]
@@ -122,7 +126,7 @@ class RecordedBag:
                 self._add_reader(path)
             except Exception as reason:
                 self._add_salvaged(path, reason)
-        if not self.losses:
+        if error is not None and not self.losses:
             self.losses.append(
                 f"metadata.yaml does not fit the files ({_line(error)}): ros2 bag reindex makes a new one"
             )
@@ -140,13 +144,15 @@ class RecordedBag:
             return path
         folder = Path(tempfile.mkdtemp(prefix="cs3_bag_"))
         self._stack.callback(shutil.rmtree, folder)
-        if not unpack_prefix(path, folder / path.stem):
+        if not unpack_file(path, folder / path.stem):
             self.losses.append(f"{path.name} is cut or damaged: what could be unpacked is used")
         return folder / path.stem
 
     def _add_reader(self, path: Path) -> None:
         with ExitStack() as attempt:
             reader = attempt.enter_context(Reader(path))
+            # Messages that are compressed by themselves are unpacked here, up to a ceiling.
+            reader.storage.metadata = reader.storage.metadata._replace(compression_mode=None)
             if reader.message_count:
                 self._extend(reader.start_time, reader.end_time)
             for connection in reader.connections:
@@ -218,10 +224,19 @@ def storage_files(folder: Path) -> list[Path]:
 
 def _names_in_metadata(folder: Path) -> list[str]:
     try:
-        metadata = yaml.safe_load((folder / "metadata.yaml").read_text(encoding="utf-8"))
-        return [Path(name).name for name in metadata["rosbag2_bagfile_information"]["relative_file_paths"]]
-    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError):
+        return [Path(name).name for name in _metadata(folder)["relative_file_paths"]]
+    except (KeyError, TypeError):
         return []
+
+
+def _metadata(folder: Path) -> dict[str, Any]:
+    """What metadata.yaml says, nothing if it cannot be read."""
+    try:
+        metadata = yaml.safe_load((folder / "metadata.yaml").read_text(encoding="utf-8"))
+        information = metadata["rosbag2_bagfile_information"]
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, RecursionError):
+        return {}
+    return information if isinstance(information, dict) else {}
 
 
 def _line(error: Exception) -> str:

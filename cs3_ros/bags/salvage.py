@@ -8,19 +8,14 @@ from __future__ import annotations
 import io
 import sqlite3
 import struct
-import sys
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
-import lz4.frame
 from rosbags.interfaces import MessageDefinition, MessageDefinitionFormat
 
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
+from cs3_ros.bags.unpacking import UnpackingError, unpack
 
 _MCAP_MAGIC = b"\x89MCAP0\r\n"
 _SCHEMA, _CHANNEL, _MESSAGE, _CHUNK, _DATA_END = 0x03, 0x04, 0x05, 0x06, 0x0F
@@ -45,18 +40,6 @@ class SalvagedMessage(NamedTuple):
 def salvage(path: Path) -> Iterator[SalvagedMessage]:
     """Yields the messages of an .mcap or .db3 file in the order of the file, up to the first damage."""
     return _salvage_mcap(path) if path.suffix == ".mcap" else _salvage_sqlite(path)
-
-
-def unpack_prefix(source: Path, target: Path) -> bool:
-    """Unpacks a zstd file as far as it goes; returns whether that was to its end."""
-    unpacker = zstd.ZstdDecompressor()
-    with source.open("rb") as packed, target.open("wb") as unpacked:
-        try:
-            while not unpacker.eof and (block := packed.read(2**20)):
-                unpacked.write(unpacker.decompress(block))
-        except zstd.ZstdError:
-            return False
-    return unpacker.eof
 
 
 def _salvage_mcap(path: Path) -> Iterator[SalvagedMessage]:
@@ -91,7 +74,11 @@ def _flat_records(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
             fields.seek(28)
             compression = _string(fields)
             fields.seek(8, io.SEEK_CUR)
-            yield from _records(io.BytesIO(_unpack(compression, fields.read())))
+            try:
+                unpacked = unpack(compression, fields.read())
+            except UnpackingError:
+                continue
+            yield from _records(io.BytesIO(unpacked))
         else:
             yield opcode, body
 
@@ -112,17 +99,6 @@ def _records(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
 def _string(fields: BinaryIO) -> str:
     (size,) = struct.unpack("<I", fields.read(4))
     return fields.read(size).decode(errors="replace")
-
-
-def _unpack(compression: str, data: bytes) -> bytes:
-    """Unpacks as much as there is."""
-    unpackers: dict[str, Any] = {"zstd": zstd.ZstdDecompressor, "lz4": lz4.frame.LZ4FrameDecompressor}
-    if compression not in unpackers:
-        return data
-    try:
-        return unpackers[compression]().decompress(data)
-    except (zstd.ZstdError, RuntimeError):  # damaged inside, not only cut
-        return b""
 
 
 def _salvage_sqlite(path: Path) -> Iterator[SalvagedMessage]:

@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 import weakref
-from concurrent.futures import TimeoutError as FutureTimeoutError
+from concurrent.futures import wait
 from types import TracebackType
 
 import numpy.typing as npt
@@ -14,12 +14,16 @@ from cs3_msgs.msg import Collision as CollisionMsg
 from cs3_msgs.srv import SegmentCollision
 
 from cs3_model.types import MODEL_SAMPLE_RATE_HZ, UInt8Image
+from cs3_ros.client.arguments import seconds, seconds_or_none, text, whole_number
 from cs3_ros.client.collision import Collision, collision_of
 from cs3_ros.client.errors import PerceptionRefusedError, PerceptionSilentError
 from cs3_ros.client.link import PerceptionLink
 from cs3_ros.client.listener import CollisionListener, Watch
 from cs3_ros.client.mailbox import Mailbox
 from cs3_ros.client.request import segment_request
+
+_MAX_QUEUE = 100_000
+_MAX_BUFFER_MB = 64 * 1024
 
 
 class CollisionClient:
@@ -50,18 +54,18 @@ class CollisionClient:
         patience_s: float = 5.0,
         queue_size: int = 16,
     ) -> None:
-        Mailbox(queue_size)  # refuses a bad size now, not at the first listener
-        self._patience_s = patience_s
-        self._queue_size = queue_size
+        self._patience_s = seconds("patience_s", patience_s)
+        self._queue_size = whole_number("queue_size", queue_size, 1, _MAX_QUEUE)
+        image_buffer_mb = whole_number("image_buffer_mb", image_buffer_mb, 1, _MAX_BUFFER_MB)
         self._lock = threading.Lock()
         self._closed = False
         self._last: Collision | None = None
         self._mailboxes: weakref.WeakSet[Mailbox[Collision]] = weakref.WeakSet()
         self._own: CollisionListener | None = None
         self._link = PerceptionLink(
-            node=node,
-            namespace=namespace,
-            image=image,
+            node=text("node", node),
+            namespace=text("namespace", namespace),
+            image=None if image is None else text("image", image),
             image_buffer_bytes=image_buffer_mb * 2**20,
             on_collision=self._deliver,
         )
@@ -91,8 +95,10 @@ class CollisionClient:
             timeout: How long each may take to come, seconds; None waits as long as the node is there.
 
         Raises:
+            ValueError: if the timeout is no number of seconds.
             RuntimeError: if the client is closed.
         """
+        timeout = seconds_or_none("timeout", timeout)
         mailbox: Mailbox[Collision] = Mailbox(self._queue_size)
         with self._lock:
             self._check_open()
@@ -113,6 +119,7 @@ class CollisionClient:
             PerceptionSilentError: if the time is up.
             RuntimeError: if the client is closed.
         """
+        timeout = seconds_or_none("timeout", timeout)
         self._own = self._own or self.listen()
         if (collision := await self._own.receive(timeout)) is None:
             raise RuntimeError("the client was closed")
@@ -146,7 +153,7 @@ class CollisionClient:
         *,
         sample_rate_hz: int = MODEL_SAMPLE_RATE_HZ,
         stamp_ns: int = 0,
-        timeout: float = 30.0,
+        timeout: float | None = 30.0,
     ) -> Collision:
         """Has one image and the sound around the collision segmented, before all events that wait.
 
@@ -160,26 +167,27 @@ class CollisionClient:
             sample_rate_hz: Rate of the samples.
             stamp_ns: Time of the image and of the middle of the sound, nanoseconds; the answer repeats it. At 0, the
                 times of the answer count from the beginning of the sound.
-            timeout: How long the answer may take, seconds.
+            timeout: How long the answer may take, seconds; None waits as long as the node is there.
 
         Raises:
-            ValueError: if image or audio cannot be sent.
+            ValueError: if an argument cannot be sent; it says which and why.
             PerceptionAbsentError: if the node is not there.
             PerceptionRefusedError: if the node answers with an error, for instance because it is not active.
             PerceptionSilentError: if there is no answer in time.
         """
-        request = segment_request(image, audio, sample_rate_hz, stamp_ns)
-        self._check_open()
-        deadline_s = time.monotonic() + timeout
+        request, timeout = self._prepared(image, audio, sample_rate_hz, stamp_ns, timeout)
         watch = Watch(self._link, self._patience_s, timeout)
         while not self._link.can_segment:
             time.sleep(watch.look("the service segment"))
         answer = self._link.request(request)
         try:
-            return self._answered(answer.result(max(0.0, deadline_s - time.monotonic())), image)
-        except FutureTimeoutError:
-            answer.cancel()
+            while not answer.done():
+                wait([answer], watch.look("no answer"))
+            return self._answered(answer.result(), image)
+        except PerceptionSilentError:
             raise self._unanswered(timeout) from None
+        finally:
+            answer.cancel()
 
     async def segment_async(
         self,
@@ -188,27 +196,37 @@ class CollisionClient:
         *,
         sample_rate_hz: int = MODEL_SAMPLE_RATE_HZ,
         stamp_ns: int = 0,
-        timeout: float = 30.0,
+        timeout: float | None = 30.0,
     ) -> Collision:
         """Does what `segment` does without blocking the event loop."""
-        request = segment_request(image, audio, sample_rate_hz, stamp_ns)
-        self._check_open()
-        deadline_s = time.monotonic() + timeout
+        request, timeout = self._prepared(image, audio, sample_rate_hz, stamp_ns, timeout)
         watch = Watch(self._link, self._patience_s, timeout)
         while not self._link.can_segment:
             await asyncio.sleep(watch.look("the service segment"))
         answer = asyncio.wrap_future(self._link.request(request))
         try:
-            return self._answered(await asyncio.wait_for(answer, max(0.0, deadline_s - time.monotonic())), image)
-        except asyncio.TimeoutError:
+            while not answer.done():
+                await asyncio.wait([answer], timeout=watch.look("no answer"))
+            return self._answered(answer.result(), image)
+        except PerceptionSilentError:
             raise self._unanswered(timeout) from None
+        finally:
+            answer.cancel()
+
+    def _prepared(
+        self, image: UInt8Image, audio: npt.ArrayLike, sample_rate_hz: int, stamp_ns: int, timeout: float | None
+    ) -> tuple[SegmentCollision.Request, float | None]:
+        timeout = seconds_or_none("timeout", timeout)
+        request = segment_request(image, audio, sample_rate_hz, stamp_ns)
+        self._check_open()
+        return request, timeout
 
     def _answered(self, response: SegmentCollision.Response, image: UInt8Image) -> Collision:
         if not response.success:
             raise PerceptionRefusedError(f"{self._link.node_name} did not segment: {response.message}")
         return collision_of(response.collision, image)
 
-    def _unanswered(self, timeout: float) -> PerceptionSilentError:
+    def _unanswered(self, timeout: float | None) -> PerceptionSilentError:
         return PerceptionSilentError(
             f"{self._link.node_name} did not answer within {timeout:g} s: allow more time, or see its log"
         )

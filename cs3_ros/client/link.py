@@ -17,7 +17,9 @@ from cs3_msgs.srv import SegmentCollision
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
+from rclpy.exceptions import NameValidationException
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 
 from cs3_model.frame_ring import FrameRing
@@ -49,6 +51,9 @@ class PerceptionLink:
         image: Topic of the camera, raw or compressed; None goes without images.
         image_buffer_bytes: Memory for images that wait for their collision.
         on_collision: Called in the link's thread with each message, and its image where that is there.
+
+    Raises:
+        ValueError: if a name cannot be one of a node, namespace or topic.
     """
 
     def __init__(
@@ -57,16 +62,22 @@ class PerceptionLink:
         self._context = rclpy.Context()
         # No arguments of the program: they may give a name and remappings that are meant for another node.
         rclpy.init(args=[], context=self._context)
-        self._node = Node(
-            f"collision_client_{uuid.uuid4().hex[:8]}",
-            context=self._context,
-            namespace=namespace,
-            start_parameter_services=False,
-            enable_rosout=False,
-        )
+        try:
+            self._node = Node(
+                f"collision_client_{uuid.uuid4().hex[:8]}",
+                context=self._context,
+                namespace=namespace,
+                start_parameter_services=False,
+                enable_rosout=False,
+            )
+            self.node_name = self._node.resolve_topic_name(node)
+            """Full name of the perception node."""
+            image = None if image is None else self._node.resolve_topic_name(image)
+        except (NameValidationException, rclpy_implementation.RCLError) as error:
+            self._context.shutdown()
+            names = f"node {node!r}, namespace {namespace!r} and image {image!r}"
+            raise ValueError(f"{names} cannot all be names in ROS: {_first_line(error)}") from None
         self._on_collision = on_collision
-        self.node_name = self._node.resolve_topic_name(node)
-        """Full name of the perception node."""
         self.topic = f"{self.node_name}/collision"
         """Full name of the topic of collisions."""
         self._node.create_subscription(CollisionMsg, self.topic, self._receive, publication(_COLLISION_DEPTH))
@@ -180,3 +191,8 @@ class PerceptionLink:
             num_bytes=len(msg.data),
             decode=decode,
         )
+
+
+def _first_line(error: Exception) -> str:
+    """Without the place in the source and the mark below the name."""
+    return (str(error).partition(", at ")[0].splitlines() or [""])[0]

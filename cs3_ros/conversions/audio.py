@@ -11,16 +11,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+import numpy as np
 from cs3_msgs.msg import AudioChunk
 
 from cs3_model.types import Float32Array
-from cs3_ros.conversions.pcm import PCM_ENCODINGS, decode_pcm
-from cs3_ros.conversions.times import NS_PER_S, ns_to_stamp, stamp_to_ns
+from cs3_ros.conversions.pcm import PCM_ENCODINGS, decode_pcm, num_sample_bytes
+from cs3_ros.conversions.times import NS_PER_S, check_stamp, ns_to_stamp, stamp_to_ns
 from cs3_ros.message_types import message_class
 
 StampReference = Literal["start", "end", "auto"]
-_RATES_HZ = (4_000, 768_000)
+RATES_HZ = (4_000, 768_000)
+"""Smallest and largest sample rate that is accepted."""
 _MAX_CHANNELS = 64
+MAX_BLOCK_S = 20.0
+"""Sound in one message, seconds: as much as the longest window of the models. Drivers send 0.005 to 1 s."""
+_MAX_SAMPLES = 2**24
+"""Samples in one message over all channels: 20 s of 16 channels at 48 kHz; 64 MiB once they are floats."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -50,8 +56,11 @@ class AudioFormat:
     """One of `PCM_ENCODINGS`."""
 
     def __post_init__(self) -> None:
-        if not _RATES_HZ[0] <= self.sample_rate_hz <= _RATES_HZ[1]:
-            raise ValueError(f"sample rate must be {_RATES_HZ[0]} to {_RATES_HZ[1]} Hz, got {self.sample_rate_hz}")
+        for name in ("sample_rate_hz", "channels"):
+            if not isinstance(getattr(self, name), (int, np.integer)):
+                raise ValueError(f"{name} must be a whole number, got {getattr(self, name)!r}")
+        if not RATES_HZ[0] <= self.sample_rate_hz <= RATES_HZ[1]:
+            raise ValueError(f"sample rate must be {RATES_HZ[0]} to {RATES_HZ[1]} Hz, got {self.sample_rate_hz}")
         if not 1 <= self.channels <= _MAX_CHANNELS:
             raise ValueError(f"channels must be 1 to {_MAX_CHANNELS}, got {self.channels}")
         if self.encoding not in PCM_ENCODINGS:
@@ -231,18 +240,36 @@ def block_reader(
     def read(msg: Any, *, arrival_ns: int) -> AudioBlock:
         try:
             content = convention.read(msg, assumed_format)
-            samples = decode_pcm(content.data, encoding=content.format.encoding, channels=content.format.channels)
+            samples = decode_samples(content.data, content.format)
         except ValueError as error:
             raise ValueError(f"{name}: {error}{convention.hint}") from None
         stamp_ns = arrival_ns if content.stamp is None else stamp_to_ns(content.stamp)
-        if stamp_ns == 0:
-            raise ValueError(f"{name}: the stamp is zero; its driver must stamp its messages")
+        try:
+            check_stamp(stamp_ns)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
         rate_hz = content.format.sample_rate_hz
         if stamped_at == "end":
             stamp_ns -= len(samples) * NS_PER_S // rate_hz
         return AudioBlock(samples=samples, sample_rate_hz=rate_hz, stamp_ns=stamp_ns + offset_ns)
 
     return read
+
+
+def decode_samples(data: Any, audio_format: AudioFormat) -> Float32Array:
+    """Decodes the bytes of one message, if they are not too many; see `decode_pcm` for the result.
+
+    Raises:
+        ValueError: if they are more than `MAX_BLOCK_S` seconds, or no samples of that format.
+    """
+    num_samples = len(data) // num_sample_bytes(audio_format.encoding)
+    seconds = num_samples / audio_format.channels / audio_format.sample_rate_hz
+    if seconds > MAX_BLOCK_S or num_samples > _MAX_SAMPLES:
+        raise ValueError(
+            f"{seconds:.1f} s of sound with {audio_format.channels} channel(s) in one message are refused: "
+            f"at most {MAX_BLOCK_S:g} s and {_MAX_SAMPLES} samples"
+        )
+    return decode_pcm(data, encoding=audio_format.encoding, channels=audio_format.channels)
 
 
 def audio_chunk_msg(

@@ -11,12 +11,18 @@ from cs3_msgs.msg import AudioChunk, Collision, CollisionMask
 from std_msgs.msg import Header
 
 from cs3_model.types import MODEL_SAMPLE_RATE_HZ, AudioWindow, Candidate, CollisionResult, Role, Verdict
-from cs3_ros.conversions.audio import AudioFormat
+from cs3_ros.conversions.audio import AudioFormat, decode_samples
 from cs3_ros.conversions.images import mask_from_msg, mask_to_image, mask_to_png
-from cs3_ros.conversions.pcm import decode_pcm
+from cs3_ros.conversions.picture_size import MAX_PIXELS
 from cs3_ros.conversions.times import ns_to_stamp, stamp_to_ns
 
 MaskFormat = Literal["mono8", "png"]
+MAX_MASKS = 64
+"""Masks of one message that are decoded, accepted and rejected ones: the pipeline has at most a dozen candidates."""
+_MAX_MASK_PIXELS = 16 * MAX_PIXELS
+"""Pixels of all masks of one message: 19 masks of an 8K picture."""
+MAX_TEXT = 10_000
+"""Characters of any text of a message: the longest sentences have some hundred."""
 
 
 def collision_to_msg(
@@ -83,15 +89,27 @@ def collision_from_msg(msg: Collision) -> CollisionResult:
     """Returns the result that a message carries; heat maps do not travel.
 
     Raises:
-        ValueError: if verdict or roles are none of the message's constants, stage names and
-            times do not pair up, or a mask cannot be decoded.
+        ValueError: if verdict or roles are none of the message's constants, stage names and times do not pair up, a
+            mask cannot be decoded, or there are more than `MAX_MASKS` masks or `MAX_TEXT` characters in a text.
     """
+    candidates = (*msg.masks, *msg.rejected)
+    if len(candidates) > MAX_MASKS:
+        raise ValueError(f"a Collision with {len(candidates)} masks is refused: at most {MAX_MASKS}")
+    texts = (msg.reason, msg.detail, msg.preset, *msg.models, *msg.stage_names, *(mask.reason for mask in candidates))
+    if (longest := max(map(len, texts))) > MAX_TEXT:
+        raise ValueError(f"a Collision with a text of {longest} characters is refused: at most {MAX_TEXT}")
+    decoded, num_pixels = [], 0
+    for candidate in candidates:
+        decoded.append(_candidate_from_msg(candidate))
+        num_pixels += decoded[-1].mask.size
+        if num_pixels > _MAX_MASK_PIXELS:
+            raise ValueError(f"the masks of a Collision are refused: more than {_MAX_MASK_PIXELS} pixels in all")
     return CollisionResult(
         verdict=Verdict(msg.verdict),
         reason=msg.reason,
         detail=msg.detail,
-        masks=tuple(map(_candidate_from_msg, msg.masks)),
-        rejected=tuple(map(_candidate_from_msg, msg.rejected)),
+        masks=tuple(decoded[: len(msg.masks)]),
+        rejected=tuple(decoded[len(msg.masks) :]),
         stage_s={name: 1e-3 * ms for name, ms in zip(msg.stage_names, msg.stage_ms, strict=True)},
     )
 
@@ -116,7 +134,7 @@ def audio_chunk_to_window(msg: AudioChunk) -> AudioWindow:
         ValueError: if the chunk is malformed or shorter than a model needs. It need not be stamped.
     """
     chunk_format = AudioFormat(sample_rate_hz=msg.sample_rate, channels=msg.channels, encoding=msg.encoding)
-    samples = decode_pcm(msg.data, encoding=chunk_format.encoding, channels=chunk_format.channels)
+    samples = decode_samples(msg.data, chunk_format)
     mono = samples.mean(axis=1, dtype=np.float32)
     resampled = soxr.resample(mono, chunk_format.sample_rate_hz, MODEL_SAMPLE_RATE_HZ)
     # A resampler may overshoot full scale.

@@ -18,7 +18,8 @@ from std_msgs.msg import Header
 
 from cs3_model.frame_ring import StoredFrame
 from cs3_model.types import BoolMask, UInt8Image
-from cs3_ros.conversions.times import stamp_to_ns
+from cs3_ros.conversions.picture_size import JPEG_START, PNG_START, check_coded_size, check_size
+from cs3_ros.conversions.times import check_stamp, stamp_to_ns
 
 try:  # the compiled half is what fails beside a NumPy that cv_bridge was not built for
     from cv_bridge import CvBridge
@@ -59,8 +60,7 @@ IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 """Types of image topics that `image_decoder` and `frame_from_msg` take."""
 
 _DEPTH_ENCODINGS = ("16uc1", "32fc1", "mono16")
-_JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
-_PNG_START = b"\x89PNG\r\n\x1a\n"
+_JPEG_END = b"\xff\xd9"
 
 
 def image_decoder(msg: Any) -> Callable[[], UInt8Image]:
@@ -75,7 +75,7 @@ def image_decoder(msg: Any) -> Callable[[], UInt8Image]:
         ValueError if the compressed data turn out to be broken.
 
     Raises:
-        ValueError: if encoding, sizes or data cannot be an image.
+        ValueError: if encoding, sizes or data cannot be an image, or it has more than `MAX_PIXELS` pixels.
     """
     return _compressed_decoder(msg) if hasattr(msg, "format") else _raw_decoder(msg)
 
@@ -88,8 +88,7 @@ def frame_from_msg(msg: Any) -> StoredFrame:
     """
     decode = image_decoder(msg)
     stamp_ns = stamp_to_ns(msg.header.stamp)
-    if stamp_ns == 0:
-        raise ValueError("the stamp is zero; its driver must stamp its messages")
+    check_stamp(stamp_ns)
     return StoredFrame(stamp_ns=stamp_ns, frame_id=msg.header.frame_id, num_bytes=len(msg.data), decode_image=decode)
 
 
@@ -102,6 +101,7 @@ def _raw_decoder(msg: Any) -> Callable[[], UInt8Image]:
         )
     if msg.height == 0 or msg.width == 0:
         raise ValueError(f"Image of encoding {msg.encoding} is empty: height {msg.height}, width {msg.width}")
+    check_size(msg.width, msg.height)
     if layout.bytes_per_pixel == 2 and msg.width % 2:
         raise ValueError(f"Image.width must be even for encoding {msg.encoding}, got {msg.width}")
     row_bytes = msg.width * layout.bytes_per_pixel
@@ -133,18 +133,22 @@ def _compressed_decoder(msg: Any) -> Callable[[], UInt8Image]:
         raise ValueError(f"CompressedImage.format {msg.format!r} is a depth image: connect the colour camera")
     if len(msg.data) == 0:
         raise ValueError(f"CompressedImage of format {msg.format!r} has no data")
-    start = bytes(msg.data[: len(_PNG_START)])
-    if not start.startswith((_JPEG_START, _PNG_START)):
+    start = bytes(msg.data[: len(PNG_START)])
+    if not start.startswith((JPEG_START, PNG_START)):
         raise ValueError(
             f"CompressedImage of format {msg.format!r} holds neither JPEG nor PNG: its data begin with {start.hex(' ')}"
         )
+    try:
+        check_coded_size(bytes(msg.data))
+    except ValueError as error:
+        raise ValueError(f"CompressedImage of format {msg.format!r}: {error}") from None
     return lambda: _decode_compressed(msg)
 
 
 def _decode_compressed(msg: Any) -> UInt8Image:
     data = np.frombuffer(msg.data, np.uint8)
     # OpenCV 4 fills the missing part of a truncated JPEG with grey and does not say so.
-    truncated = data[0] == _JPEG_START[0] and data.tobytes().rfind(_JPEG_END) < 0
+    truncated = data[0] == JPEG_START[0] and data.tobytes().rfind(_JPEG_END) < 0
     # An EXIF rotation would leave the pixel grid of the camera, in which masks and calibration are given.
     bgr = None if truncated else cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     if bgr is None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from cs3_model.types import Float32Array
 
-_LOUDEST_FLOAT = 8.0
+LOUDEST_FLOAT = 8.0
 """Float samples beyond this (18 dB above full scale) are integers that nobody scaled, not an overshoot."""
 
 
@@ -36,6 +36,11 @@ _LAYOUTS = {
 }
 PCM_ENCODINGS = tuple(_LAYOUTS)
 """Names of sample formats; 24_32 is 24 bits in the low bytes of 4."""
+
+
+def num_sample_bytes(encoding: str) -> int:
+    """Bytes of one sample of one channel; the encoding is one of `PCM_ENCODINGS`."""
+    return _LAYOUTS[encoding].num_bytes
 
 
 def decode_pcm(data: bytes | memoryview, *, encoding: str, channels: int) -> Float32Array:
@@ -66,7 +71,7 @@ def decode_pcm(data: bytes | memoryview, *, encoding: str, channels: int) -> Flo
 def _decode_floats(octets: np.ndarray, layout: _SampleLayout) -> Float32Array:
     samples = octets.view(layout.dtype)
     peak = np.abs(samples).max()
-    if not peak <= _LOUDEST_FLOAT:  # also true for NaN
+    if not peak <= LOUDEST_FLOAT:  # also true for NaN
         raise ValueError(f"float samples must be finite with full scale 1.0, got a peak of {peak:.4g}")
     return np.clip(samples, -1.0, 1.0).astype(np.float32)
 

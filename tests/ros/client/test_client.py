@@ -174,7 +174,7 @@ BAD_INPUTS = {
     "grey image": (np.zeros((4, 4), np.uint8), SILENCE, 16_000, r"RGB array of shape \[H, W, 3\]"),
     "no audio": (picture(), [], 16_000, r"audio must be samples \[T\] or \[T, channels\]"),
     "integers": (picture(), np.zeros(9, np.int64), 16_000, "floats in .* or int16, got int64"),
-    "rate": (picture(), SILENCE, 0, "sample rate must be 4000 to 768000 Hz, got 0"),
+    "rate": (picture(), SILENCE, 0, "sample_rate_hz must be a whole number from 4000 to 768000, got 0"),
 }
 
 
