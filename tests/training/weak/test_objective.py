@@ -133,12 +133,47 @@ def test_chunks_and_recomputation_change_nothing(compute) -> None:
         torch.testing.assert_close(found[name], gradient, rtol=1e-3, atol=1e-6, msg=name)
 
 
-def test_bfloat16_is_near_float32_with_float32_gradients() -> None:
-    exact, rough = build(), build(compute=Compute(bfloat16=True))
-    expected = exact(*batch(), noise_source()).as_numbers()
-    found = rough(*batch(), noise_source()).as_numbers()
-    assert found == pytest.approx(expected, rel=0.05) and found != expected
-    assert all(gradient.dtype == torch.float32 for gradient in gradients(rough).values())
+def record_networks(objective: WeakObjective, inputs: dict[str, tuple] | None = None) -> dict[str, tuple]:
+    """Runs the objective; returns (arguments, result) of each network, which gets the `inputs` instead of its own."""
+    calls: dict[str, tuple] = {}
+    for name in ("embed_sounds", "encode_images", "decode", "embed_images"):
+        network = getattr(objective.model, name)
+
+        def call(*arguments, name=name, network=network):
+            arguments = inputs[name] if inputs else arguments
+            calls[name] = arguments, network(*arguments)
+            return calls[name][1]
+
+        setattr(objective.model, name, call)
+    with torch.no_grad():
+        objective(*batch(), noise_source())
+    return calls
+
+
+def test_networks_in_bfloat16_differ_from_float32_by_rounding_alone() -> None:
+    """Each layer rounds by at most 2^-8 of its values; over all layers such errors add up like a random walk.
+
+    Networks are compared one by one on equal inputs, and not by the losses: one pixel that falls to the other side of
+    the mask's threshold changes those by more than rounding does.
+    """
+    exact = record_networks(build())
+    rough = record_networks(build(compute=Compute(bfloat16=True)), {name: call[0] for name, call in exact.items()})
+    layers = [module for module in build().model.modules() if list(module.parameters(recurse=False))]
+    bound = math.sqrt(len(layers)) * 2**-8
+    assert bound < 0.05
+    for name, (_, expected) in exact.items():
+        found = rough[name][1]
+        if name == "encode_images":  # the other half is what the decoder makes of it
+            expected, found = expected[1], found[1]
+        error = torch.linalg.vector_norm(found.float() - expected) / torch.linalg.vector_norm(expected)
+        assert 0 < error < bound, name
+
+
+def test_losses_and_gradients_are_float32_where_networks_run_in_bfloat16() -> None:
+    objective = build(compute=Compute(bfloat16=True))
+    losses = objective(*batch(), noise_source())
+    assert all(getattr(losses, name).dtype == torch.float32 for name in losses.__slots__)
+    assert all(gradient.dtype == torch.float32 for gradient in gradients(objective).values())
 
 
 def test_masks_smaller_than_the_image_are_stretched_over_it() -> None:
