@@ -84,7 +84,7 @@ def _second_of_sound(rng: np.random.Generator) -> np.ndarray:
 
 def measure_offline(path: Path, preset: str) -> dict[str, float]:
     """Replays one bag in this process."""
-    from cs3_model.build import warm_up
+    from cs3_model.build import load_preset, warm_up
     from cs3_ros.bags.bag_reader import RecordedBag
     from cs3_ros.replay.reading.bag_inputs import BagInputs, choose_topics
     from cs3_ros.replay.running.bag_evaluation import load_pipeline
@@ -103,7 +103,7 @@ def measure_offline(path: Path, preset: str) -> dict[str, float]:
     with RecordedBag(path) as bag:
         inputs = BagInputs(bag, choose_topics(bag), values)
         begin_s, begin_cpu_s = time.perf_counter(), time.process_time()
-        replay_offline(inputs, pipeline, stream_config(values), on_result)
+        replay_offline(inputs, pipeline, stream_config(values, load_preset(preset)), on_result)
         wall_s, cpu_s = time.perf_counter() - begin_s, time.process_time() - begin_cpu_s
         return {
             "bag_s": bag.duration_s,

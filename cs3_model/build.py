@@ -18,6 +18,7 @@ import yaml
 from cs3_model.config import from_mapping
 from cs3_model.pipeline import CollisionPipeline, PipelineConfig
 from cs3_model.placement import Compilation, Placement, Precision
+from cs3_model.stream import StreamConfig
 from cs3_model.types import MODEL_SAMPLE_RATE_HZ, AudioWindow, Float32Array, Frame
 
 if TYPE_CHECKING:
@@ -65,6 +66,13 @@ class Preset:
     """Of the networks with published weights; random ones are float32."""
     compilation: Compilation = Compilation.NEVER
     """Of the networks with published weights; random ones are never compiled."""
+    audio_pre_s: float = 1.0
+    """Sound before the onset that the networks hear, seconds."""
+    audio_post_s: float = 1.0
+    """Sound after the onset that the networks hear, seconds. A live answer cannot come earlier than this."""
+
+    def __post_init__(self) -> None:
+        StreamConfig(audio_pre_s=self.audio_pre_s, audio_post_s=self.audio_post_s)  # refuses what no stream can cut
 
 
 def preset_names() -> list[str]:

@@ -134,6 +134,8 @@ class Reason(str, enum.Enum):
     """None: perception was switched off or shut down while the event was waiting."""
     ERROR = "error"
     """None: a part failed."""
+    GROUND_TRUTH = "ground_truth"
+    """One or two objects: no answer but the truth, in a recording that has it."""
 
     def __str__(self) -> str:
         return self.value

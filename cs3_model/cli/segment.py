@@ -46,8 +46,8 @@ def segment(
 
     try:
         frame = Frame(image=_read_image(image))
-        window, heard = read_window(audio, onset)
         chosen = load_preset(preset)
+        window, heard = read_window(audio, onset, pre_s=chosen.audio_pre_s, post_s=chosen.audio_post_s)
         options = replace(
             chosen.pipeline,
             strategy=strategy,

@@ -10,7 +10,6 @@ from cs3_model.audio_ring import AudioRing
 from cs3_model.cli.onset_plot import OnsetPlot
 from cs3_model.media import NS_PER_S, MediaFile
 from cs3_model.onset import OnsetDetector, OnsetEvent, OnsetState
-from cs3_model.stream import StreamConfig
 from cs3_model.types import AudioWindow
 
 _MARGIN_NS = NS_PER_S // 100
@@ -76,22 +75,23 @@ def find_onsets(media: MediaFile, chunk: int = 960, picture: OnsetPlot | None = 
     yield from ended(detector.flush())
 
 
-def read_window(path: Path, onset_s: float | None) -> tuple[AudioWindow, Onset]:
+def read_window(path: Path, onset_s: float | None, *, pre_s: float, post_s: float) -> tuple[AudioWindow, Onset]:
     """Cuts the window around an onset out of a file; zeros stand for what lies beyond its ends.
 
     Args:
         path: Any audio or video file.
         onset_s: Time of the onset, seconds from the file's earliest picture or sample; None for the strongest one that
             the onset detector finds.
+        pre_s: Sound before the onset, seconds.
+        post_s: Sound after the onset, seconds.
 
     Raises:
         ValueError: if the file cannot be read, the time is not within it, or no onset is found.
     """
     media = MediaFile(path, unreadable=f"{path} cannot be read as sound")
     onset = _strongest_onset(media) if onset_s is None else _given_onset(media, onset_s)
-    stream = StreamConfig()
-    start_ns = onset.time_ns - round(stream.audio_pre_s * NS_PER_S)
-    stop_ns = onset.time_ns + round(stream.audio_post_s * NS_PER_S)
+    start_ns = onset.time_ns - round(pre_s * NS_PER_S)
+    stop_ns = onset.time_ns + round(post_s * NS_PER_S)
     pieces = list(media.mono(start_ns - _MARGIN_NS, stop_ns + _MARGIN_NS))
     if not pieces:
         raise ValueError(f"{path} has a hole in its sound at {onset.time_ns / NS_PER_S:.2f} s; choose another onset")

@@ -162,8 +162,8 @@ class CollisionClient:
 
         Args:
             image: RGB, uint8 [H, W, 3].
-            audio: Samples, [T] or [T, channels]: floats in [-1, 1], or int16. 0.175 s or longer; 2 s with the onset
-                in the middle is best.
+            audio: Samples, [T] or [T, channels]: floats in [-1, 1], or int16. 0.175 s or longer; best is what
+                the node's preset hears, for instance 1 s before the onset and 0.3 s after it with `micro`.
             sample_rate_hz: Rate of the samples.
             stamp_ns: Time of the image and of the middle of the sound, nanoseconds; the answer repeats it. At 0, the
                 times of the answer count from the beginning of the sound.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -10,7 +10,8 @@ import soxr
 from cs3_msgs.msg import AudioChunk, Collision, CollisionMask
 from std_msgs.msg import Header
 
-from cs3_model.types import MODEL_SAMPLE_RATE_HZ, AudioWindow, Candidate, CollisionResult, Role, Verdict
+from cs3_model.stream import Event
+from cs3_model.types import MODEL_SAMPLE_RATE_HZ, AudioWindow, Candidate, CollisionResult, Reason, Role, Verdict
 from cs3_ros.conversions.audio import AudioFormat, decode_samples
 from cs3_ros.conversions.images import mask_from_msg, mask_to_image, mask_to_png
 from cs3_ros.conversions.picture_size import MAX_PIXELS
@@ -25,35 +26,40 @@ MAX_TEXT = 10_000
 """Characters of any text of a message: the longest sentences have some hundred."""
 
 
-def collision_to_msg(
-    result: CollisionResult,
-    *,
-    header: Header,
-    onset_ns: int,
-    strength_db: float,
-    latency_s: float,
-    preset: str,
-    models: Sequence[str],
-    trained: bool,
-    mask_format: MaskFormat,
-) -> Collision:
-    """Returns the message of a result.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResultContext:
+    """What a message says beside the result."""
 
-    Args:
-        result: What the pipeline found.
-        header: Header of the image that was used; the masks carry it too.
-        onset_ns: Time of the onset, nanoseconds.
-        strength_db: Strength of the onset, dB.
-        latency_s: From the arrival of the last needed audio sample until now, seconds.
-        preset: Name of the preset.
-        models: Identity of each part.
-        trained: Whether all parts have trained weights.
-        mask_format: "mono8" for raw masks, "png" for compressed ones.
-    """
+    event: Event
+    """The onset."""
+    frame_ns: int | None = None
+    """Time of the image that was used, nanoseconds; None where there was none."""
+    frame_id: str = ""
+    """Coordinate frame of the camera."""
+    preset: str
+    """Name of the preset."""
+    models: tuple[str, ...]
+    """Identity of each part."""
+    trained: bool
+    """Whether all parts have trained weights."""
+    mask_format: MaskFormat
+    """"mono8" for raw masks, "png" for compressed ones."""
+
+    @property
+    def header(self) -> Header:
+        """That of the image, which the masks carry too; the time of the onset where there was none."""
+        return Header(
+            stamp=ns_to_stamp(self.event.onset_ns if self.frame_ns is None else self.frame_ns), frame_id=self.frame_id
+        )
+
+
+def collision_to_msg(result: CollisionResult, context: ResultContext) -> Collision:
+    """Returns the message of a result; its latency is left at 0, for who publishes it."""
+    header, mask_format = context.header, context.mask_format
     return Collision(
         header=header,
-        onset=ns_to_stamp(onset_ns),
-        onset_strength=float(strength_db),
+        onset=ns_to_stamp(context.event.onset_ns),
+        onset_strength=float(context.event.strength_db),
         verdict=int(result.verdict),
         reason=str(result.reason),
         detail=result.detail,
@@ -61,15 +67,14 @@ def collision_to_msg(
         rejected=[candidate_to_msg(mask, header=header, mask_format=mask_format) for mask in result.rejected],
         stage_names=list(result.stage_s),
         stage_ms=[1e3 * seconds for seconds in result.stage_s.values()],
-        latency_ms=1e3 * latency_s,
-        preset=preset,
-        models=list(models),
-        trained=trained,
+        preset=context.preset,
+        models=list(context.models),
+        trained=context.trained,
     )
 
 
 def candidate_to_msg(candidate: Candidate, *, header: Header, mask_format: MaskFormat) -> CollisionMask:
-    """Returns the message of one candidate; arguments as in `collision_to_msg`."""
+    """Returns the message of one candidate."""
     msg = CollisionMask(
         role=candidate.role.value,
         score=float(candidate.score),
@@ -89,8 +94,26 @@ def collision_from_msg(msg: Collision) -> CollisionResult:
     """Returns the result that a message carries; heat maps do not travel.
 
     Raises:
-        ValueError: if verdict or roles are none of the message's constants, stage names and times do not pair up, a
-            mask cannot be decoded, or there are more than `MAX_MASKS` masks or `MAX_TEXT` characters in a text.
+        ValueError: if verdict, roles or reason are none that the message defines, stage names and times do not pair
+            up, or `candidates_from_msg` refuses the masks or a text.
+    """
+    masks, rejected = candidates_from_msg(msg)
+    return CollisionResult(
+        verdict=Verdict(msg.verdict),
+        reason=Reason(msg.reason),
+        detail=msg.detail,
+        masks=masks,
+        rejected=rejected,
+        stage_s={name: 1e-3 * ms for name, ms in zip(msg.stage_names, msg.stage_ms, strict=True)},
+    )
+
+
+def candidates_from_msg(msg: Collision) -> tuple[tuple[Candidate, ...], tuple[Candidate, ...]]:
+    """Returns the accepted and the rejected candidates that a message carries.
+
+    Raises:
+        ValueError: if a role is none of the message's constants, a mask cannot be decoded, or there are more than
+            `MAX_MASKS` masks or `MAX_TEXT` characters in a text.
     """
     candidates = (*msg.masks, *msg.rejected)
     if len(candidates) > MAX_MASKS:
@@ -98,20 +121,14 @@ def collision_from_msg(msg: Collision) -> CollisionResult:
     texts = (msg.reason, msg.detail, msg.preset, *msg.models, *msg.stage_names, *(mask.reason for mask in candidates))
     if (longest := max(map(len, texts))) > MAX_TEXT:
         raise ValueError(f"a Collision with a text of {longest} characters is refused: at most {MAX_TEXT}")
-    decoded, num_pixels = [], 0
+    decoded: list[Candidate] = []
+    num_pixels = 0
     for candidate in candidates:
         decoded.append(_candidate_from_msg(candidate))
         num_pixels += decoded[-1].mask.size
         if num_pixels > _MAX_MASK_PIXELS:
             raise ValueError(f"the masks of a Collision are refused: more than {_MAX_MASK_PIXELS} pixels in all")
-    return CollisionResult(
-        verdict=Verdict(msg.verdict),
-        reason=msg.reason,
-        detail=msg.detail,
-        masks=tuple(decoded[: len(msg.masks)]),
-        rejected=tuple(decoded[len(msg.masks) :]),
-        stage_s={name: 1e-3 * ms for name, ms in zip(msg.stage_names, msg.stage_ms, strict=True)},
-    )
+    return tuple(decoded[: len(msg.masks)]), tuple(decoded[len(msg.masks) :])
 
 
 def _candidate_from_msg(msg: CollisionMask) -> Candidate:

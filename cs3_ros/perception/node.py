@@ -12,7 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from cs3_msgs.srv import SegmentCollision
 from rcl_interfaces.msg import SetParametersResult
@@ -47,6 +47,9 @@ from cs3_ros.perception.parameters import (
 )
 from cs3_ros.perception.segment_service import answer_segment
 
+if TYPE_CHECKING:
+    from cs3_model.build import Preset
+
 _POLL_PERIOD_S = 0.1
 _DIAGNOSTICS_PERIOD_S = 1.0
 _STOP_S = 1.0
@@ -58,6 +61,7 @@ class PerceptionNode(LifecycleNode):
     def __init__(self, **node_options: Any) -> None:
         super().__init__("perception", **node_options)
         self._log_forwarder = LogForwarder(self.get_logger())
+        self._preset: Preset | None = None
         self._pipeline: CollisionPipeline | None = None
         self._stream: CollisionStream | None = None
         self._worker: PerceptionWorker | None = None
@@ -103,21 +107,21 @@ class PerceptionNode(LifecycleNode):
 
         try:
             preset = load_preset(preset_name)
+            config = stream_config(parameter_values(self), preset)
             device = select_device(self.get_parameter("device").value)
-            self._pipeline = build_pipeline(preset, device=device)
-            config = stream_config(parameter_values(self))
-            warm_up(self._pipeline, window_s=config.audio_pre_s + config.audio_post_s)
+            pipeline = build_pipeline(preset, device=device)
+            warm_up(pipeline, window_s=config.audio_pre_s + config.audio_post_s)
         except Exception as error:  # weights and devices fail in many ways, and the user may try another preset
             return self._refuse("configure", error)
-        self._preset_verification = preset.pipeline.verification
-        self._outputs = CollisionOutputs(self, preset=preset_name, pipeline=self._pipeline)
+        self._preset, self._pipeline = preset, pipeline
+        self._outputs = CollisionOutputs(self, preset=preset_name, pipeline=pipeline)
         self._health.hardware_id = str(device)
         self._health.resolve("configure")
         self._static_values = {
             "preset": preset_name,
             "device": str(device),
-            "models": ", ".join(self._pipeline.models),
-            "trained": self._pipeline.trained,
+            "models": ", ".join(pipeline.models),
+            "trained": pipeline.trained,
         }
         self.get_logger().info(f"preset {preset_name} runs on {device}: {preset.description}")
         return super().on_configure(state)
@@ -126,7 +130,7 @@ class PerceptionNode(LifecycleNode):
         """Starts to listen."""
         assert self._pipeline is not None
         try:
-            self._stream = CollisionStream(stream_config(parameter_values(self)))
+            self._stream = CollisionStream(stream_config(parameter_values(self), self._preset))
         except ValueError as error:
             return self._refuse("activate", error)
         self._health.resolve("activate")
@@ -181,7 +185,7 @@ class PerceptionNode(LifecycleNode):
         if self._pipeline is not None:
             from cs3_model.build import release_memory
 
-            self._pipeline, self._outputs, self._static_values = None, None, {}
+            self._preset, self._pipeline, self._outputs, self._static_values = None, None, None, {}
             release_memory()
 
     # --- what the inputs hear and see ---
@@ -210,12 +214,13 @@ class PerceptionNode(LifecycleNode):
         assert self._outputs is not None
         result = outcome.result
         self._health.count(f"events_{result.reason}")
-        self._stage_ms = {f"{stage}_ms": round(1e3 * seconds, 1) for stage, seconds in result.stage_s.items()}
         if outcome.frame is not None and self._inputs is not None:
             self._inputs.image_size_wh = outcome.frame.size_hw[::-1]
         if result.verdict is Verdict.NONE and result.reason is not Reason.NO_CANDIDATE:
             self._health.warn(f"events: {result.reason}", f"a collision ended without masks: {result.detail}")
-        self._outputs.publish(event, outcome)
+        message = self._outputs.publish(event, outcome)
+        stages = zip(message.stage_names, message.stage_ms, strict=True)
+        self._stage_ms = {f"{stage}_ms": round(duration_ms, 1) for stage, duration_ms in stages}
 
     def _on_poll(self) -> None:
         if self._inputs is not None and self._stream is not None:
@@ -255,17 +260,17 @@ class PerceptionNode(LifecycleNode):
         )
 
     def _on_set_parameters(self, changes: list[Parameter]) -> SetParametersResult:
-        return check_change(self, changes, configured=self._pipeline is not None, active=self._worker is not None)
+        return check_change(self, changes, preset=self._preset, active=self._worker is not None)
 
     def _on_parameters_set(self, changes: list[Parameter]) -> None:
         self._apply_live_parameters()
 
     def _apply_live_parameters(self) -> None:
-        if self._worker is None or self._stream is None or self._pipeline is None:
+        if self._worker is None or self._stream is None or self._pipeline is None or self._preset is None:
             return
         values = parameter_values(self)
-        self._stream.config = stream_config(values)
-        verification = verification_config(values, self._preset_verification)
+        self._stream.config = stream_config(values, self._preset)
+        verification = verification_config(values, self._preset)
         self._pipeline.config = replace(self._pipeline.config, verification=verification)
 
 

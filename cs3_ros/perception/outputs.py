@@ -9,16 +9,16 @@ import numpy as np
 from cs3_msgs.msg import Collision
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import Image
-from std_msgs.msg import Header
 
 from cs3_model.overlay import draw_overlay
 from cs3_model.pipeline import CollisionPipeline
 from cs3_model.stream import Event
+from cs3_model.types import Frame
 from cs3_model.worker import Outcome
-from cs3_ros.conversions.collisions import collision_to_msg
+from cs3_ros.conversions.collisions import ResultContext, collision_to_msg
 from cs3_ros.conversions.detections import Detection2DArray, detections_to_msg
 from cs3_ros.conversions.images import image_to_msg, mask_to_image
-from cs3_ros.conversions.times import NS_PER_S, ns_to_stamp
+from cs3_ros.conversions.times import NS_PER_S
 from cs3_ros.qos import publication
 
 
@@ -49,25 +49,28 @@ class CollisionOutputs:
             if publisher is not None:
                 self._node.destroy_lifecycle_publisher(publisher)
 
-    def publish(self, event: Event, outcome: Outcome) -> None:
-        """Publishes one outcome."""
+    def publish(self, event: Event, outcome: Outcome) -> Collision:
+        """Publishes one outcome; returns the message."""
         message = self.to_msg(event, outcome)
         self._collision.publish(message)
-        if outcome.frame is None:
-            return
+        if outcome.frame is not None:
+            self._publish_pictures(event, outcome, outcome.frame, message)
+        return message
+
+    def _publish_pictures(self, event: Event, outcome: Outcome, frame: Frame, message: Collision) -> None:
         result, header = outcome.result, message.header
         if self._mask.get_subscription_count() > 0:
-            union = np.zeros(outcome.frame.size_hw, bool)
+            union = np.zeros(frame.size_hw, bool)
             for candidate in result.masks:
                 union |= candidate.mask
             self._mask.publish(mask_to_image(union, header))
         if self._overlay.get_subscription_count() > 0:
             overlay = draw_overlay(
-                outcome.frame.image,
+                frame.image,
                 result,
                 window=outcome.window,
                 onset_ns=event.onset_ns,
-                frame_ns=outcome.frame.stamp_ns,
+                frame_ns=frame.stamp_ns,
                 trained=self._trained,
                 caption=self._caption(event, outcome, message.latency_ms),
             )
@@ -82,22 +85,24 @@ class CollisionOutputs:
         return f"{self._preset}   onset {event.strength_db:.0f} dB, {age_s:.2f} s ago   {latency_ms:.0f} ms after the audio"
 
     def to_msg(self, event: Event, outcome: Outcome) -> Collision:
-        """The Collision message of an outcome."""
-        header = Header(stamp=ns_to_stamp(event.onset_ns))
-        if outcome.frame is not None:
-            header = Header(stamp=ns_to_stamp(outcome.frame.stamp_ns), frame_id=outcome.frame.frame_id)
-        result = outcome.result
+        """The Collision message of an outcome, with the time that it took to make as its last stage."""
+        begin_s = time.monotonic()
+        result, frame = outcome.result, outcome.frame
         if not self._node.get_parameter("publish_rejected").value:
             result = replace(result, rejected=())
-        latency_s = time.monotonic() - outcome.complete_s if outcome.complete_s is not None else 0.0
-        return collision_to_msg(
-            result,
-            header=header,
-            onset_ns=event.onset_ns,
-            strength_db=event.strength_db,
-            latency_s=latency_s,
+        context = ResultContext(
+            event=event,
+            frame_ns=frame.stamp_ns if frame is not None else None,
+            frame_id=frame.frame_id if frame is not None else "",
             preset=self._preset,
             models=self._models,
             trained=self._trained,
             mask_format=self._node.get_parameter("mask_format").value,
         )
+        message = collision_to_msg(result, context)
+        now_s = time.monotonic()
+        if result.stage_s:
+            message.stage_names.append("encoding")
+            message.stage_ms.append(1e3 * (now_s - begin_s))
+        message.latency_ms = 1e3 * (now_s - outcome.complete_s) if outcome.complete_s is not None else 0.0
+        return message

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
@@ -23,6 +23,9 @@ from cs3_model.stream import StreamConfig
 from cs3_model.verification import VerificationConfig
 from cs3_ros.conversions.audio import AudioFormat
 from cs3_ros.conversions.pcm import PCM_ENCODINGS
+
+if TYPE_CHECKING:
+    from cs3_model.build import Preset  # imports PyTorch, which takes seconds
 
 
 class Changes(enum.Enum):
@@ -74,9 +77,13 @@ SPECS: dict[str, Spec] = {
     ),
     "assumed_channels": Spec(about="channels of audio types that do not say it", low=1, high=64),
     "assumed_encoding": Spec(about="sample format of audio types that do not say it", choices=tuple(PCM_ENCODINGS)),
-    "audio_pre_s": Spec(about="audio before the onset that the model hears, s", low=0.0, high=10.0),
+    "audio_pre_s": Spec(
+        about="audio before the onset that the model hears, s; negative takes the preset's", low=-1.0, high=10.0
+    ),
     "audio_post_s": Spec(
-        about="audio after the onset that the model hears, s: masks cannot come earlier", low=0.0, high=10.0
+        about="audio after the onset that the model hears, s: masks cannot come earlier; negative takes the preset's",
+        low=-1.0,
+        high=10.0,
     ),
     "max_frame_offset_s": Spec(
         about="the image may lie this far from the onset, s", low=0.0, high=10.0, changes=Changes.ALWAYS
@@ -157,14 +164,23 @@ def declare_parameters(node: Node) -> None:
         node.declare_parameter(name, defaults[name], _descriptor(spec, defaults[name]))
 
 
-def check_change(node: Node, changes: Sequence[Parameter], *, configured: bool, active: bool) -> SetParametersResult:
-    """Accepts or refuses a change of parameters as a whole, with one line that says why."""
+def check_change(
+    node: Node, changes: Sequence[Parameter], *, preset: Preset | None, active: bool
+) -> SetParametersResult:
+    """Accepts or refuses a change of parameters as a whole, with one line that says why.
+
+    Args:
+        node: The node, with its present values.
+        changes: What is to change.
+        preset: The preset that is loaded; None while the node is not configured.
+        active: Whether the node listens.
+    """
     try:
         for change in changes:
             if change.name in SPECS:
-                _check(change, SPECS[change.name], configured=configured, active=active)
+                _check(change, SPECS[change.name], configured=preset is not None, active=active)
         if all(node.has_parameter(name) for name in SPECS):
-            stream_config({**parameter_values(node), **{change.name: change.value for change in changes}})
+            stream_config({**parameter_values(node), **{change.name: change.value for change in changes}}, preset)
     except ValueError as error:
         return SetParametersResult(successful=False, reason=str(error))
     return SetParametersResult(successful=True)
@@ -206,20 +222,32 @@ def audio_options(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def stream_config(values: Mapping[str, Any]) -> StreamConfig:
+def stream_config(values: Mapping[str, Any], preset: Preset | None) -> StreamConfig:
     """The stream's configuration from the values of the parameters.
+
+    Args:
+        values: The values by name.
+        preset: Says how much sound its networks hear, where the parameters do not; None where it is not known yet.
 
     Raises:
         ValueError: if they do not fit together.
     """
-    names = ("audio_pre_s", "audio_post_s", "max_frame_offset_s", "max_missing_s", "patience_s")
-    return StreamConfig(**{name: values[name] for name in names}, max_frame_bytes=values["frame_buffer_mb"] * 2**20)
+    names = ("max_frame_offset_s", "max_missing_s", "patience_s")
+    window = {} if preset is None else {"audio_pre_s": preset.audio_pre_s, "audio_post_s": preset.audio_post_s}
+    window |= _overridden(values, "audio_pre_s", "audio_post_s")
+    return StreamConfig(
+        **window, **{name: values[name] for name in names}, max_frame_bytes=values["frame_buffer_mb"] * 2**20
+    )
 
 
-def verification_config(values: Mapping[str, Any], preset: VerificationConfig) -> VerificationConfig:
+def verification_config(values: Mapping[str, Any], preset: Preset) -> VerificationConfig:
     """The preset's thresholds, with those that the parameters override."""
-    names = ("merge_iou", "contact_distance_px")
-    return replace(preset, **{name: values[name] for name in names if values[name] >= 0.0})
+    return replace(preset.pipeline.verification, **_overridden(values, "merge_iou", "contact_distance_px"))
+
+
+def _overridden(values: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """The values that are not left to the preset."""
+    return {name: values[name] for name in names if values[name] >= 0.0}
 
 
 def _descriptor(spec: Spec, default: Any) -> ParameterDescriptor:

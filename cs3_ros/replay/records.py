@@ -15,7 +15,7 @@ import numpy as np
 
 from cs3_model.overlay import role_name
 from cs3_model.stream import Event
-from cs3_model.types import BoxXYXY, Candidate, CollisionResult, Role, Verdict
+from cs3_model.types import BoxXYXY, Candidate, CollisionResult, Reason, Role, Verdict
 from cs3_ros.conversions.times import NS_PER_S
 from cs3_ros.replay.rle import Segmentation, decode_mask, encode_mask
 
@@ -96,7 +96,7 @@ def result_of(record: EventRecord) -> CollisionResult:
     """Returns the result that a record tells of, with decoded masks."""
     return CollisionResult(
         verdict=Verdict(record.verdict),
-        reason=record.reason,  # type: ignore[arg-type]
+        reason=Reason(record.reason),
         detail=record.detail,
         masks=tuple(map(_candidate, record.masks)),
         rejected=tuple(map(_candidate, record.rejected)),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cs3_ros.bags.bag_reader import RecordedBag
-from cs3_ros.conversions.collisions import collision_from_msg
+from cs3_ros.conversions.collisions import candidates_from_msg
 from cs3_ros.conversions.times import NS_PER_S, stamp_to_ns
 from cs3_ros.replay.reading.bag_inputs import typestore_for
 from cs3_ros.replay.records import read_events
@@ -75,7 +75,7 @@ def _from_topic(bag: RecordedBag, name: str) -> list[TrueCollision]:
     truth = []
     for _, _, data in bag.messages({name}):
         message = typestore.deserialize_cdr(data, TRUTH_TYPE)
-        masks = collision_from_msg(message).masks
+        masks, _ = candidates_from_msg(message)
         truth.append(
             TrueCollision(
                 onset_ns=stamp_to_ns(message.onset),

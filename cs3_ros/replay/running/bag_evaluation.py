@@ -181,7 +181,7 @@ class _Evaluation:
 
     def _replay_offline(self, inputs: BagInputs) -> None:
         pipeline = load_pipeline(self._options.values["preset"], self._options.values["device"])
-        verification = verification_config(self._options.values, self._preset.pipeline.verification)
+        verification = verification_config(self._options.values, self._preset)
         pipeline.config = replace(self._preset.pipeline, verification=verification)
         self._trained = pipeline.trained
 
@@ -200,7 +200,7 @@ class _Evaluation:
             self._write_pictures(self._events[-1], outcome.result, frame, outcome.window)
 
         self._counters = replay_offline(
-            inputs, pipeline, stream_config(self._options.values), on_result, on_progress=self._on_message
+            inputs, pipeline, stream_config(self._options.values, self._preset), on_result, on_progress=self._on_message
         )
 
     def _replay_live(self, inputs: BagInputs) -> None:
@@ -216,7 +216,7 @@ class _Evaluation:
                 f"the node corrects offsets of {spec.low} to {spec.high} s, not {values['audio_stamp_offset_s']:.3f} s: "
                 "evaluate the bag offline"
             )
-        config = stream_config(values)
+        config = stream_config(values, self._preset)
 
         def on_event(live: LiveEvent) -> None:
             # The end of the bag cuts the sound of its last events: they are published late, by the node's patience.

@@ -41,8 +41,9 @@ class LiveEvent:
     """Stamp of the image that was used."""
     after_last_sample_ms: float
     """From the arrival of the last needed audio sample to the publication, as the node measured it."""
-    after_onset_ms: float
-    """From the moment at which the onset was due in the replay to the publication, wall clock."""
+    after_onset_ms: float | None
+    """From the moment at which the onset was due in the replay to the publication, wall clock; None if the clock of the
+    replay was never heard."""
     trained: bool
     """Whether the node's masks mean anything."""
 
@@ -92,32 +93,53 @@ def replay_live(
     meter = _Meter()
     context = rclpy.Context()
     with ros_context([], context=context):
-        listener = _Listener(context, rate, on_event)
+        listener = LiveListener(context, rate, on_event)
         play_to_node(listener, node_arguments=node_arguments, player_arguments=player_arguments, on_spin=meter.sample)
+        listener.end()
         listener.destroy_node()
     return LiveLoad(
         cpu_share=round(meter.cpu_share, 4), memory_peak_mb=round(meter.memory_peak_mb, 1), counters=listener.counters
     )
 
 
-class _Listener(Node):
+class LiveListener(Node):
     """Relates publications to the bag's time through the times at which /clock was published."""
 
     def __init__(self, context: rclpy.Context, rate: float, on_event: Callable[[LiveEvent], None]) -> None:
         super().__init__("evaluate_bag", context=context)
         self.counters: dict[str, int] = {}
         self._rate, self._on_event, self._num_events = rate, on_event, 0
-        self._published_ns = self._bag_ns = 0
-        self.create_subscription(Clock, "/clock", self._on_clock, publication())
-        self.create_subscription(Collision, COLLISION_TOPIC, self._on_collision, publication(_HISTORY))
+        self._clock: tuple[int, int] | None = None  # when /clock was published last, and what it said
+        self._early: list[tuple[Collision, int]] = []
+        self.create_subscription(Clock, "/clock", self.on_clock, publication())
+        self.create_subscription(Collision, COLLISION_TOPIC, self.on_collision, publication(_HISTORY))
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, publication())
 
-    def _on_clock(self, message: Clock, info: dict[str, int]) -> None:
-        self._published_ns, self._bag_ns = info["source_timestamp"], stamp_to_ns(message.clock)
+    def on_clock(self, message: Clock, info: dict[str, int]) -> None:
+        """Notes the time of the bag; `info` has the time of publication."""
+        self._clock = info["source_timestamp"], stamp_to_ns(message.clock)
+        self.end()
 
-    def _on_collision(self, message: Collision, info: dict[str, int]) -> None:
+    def on_collision(self, message: Collision, info: dict[str, int]) -> None:
+        """Hands on an event; discovery may find the node's topic before the clock's, then it waits for the clock."""
+        if self._clock is None:
+            self._early.append((message, info["source_timestamp"]))
+        else:
+            self._hand_on(message, info["source_timestamp"])
+
+    def end(self) -> None:
+        """Hands on the events that waited for the clock."""
+        early, self._early = self._early, []
+        for message, published_ns in early:
+            self._hand_on(message, published_ns)
+
+    def _hand_on(self, message: Collision, published_ns: int) -> None:
         onset_ns, header_ns = stamp_to_ns(message.onset), stamp_to_ns(message.header.stamp)
-        due_ns = self._published_ns + (onset_ns - self._bag_ns) / self._rate
+        after_onset_ms = None
+        if self._clock is not None:
+            clock_published_ns, bag_ns = self._clock
+            due_ns = clock_published_ns + (onset_ns - bag_ns) / self._rate
+            after_onset_ms = (published_ns - due_ns) * 1000 / NS_PER_S
         event = Event(event_id=self._num_events, onset_ns=onset_ns, strength_db=message.onset_strength)
         self._num_events += 1
         has_frame = bool(message.header.frame_id) or header_ns != onset_ns
@@ -127,7 +149,7 @@ class _Listener(Node):
                 result=collision_from_msg(message),
                 frame_ns=header_ns if has_frame else None,
                 after_last_sample_ms=message.latency_ms,
-                after_onset_ms=(info["source_timestamp"] - due_ns) * 1000 / NS_PER_S,
+                after_onset_ms=after_onset_ms,
                 trained=message.trained,
             )
         )

@@ -79,7 +79,7 @@ def test_the_onset_may_be_given(image: Path, knocks: Path, tmp_path: Path) -> No
 
 
 def test_the_window_is_centred_on_the_onset_and_zero_beyond_the_file(knocks: Path) -> None:
-    window, onset = read_window(knocks, 0.5)
+    window, onset = read_window(knocks, 0.5, pre_s=1.0, post_s=1.0)
     assert onset.time_ns == 500_000_000 and window.start_ns == -500_000_000
     assert window.samples.size == 32_000 and np.abs(window.samples[:7900]).max() < 1e-6
     assert np.abs(window.samples[:15_900]).max() < 1e-3 < np.abs(window.samples[16_000:16_200]).max()
@@ -89,14 +89,14 @@ def test_a_given_onset_counts_from_the_files_earliest_picture(make_video: Callab
     """Pictures begin 1 s before the sound, whose one loud sample is its 4000th at 8 kHz."""
     sound = np.zeros((16_000, 1))
     sound[4000] = 20_000
-    window, _ = read_window(make_video("late.mkv", {0: 0, 1000: 0, 2000: 0}, {1000: sound}), 1.5)
+    window, _ = read_window(make_video("late.mkv", {0: 0, 1000: 0, 2000: 0}, {1000: sound}), 1.5, pre_s=1.0, post_s=1.0)
     assert abs(int(np.abs(window.samples).argmax()) - 16_000) <= 1
 
 
 def test_an_onset_in_a_hole_of_the_sound_is_refused(make_video: Callable[..., Path]) -> None:
     path = make_video("hole.mkv", {0: 0}, {0: np.zeros((800, 1)), 5000: np.zeros((800, 1))})
     with pytest.raises(ValueError, match=r"hole.mkv has a hole in its sound at 2.50 s"):
-        read_window(path, 2.5)
+        read_window(path, 2.5, pre_s=1.0, post_s=1.0)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_ablations_reach_the_pipeline(option: str, missing: set, image: Path, kn
 
 def test_a_real_video_is_heard(shared_data: Callable[[str], Path]) -> None:
     """The strongest of its fifteen labelled strokes."""
-    _, onset = read_window(shared_data("real/chopping.mp4"), None)
+    _, onset = read_window(shared_data("real/chopping.mp4"), None, pre_s=1.0, post_s=1.0)
     labelled_s = np.loadtxt(shared_data("real/chopping.onsets.csv"), skiprows=1)
     assert np.abs(labelled_s - onset.time_ns / 1e9).min() < 0.01
 

@@ -9,12 +9,10 @@ import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2")
 
-from std_msgs.msg import Header
-
+from cs3_model.stream import Event
 from cs3_model.types import Candidate, CollisionResult, Reason, Role, Verdict, no_collision
 from cs3_ros.client.collision import collision_of
-from cs3_ros.conversions.collisions import collision_to_msg
-from cs3_ros.conversions.times import ns_to_stamp
+from cs3_ros.conversions.collisions import ResultContext, collision_to_msg
 
 ONSET_NS, STAMP_NS = 5_123_456_789, 5_100_000_000
 
@@ -38,17 +36,18 @@ TWO = CollisionResult(
 
 
 def message_of(result: CollisionResult, *, trained: bool = True, mask_format: str = "mono8"):
-    return collision_to_msg(
-        result,
-        header=Header(stamp=ns_to_stamp(STAMP_NS), frame_id="camera"),
-        onset_ns=ONSET_NS,
-        strength_db=20.0,
-        latency_s=0.125,
+    context = ResultContext(
+        event=Event(event_id=0, onset_ns=ONSET_NS, strength_db=20.0),
+        frame_ns=STAMP_NS,
+        frame_id="camera",
         preset="micro",
         models=("a", "b"),
         trained=trained,
         mask_format=mask_format,
     )
+    message = collision_to_msg(result, context)
+    message.latency_ms = 125.0
+    return message
 
 
 @pytest.mark.parametrize("mask_format", ["mono8", "png"])

@@ -3,11 +3,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from cs3_msgs.msg import Collision, CollisionMask
-from std_msgs.msg import Header
 
-from cs3_model.types import MIN_WINDOW_SAMPLES, Candidate, CollisionResult, Role, Verdict
+from cs3_model.stream import Event
+from cs3_model.types import MIN_WINDOW_SAMPLES, Candidate, CollisionResult, Reason, Role, Verdict
 from cs3_ros.conversions.audio import AudioFormat, audio_chunk_msg
-from cs3_ros.conversions.collisions import audio_chunk_to_window, collision_from_msg, collision_to_msg
+from cs3_ros.conversions.collisions import (
+    ResultContext,
+    audio_chunk_to_window,
+    collision_from_msg,
+    collision_to_msg,
+)
 
 pytestmark = pytest.mark.ros
 
@@ -34,25 +39,24 @@ RESULT = CollisionResult(
 
 
 def to_msg(mask_format: str = "mono8") -> Collision:
-    return collision_to_msg(
-        RESULT,
-        header=Header(frame_id="camera"),
-        onset_ns=3_000_000_007,
-        strength_db=12.5,
-        latency_s=0.0625,
+    context = ResultContext(
+        event=Event(event_id=0, onset_ns=3_000_000_007, strength_db=12.5),
+        frame_ns=2_000_000_001,
+        frame_id="camera",
         preset="micro",
-        models=["clip-tiny", "hands-tiny"],
+        models=("clip-tiny", "hands-tiny"),
         trained=True,
         mask_format=mask_format,
     )
+    return collision_to_msg(RESULT, context)
 
 
 def test_every_field_of_a_result_is_in_the_message():
     msg = to_msg()
 
-    assert msg.header.frame_id == "camera"
+    assert (msg.header.frame_id, msg.header.stamp.sec, msg.header.stamp.nanosec) == ("camera", 2, 1)
     assert (msg.onset.sec, msg.onset.nanosec) == (3, 7)
-    assert (msg.onset_strength, msg.latency_ms) == (12.5, 62.5)
+    assert (msg.onset_strength, msg.latency_ms) == (12.5, 0.0)
     assert msg.verdict == Collision.VERDICT_TWO_OBJECTS
     assert (msg.reason, msg.detail) == ("closest_pair", "the knife and the board are 1 px apart")
     assert (msg.preset, msg.models, msg.trained) == ("micro", ["clip-tiny", "hands-tiny"], True)
@@ -102,15 +106,14 @@ def test_results_survive_the_way_into_a_message_and_back(mask_format):
 
 
 def test_a_verdict_without_masks_survives_too():
-    empty = CollisionResult(verdict=Verdict.NONE, reason="no_frame", detail="no image within 100 ms")
-    msg = collision_to_msg(
-        empty, header=Header(), onset_ns=1, strength_db=0, latency_s=0, preset="", models=[], trained=False,
-        mask_format="mono8",
-    )  # fmt: skip
+    empty = CollisionResult(verdict=Verdict.NONE, reason=Reason.NO_FRAME, detail="no image within 100 ms")
+    event = Event(event_id=0, onset_ns=1, strength_db=0.0)
+    msg = collision_to_msg(empty, ResultContext(event=event, preset="", models=(), trained=False, mask_format="mono8"))
+    assert msg.header.stamp == msg.onset
 
     result = collision_from_msg(msg)
 
-    assert (result.verdict, result.reason, result.masks, result.rejected) == (Verdict.NONE, "no_frame", (), ())
+    assert (result.verdict, result.reason, result.masks, result.rejected) == (Verdict.NONE, Reason.NO_FRAME, (), ())
 
 
 def test_a_chunk_becomes_a_mono_window_at_the_model_rate():

@@ -26,7 +26,7 @@ def assert_two_objects(collision: Collision) -> None:
     expected = np.zeros((HEIGHT, WIDTH), bool)
     x_min, y_min, x_max, y_max = map(int, HELD_XYXY)
     expected[y_min:y_max, x_min:x_max] = True
-    np.testing.assert_array_equal(mask_from_msg(held.mask), expected)
+    np.testing.assert_array_equal(mask_from_msg(held.mask_compressed), expected)
 
 
 def test_a_collision_carries_the_nearest_image_and_the_time_of_its_sound(make_perception) -> None:
@@ -38,10 +38,11 @@ def test_a_collision_carries_the_nearest_image_and_the_time_of_its_sound(make_pe
     assert stamp_to_ns(collision.onset) == pytest.approx(onset_ns, abs=3_000_000)
     assert stamp_to_ns(collision.header.stamp) == 1000 * NS_PER_S + 13 * NS_PER_S // FPS  # 0.433 s
     assert collision.header.frame_id == "camera"
-    assert all(mask.mask.header == collision.header for mask in collision.masks)
+    assert all(mask.mask_compressed.header == collision.header for mask in collision.masks)
     assert collision.preset == "debug" and collision.trained
     assert list(collision.models) == ["brightest spot", "fixed hands", "filled boxes"]
-    assert collision.latency_ms >= 0 and len(collision.stage_ms) == len(collision.stage_names) == 7
+    assert collision.latency_ms >= 0 and len(collision.stage_ms) == len(collision.stage_names) == 8
+    assert collision.stage_names[-1] == "encoding" and 0 < collision.stage_ms[-1] <= collision.latency_ms
 
 
 @pytest.mark.parametrize("encoding", RAW_ENCODINGS)
@@ -61,7 +62,10 @@ def test_every_raw_encoding_becomes_a_collision(make_perception, encoding) -> No
     expected = image_decoder(image(1))()
     collision = graph.play_until_collision(image=image)
     assert collision.verdict == Collision.VERDICT_TWO_OBJECTS, collision.detail
-    assert expected.shape == (HEIGHT, WIDTH, 3) and collision.masks[0].mask.height == HEIGHT
+    assert expected.shape == (HEIGHT, WIDTH, 3) and mask_from_msg(collision.masks[0].mask_compressed).shape == (
+        HEIGHT,
+        WIDTH,
+    )
 
 
 @pytest.mark.parametrize("extension", [".jpg", ".png"])

@@ -159,7 +159,7 @@ def test_the_overlay_is_drawn_only_while_somebody_looks(make_perception, monkeyp
     graph.wait_for(lambda: overlays and masks, "the overlay and the mask")
     assert len(drawn) == 1
     assert overlays[0].encoding == "rgb8" and overlays[0].header == collision.header
-    union = mask_from_msg(collision.masks[0].mask) | mask_from_msg(collision.masks[1].mask)
+    union = mask_from_msg(collision.masks[0].mask_compressed) | mask_from_msg(collision.masks[1].mask_compressed)
     assert masks[0].header == collision.header and (mask_from_msg(masks[0]) == union).all()
 
 

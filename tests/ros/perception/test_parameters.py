@@ -15,9 +15,10 @@ from rcl_interfaces.srv import DescribeParameters, ListParameters, SetParameters
 from rclpy.exceptions import ParameterException  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 
+from cs3_model.build import Preset  # noqa: E402
 from cs3_model.types import Reason  # noqa: E402
 from cs3_ros.conversions.images import mask_from_msg  # noqa: E402
-from cs3_ros.perception.parameters import SPECS, Changes, default_values, override_values  # noqa: E402
+from cs3_ros.perception.parameters import SPECS, Changes, default_values, override_values, stream_config  # noqa: E402
 from tests.ros.perception.perception_graph import raw_picture  # noqa: E402
 
 pytestmark = pytest.mark.ros
@@ -136,9 +137,9 @@ def test_thresholds_take_effect_at_the_next_event(make_perception) -> None:
 
 def test_masks_are_the_same_in_either_format_and_rejected_ones_can_be_left_out(make_perception) -> None:
     graph = make_perception(contact_distance_px=0.0)
-    raw = graph.play_until_collision()
-    assert not set_parameter(graph, "mask_format", "png")
     compressed = graph.play_until_collision()
+    assert not set_parameter(graph, "mask_format", "mono8")
+    raw = graph.play_until_collision()
     assert raw.masks[0].mask.encoding == "mono8" and not len(raw.masks[0].mask_compressed.data)
     assert not len(compressed.masks[0].mask.data)
     ours, theirs = mask_from_msg(raw.masks[0].mask), mask_from_msg(compressed.masks[0].mask_compressed)
@@ -156,6 +157,18 @@ def test_the_frame_offset_can_be_loosened_live(make_perception) -> None:
     assert graph.wait_for_collisions(1)[0].reason == "no_frame"
     assert not set_parameter(graph, "max_frame_offset_s", 0.05)
     assert graph.play_until_collision(**devices).verdict == Collision.VERDICT_TWO_OBJECTS
+
+
+def test_the_preset_says_how_much_sound_is_heard_where_no_parameter_does() -> None:
+    preset = Preset(audio_pre_s=0.7, audio_post_s=0.2)
+    for overrides, expected in (({}, (0.7, 0.2)), ({"audio_post_s": 0.5}, (0.7, 0.5)), ({"audio_pre_s": 0}, (0, 0.2))):
+        config = stream_config(override_values(default_values(), overrides), preset)
+        assert (config.audio_pre_s, config.audio_post_s) == expected
+
+
+def test_a_preset_that_hears_too_little_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"audio_pre_s \+ audio_post_s must be at least 0.175 s"):
+        Preset(audio_pre_s=0.0, audio_post_s=0.1)
 
 
 @pytest.mark.parametrize(

@@ -253,7 +253,7 @@ def test_the_offset_is_corrected_only_when_asked(evaluate, tmp_path) -> None:
     [
         (("nowhere",), "nowhere does not exist"),
         (("bag", "--param", "colour:=red"), "there is no parameter colour"),
-        (("bag", "--param", "audio_pre_s:=99.0"), "audio_pre_s must be 0.0 to 10.0, got 99.0"),
+        (("bag", "--param", "audio_pre_s:=99.0"), "audio_pre_s must be -1.0 to 10.0, got 99.0"),
         (("bag", "--rate", "2"), "add --live"),
         (("bag", "--live", "--workers", "2"), "one bag at a time"),
         (("bag", "second", "--ground-truth", "truth.csv"), "a file of ground truth is of one bag"),
@@ -351,7 +351,7 @@ def test_a_live_replay_gives_the_events_and_masks_of_the_offline_one(tmp_path) -
             assert (first & second).sum() >= 0.99 * (first | second).sum()
     metrics = metrics_of(tmp_path / "live/demo_bag")
     latency = metrics["latency_ms"]
-    assert 1000 < latency["from_onset_to_publication"]["p50"] < 10_000
+    assert 300 < latency["from_onset_to_publication"]["p50"] < 10_000
     assert latency["from_last_sample_to_publication"]["count"] == 6
     assert metrics["live"]["memory_peak_mb"] > 100 and metrics["live"]["cpu_share"] > 0
     assert metrics["counters"]["audio_lost"] == 0
