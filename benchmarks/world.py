@@ -31,25 +31,27 @@ import psutil
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from training.simulation.dataset import clips, generate, scene_samples  # noqa: E402
-from training.simulation.dataset.generate import SCENES_PER_PROCESS, Plan, make_and_write, silenced  # noqa: E402
+from training.simulation.dataset.generate import make_and_write  # noqa: E402
+from training.simulation.dataset.generation_plan import GenerationPlan  # noqa: E402
+from training.simulation.dataset.scene_processes import SCENES_PER_PROCESS  # noqa: E402
 from training.simulation.physics import hand_motion, variants  # noqa: E402
-from training.simulation.rendering import camera  # noqa: E402
+from training.simulation.rendering import sensor  # noqa: E402
 from training.simulation.rendering.renderers import FilamentRenderer, make_renderer  # noqa: E402
-from training.simulation.scenario.plan import LayoutError  # noqa: E402
-from training.simulation.scenario.scenarios import draw_recipe  # noqa: E402
+from training.simulation.scenario.scenarios import draw_recipe, request_at_level  # noqa: E402
+from training.simulation.scene.table_layout import LayoutError  # noqa: E402
 from training.simulation.validation.label_check import label_violations, rerun, sound_violations  # noqa: E402
 
 STAGES = {
     "layout": (variants, "lay_out"),
-    "model": (variants, "build"),
+    "model": (variants, "build_scene"),
     "touch": (hand_motion, "find_touch"),
     "physics": (variants, "run"),
     "physics (clip)": (clips, "perform"),
     "scene upload": (FilamentRenderer, "open"),
     "pictures": (FilamentRenderer, "picture"),
     "ids": (FilamentRenderer, "geom_ids"),
-    "motion blur": (camera, "blur_motion"),
-    "camera": (camera, "develop"),
+    "motion blur": (sensor, "blur_motion"),
+    "camera": (sensor, "develop"),
     "sound": (scene_samples, "sound_of"),
     "sound (clip)": (clips, "_sound"),
     "writing": (generate, "write_sample"),
@@ -98,10 +100,9 @@ class Batch:
 def stills(first: int, last: int) -> Batch:
     """Makes the scenes from `first` to `last` in this process."""
     process, resident = psutil.Process(), []
-    with silenced():
-        renderer = make_renderer("filament", (352, 352))
+    renderer = make_renderer("filament", (352, 352))
     with tempfile.TemporaryDirectory() as folder:
-        plan = Plan(root=Path(folder))
+        plan = GenerationPlan(root=Path(folder))
         make_and_write(plan, "val", 0, renderer)  # fills the caches
 
         def work() -> None:
@@ -116,10 +117,9 @@ def stills(first: int, last: int) -> Batch:
 def clip(duration_s: float) -> Batch:
     """Makes a clip in this process."""
     process = psutil.Process()
-    with silenced():
-        renderer = make_renderer("filament", (352, 352))
+    renderer = make_renderer("filament", (352, 352))
     with tempfile.TemporaryDirectory() as folder:
-        make_and_write(Plan(root=Path(folder)), "val", 0, renderer)  # fills the caches
+        make_and_write(GenerationPlan(root=Path(folder)), "val", 0, renderer)  # fills the caches
         plan = clips.ClipPlan(duration_s=duration_s)
         seconds, cpu_s = Clock().measure(lambda: clips.make_clip(0, plan, Path(folder) / "clip", renderer), duration_s)
     return Batch(seconds=seconds, cpu_s=cpu_s, resident_mib=[process.memory_info().rss / 2**20])
@@ -164,11 +164,11 @@ def check_labels(num_labels: int) -> None:
         rng = np.random.default_rng([99, seed])
         seed += 1
         recipe = draw_recipe(rng)
-        request = variants.level_request(str(rng.choice(["easy", "medium", "hard"])), recipe)
+        request = request_at_level(str(rng.choice(["easy", "medium", "hard"])), recipe)
         try:
             scene, head = variants.prepare(rng, recipe, request)
             outcomes = variants.run(rng, recipe, scene, head, 0.08, 0.1)
-            sounds = [scene_samples.sound_of(rng, scene, outcome, request, 16_000, 0.8) for outcome in outcomes]
+            sounds = [scene_samples.sound_of(rng, scene, outcome, request.level, 16_000, 0.8) for outcome in outcomes]
         except LayoutError:
             continue
         for outcome, sound in zip(outcomes, sounds, strict=True):

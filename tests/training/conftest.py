@@ -17,31 +17,51 @@ RATE_HZ = 24_000
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="session")
-def generated_world(tmp_path_factory) -> Path:
-    """Sim-CS3 as its command makes it, with the few first scenes of the splits train, val and test."""
+SMALL_HW = (96, 96)
+TINY_SIZES = {"train": 8, "counterfactual": 4, "twins": 2, "held_out": 2}
+
+
+def _need_simulator() -> None:
     if importlib.util.find_spec("mujoco") is None:
         pytest.skip("the simulated world needs mujoco")
     from training.simulation.rendering.system_libraries import missing_for_filament
 
     if missing := missing_for_filament():
         pytest.skip(missing)
+
+
+@pytest.fixture(scope="session")
+def renderer():
+    """A small Filament renderer."""
+    _need_simulator()
+    from training.simulation.rendering.renderers import make_renderer
+
+    return make_renderer("filament", SMALL_HW)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory, renderer) -> Path:
+    """A data set of a few samples, made in this process."""
+    from training.simulation.dataset.generate import make_and_write
+    from training.simulation.dataset.generation_plan import GenerationPlan, SampleFormat, claim
+
+    root = tmp_path_factory.mktemp("world")
+    plan = GenerationPlan(root=root, sizes=TINY_SIZES, form=SampleFormat(size_hw=SMALL_HW), keep_clean=True)
+    claim(plan)
+    for name, size in TINY_SIZES.items():
+        for scene in range(size // 2):
+            make_and_write(plan, name, scene, renderer)
+    return root
+
+
+@pytest.fixture(scope="session")
+def generated_world(tmp_path_factory) -> Path:
+    """Sim-CS3 as its command makes it, with the few first scenes of the splits train, val and test."""
+    _need_simulator()
     folder = tmp_path_factory.mktemp("generated") / "sim_cs3"
-    sizes = [
-        "--splits",
-        "train",
-        "val",
-        "test",
-        "--size",
-        "train=4",
-        "--size",
-        "val=2",
-        "--size",
-        "test=16",
-        "--workers",
-        "1",
-    ]
-    command = [sys.executable, "-m", "training.simulation", "make", str(folder), *sizes]
+    splits = ["--splits", "train", "val", "test"]
+    sizes = ["--size", "train=4", "--size", "val=2", "--size", "test=16", "--workers", "1"]
+    command = [sys.executable, "-m", "training.simulation", "make", str(folder), *splits, *sizes]
     made = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
     assert made.returncode == 0, made.stderr
     return folder

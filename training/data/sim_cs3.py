@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import cv2
+import numpy as np
 
 from cs3_model.types import HandObjects, HeldObject, UInt8Image
 from training.data.samples import Conditions, DataSet, Hand, Sample, SampleError, SceneObject, SoundSegment
-from training.simulation.dataset.storage import FRAME_NAMES, TABLE_ID, read_ids, read_truth
+from training.simulation.dataset.storage import FRAME_NAMES, read_ids, read_truth
+from training.simulation.dataset.truth import SceneTruth
+from training.simulation.rendering.id_map import TABLE_ID, Box
 from training.simulation.scenario.splits import split_named
 
 NAME = "sim_cs3"
@@ -45,37 +47,36 @@ def read_sample(folder: Path, frame: str = "at") -> Sample:
         SampleError: if truth.json is missing or broken.
     """
     try:
-        facts = read_truth(folder)
-        return _sample(folder, facts, FRAMES[frame])
-    except (ValueError, KeyError) as error:
+        return _sample(folder, read_truth(folder), FRAMES[frame])
+    except ValueError as error:
         raise SampleError(f"{folder}: {error}") from error
 
 
-def _sample(folder: Path, facts: dict[str, Any], frame: int) -> Sample:
-    hit, onset_s = facts["collision"], facts["onset_s"]
+def _sample(folder: Path, truth: SceneTruth, frame: int) -> Sample:
+    hit = truth.collision
     contact = None
     if hit is not None:
-        x, y = hit["contact_xy"]
-        if 0 <= x < facts["camera"]["width"] and 0 <= y < facts["camera"]["height"]:
+        x, y = hit.contact_xy
+        if 0 <= x < truth.camera.width and 0 <= y < truth.camera.height:
             contact = (x, y)
     return Sample(
-        sample_id=f"{facts['split']}-{facts['index']:06d}",
+        sample_id=f"{truth.split}-{truth.index:06d}",
         data_set=NAME,
-        split=facts["split"],
+        split=truth.split,
         load_image=partial(_read_image, folder / FRAME_NAMES[frame]),
-        sound=SoundSegment(path=folder / "sound.flac", start_s=onset_s, stop_s=onset_s + _SEGMENT_S),
-        load_objects=partial(_read_objects, folder, facts),
+        sound=SoundSegment(path=folder / "sound.flac", start_s=truth.onset_s, stop_s=truth.onset_s + _SEGMENT_S),
+        load_objects=partial(_read_objects, folder, truth),
         knows_whole_scene=True,
-        hands=_hands(facts),
-        materials=tuple(hit["materials"]) if hit is not None else (),
+        hands=_hands(truth),
+        materials=hit.materials if hit is not None else (),
         contact_xy=contact,
         conditions=Conditions(
-            snr_db=facts["sound"]["snr_db"],
-            occlusion=hit["occlusion"] if hit is not None else None,
-            level=facts["level"],
-            scenario=facts["scenario"],
-            frame_offset_s=facts["frame_times_s"][frame] - onset_s,
-            group=facts["group"],
+            snr_db=truth.sound.snr_db,
+            occlusion=hit.occlusion if hit is not None else None,
+            level=truth.level,
+            scenario=truth.scenario,
+            frame_offset_s=truth.frame_times_s[frame] - truth.onset_s,
+            group=truth.group,
         ),
     )
 
@@ -84,27 +85,27 @@ def _read_image(path: Path) -> UInt8Image:
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
         raise SampleError(f"{path} is missing or no JPEG: generate the sample again")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
 
 
-def _read_objects(folder: Path, facts: dict[str, Any]) -> tuple[SceneObject, ...]:
+def _read_objects(folder: Path, truth: SceneTruth) -> tuple[SceneObject, ...]:
     try:
         ids = read_ids(folder)
     except ValueError as error:
         raise SampleError(str(error)) from error
-    colliding = set(facts["collision"]["ids"]) if facts["collision"] is not None else set()
+    colliding = truth.collision.ids if truth.collision is not None else ()
     hands = {"left": Hand.LEFT, "right": Hand.RIGHT}
     objects = []
-    for thing in facts["objects"]:
+    for item in truth.objects:
         held = Hand.NONE
-        for side in thing["held_by"]:
+        for side in item.held_by:
             held |= hands[side]
         objects.append(
             SceneObject(
-                mask=ids == thing["id"],
-                is_colliding=thing["id"] in colliding,
-                material=thing["material"],
-                category=thing["class"],
+                mask=ids == item.id,
+                is_colliding=item.id in colliding,
+                material=item.material,
+                category=item.category,
                 held_by=held,
             )
         )
@@ -112,7 +113,7 @@ def _read_objects(folder: Path, facts: dict[str, Any]) -> tuple[SceneObject, ...
         SceneObject(
             mask=ids == TABLE_ID,
             is_colliding=TABLE_ID in colliding,
-            material=facts["table"]["material"],
+            material=truth.table.material,
             category="table",
             is_surface=True,
         )
@@ -120,13 +121,17 @@ def _read_objects(folder: Path, facts: dict[str, Any]) -> tuple[SceneObject, ...
     return tuple(objects)
 
 
-def _hands(facts: dict[str, Any]) -> HandObjects:
-    held = {}
-    for hand in facts["hands"]:
-        if hand["object_box_xyxy"] is not None:
-            held[hand["side"]] = HeldObject(
-                box_xyxy=tuple(map(float, hand["object_box_xyxy"])),
-                score=1.0,
-                hand_box_xyxy=tuple(map(float, hand["box_xyxy"])),
-            )
+def _hands(truth: SceneTruth) -> HandObjects:
+    held = {
+        hand.side: HeldObject(
+            box_xyxy=_as_floats(hand.object_box_xyxy), score=1.0, hand_box_xyxy=_as_floats(hand.box_xyxy)
+        )
+        for hand in truth.hands
+        if hand.object_box_xyxy is not None
+    }
     return HandObjects(**held)
+
+
+def _as_floats(box: Box) -> tuple[float, float, float, float]:
+    x_min, y_min, x_max, y_max = box
+    return float(x_min), float(y_min), float(x_max), float(y_max)

@@ -10,25 +10,25 @@ from training.data.samples import SampleError
 from training.data.sim_cs3 import read_sample
 from training.evaluation.counterfactual import check_counterfactuals
 from training.simulation.dataset.storage import read_truth, sample_folder
-from training.simulation.scene.table_layout import HELD_OUT_PAIRS
+from training.simulation.objects.materials import HELD_OUT_PAIRS
 
 
 def test_one_or_two_objects_collide_where_there_is_a_collision(tiny):
     for sample in open_data_set(DataSpec(name="sim_cs3", root=tiny, split="train")).samples:
-        colliding = [thing for thing in sample.load_objects() if thing.is_colliding]
+        colliding = [item for item in sample.load_objects() if item.is_colliding]
         expected = (0,) if sample.conditions.scenario in ("near_miss", "off_screen", "silence") else (1, 2)
         assert len(colliding) in expected
-        assert sorted({thing.material for thing in colliding}) == list(sample.materials) or len(colliding) == 1
+        assert sorted({item.material for item in colliding}) == list(sample.materials) or len(colliding) == 1
 
 
 def test_masks_of_a_sample_do_not_overlap(tiny):
     sample = open_data_set(DataSpec(name="sim_cs3", root=tiny, split="train")).samples[0]
-    assert np.sum([thing.mask for thing in sample.load_objects()], axis=0).max() == 1
+    assert np.sum([item.mask for item in sample.load_objects()], axis=0).max() == 1
 
 
 def test_the_contact_is_where_a_colliding_object_is(tiny):
     for sample in open_data_set(DataSpec(name="sim_cs3", root=tiny, split="counterfactual")).samples:
-        union = np.any([thing.mask for thing in sample.load_objects() if thing.is_colliding], axis=0)
+        union = np.any([item.mask for item in sample.load_objects() if item.is_colliding], axis=0)
         rows, columns = np.nonzero(union)
         x, y = sample.contact_xy
         assert np.hypot(columns - x, rows - y).min() < 0.1 * union.shape[0]
@@ -47,18 +47,18 @@ def test_both_counterfactuals_show_the_same_bytes(tiny):
 
 def test_materials_of_counterfactuals_differ(tiny):
     first, second = (read_truth(sample_folder(tiny, "counterfactual", index)) for index in (0, 1))
-    assert first["collision"]["materials"] != second["collision"]["materials"]
+    assert first.collision.materials != second.collision.materials
 
 
 def test_twins_are_of_one_class_and_different_materials(tiny):
     truths = [read_truth(sample_folder(tiny, "twins", index)) for index in (0, 1)]
     struck = []
     for truth in truths:
-        things = {thing["id"]: thing for thing in truth["objects"]}
-        (twin,) = [things[i] for i in truth["collision"]["ids"] if not things[i]["held_by"]]
+        objects = {item.id: item for item in truth.objects}
+        (twin,) = [objects[number] for number in truth.collision.ids if not objects[number].held_by]
         struck.append(twin)
-    assert struck[0]["class"] == struck[1]["class"]
-    assert struck[0]["material"] != struck[1]["material"]
+    assert struck[0].category == struck[1].category
+    assert struck[0].material != struck[1].material
 
 
 def test_training_has_no_held_out_pair_of_materials(tiny):

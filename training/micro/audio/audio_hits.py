@@ -27,11 +27,20 @@ from tqdm import tqdm
 from cs3_model.files import write_whole
 from training.data.worker_processes import end_with_parent
 from training.simulation.objects.appearance import table_top
-from training.simulation.objects.materials import MATERIALS
-from training.simulation.objects.shapes import CLASSES, HOLDABLE, ROUND_SEGMENTS, Shape, build_shape, vessels
+from training.simulation.objects.catalogue import (
+    CLASSES,
+    FLAT_TARGETS,
+    HOLDABLE,
+    ROUND_SEGMENTS,
+    TARGETS,
+    build_shape,
+    draw_kind,
+)
+from training.simulation.objects.materials import HELD_OUT_PAIRS, MATERIALS
+from training.simulation.objects.shapes import vessels
+from training.simulation.objects.shapes.shape import Shape
 from training.simulation.scenario import scenarios
 from training.simulation.scenario.difficulty import LEVELS, SHARES
-from training.simulation.scene.table_layout import FLAT_TARGETS, HELD_OUT_PAIRS, TARGETS, draw_kind
 from training.simulation.sound.impact_sound import Body, Impact, Scrape, body_of, synthesize, table_body
 from training.simulation.sound.microphone import hear
 
@@ -99,7 +108,7 @@ def make_hit(index: int) -> Hit:
         sound=np.round(heard.noisy * 32767).astype(np.int16),
         materials=tuple(sorted({bodies[0].material, bodies[1].material})),
         onset_s=onset_s,
-        snr_db=heard.facts["snr_db"],
+        snr_db=heard.snr_db,
         scenario=act,
         objects=(held.name, "table" if target is None else target.name),
     )

@@ -16,6 +16,7 @@ from cs3_model.types import MODEL_SAMPLE_RATE_HZ
 from training.data.clip_media import read_sound
 from training.micro.vision.picture_batches import plain_batch, twin_of
 from training.simulation.dataset.storage import read_truth
+from training.simulation.dataset.truth import SceneTruth
 
 _BATCH = 16
 _WINDOWS_S = ((0.8, 1.2), (0.6, 1.0), (1.0, 1.0), (0.5, 0.5))
@@ -49,16 +50,15 @@ class HeardBatch(NamedTuple):
     """bool [N, 1, S / 2, S / 2]."""
 
 
-def pointed_at(facts: dict) -> list[int]:
+def pointed_at(truth: SceneTruth) -> list[int]:
     """Ids of what the sound should point at: what collided and is in no hand, else all that collided.
 
     The held objects are found by looking; where a sound pointed at one of them, it would add nothing.
     """
-    if facts["collision"] is None:
+    if truth.collision is None:
         return []
-    colliding = facts["collision"]["ids"]
-    held = {thing["id"] for thing in facts["objects"] if thing["held_by"]}
-    return [number for number in colliding if number not in held] or list(colliding)
+    held = {item.id for item in truth.objects if item.held_by}
+    return [number for number in truth.collision.ids if number not in held] or list(truth.collision.ids)
 
 
 @torch.no_grad()
@@ -96,15 +96,15 @@ def _collisions(folders: Sequence[Path]) -> tuple[list[int], list[np.ndarray], l
     scenes, targets, sounds = [], [], []
     for number, first in enumerate(folders):
         for folder in (first, twin_of(first)):
-            facts = read_truth(folder)
-            wanted = pointed_at(facts)
+            truth = read_truth(folder)
+            wanted = pointed_at(truth)
             if not wanted:
                 continue
             target = np.zeros(256, bool)
             target[wanted] = True
             scenes.append(number)
             targets.append(target)
-            sounds.append([_window(folder, facts["onset_s"], *around) for around in _WINDOWS_S])
+            sounds.append([_window(folder, truth.onset_s, *around) for around in _WINDOWS_S])
     return scenes, targets, sounds
 
 

@@ -7,7 +7,6 @@ not been.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +18,8 @@ from torch.utils.data import Dataset
 
 from cs3_model.networks.micro.vocabulary import CLASSES, MATERIALS
 from training.data.samples import SampleError
-from training.simulation.dataset.storage import FRAME_NAMES, LEFT_HAND_ID, RIGHT_HAND_ID, read_ids, read_truth
+from training.simulation.dataset.storage import FRAME_NAMES, read_ids, read_truth
+from training.simulation.rendering.id_map import LEFT_HAND_ID, RIGHT_HAND_ID
 
 MAX_OBJECTS = 30
 """Objects of a scene; ids are 1 to this."""
@@ -80,19 +80,17 @@ def read_objects(folder: Path) -> Objects:
         SampleError: if a file is missing or broken.
     """
     try:
-        facts = read_truth(folder)
-        struck = {
-            id for path in (folder, twin_of(folder)) for id in (read_truth(path)["collision"] or {"ids": ()})["ids"]
-        }
+        truth = read_truth(folder)
+        collisions = (truth.collision, read_truth(twin_of(folder)).collision)
+        struck = {number for hit in collisions if hit is not None for number in hit.ids}
         material, category = (np.full(1 + MAX_OBJECTS, -1) for _ in range(2))
         held, is_struck = np.zeros((1 + MAX_OBJECTS, 2), bool), np.zeros(1 + MAX_OBJECTS, bool)
-        for thing in facts["objects"]:
-            number = thing["id"]
-            material[number] = MATERIALS.index(thing["material"])
-            category[number] = CLASSES.index(thing["class"])
-            held[number] = [side in thing["held_by"] for side in ("left", "right")]
-            is_struck[number] = number in struck
-    except (ValueError, KeyError, IndexError, json.JSONDecodeError) as error:
+        for item in truth.objects:
+            material[item.id] = MATERIALS.index(item.material)
+            category[item.id] = CLASSES.index(item.category)
+            held[item.id] = [side in item.held_by for side in ("left", "right")]
+            is_struck[item.id] = item.id in struck
+    except (ValueError, IndexError) as error:
         raise SampleError(f"{folder}: {error}") from error
     return Objects(material, category, held, is_struck)
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cs3_model.networks.micro.vocabulary import CLASSES, MATERIALS, encode_prompt
 from training.micro.vision.picture_batches import MAX_OBJECTS, MIN_AREA_PX, Batch
-from training.simulation.dataset.storage import LEFT_HAND_ID, RIGHT_HAND_ID, TABLE_ID
+from training.simulation.rendering.id_map import LEFT_HAND_ID, RIGHT_HAND_ID, TABLE_ID
 
 SIDES = ("left", "right")
 NUM_PROMPTS = 8

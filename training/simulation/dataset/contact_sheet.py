@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.simulation.dataset.storage import FRAME_NAMES, read_ids, read_truth, sample_folder
+from training.simulation.scenario.splits import split_named
 
 _TILE = 208
 _COLOURS = ((90, 255, 90), (255, 170, 60))
@@ -16,20 +17,22 @@ _COLOURS = ((90, 255, 90), (255, 170, 60))
 
 def tile(folder: Path) -> npt.NDArray[np.uint8]:
     """One sample as a BGR picture [_TILE + 16, _TILE, 3]."""
-    facts = read_truth(folder)
-    picture, ids = cv2.imread(str(folder / FRAME_NAMES[1])), read_ids(folder)
-    hit = facts["collision"]
-    for colour, identity in zip(_COLOURS, hit["ids"] if hit else (), strict=False):
+    truth, ids = read_truth(folder), read_ids(folder)
+    picture = cv2.imread(str(folder / FRAME_NAMES[1]))
+    if picture is None:
+        raise ValueError(f"{folder / FRAME_NAMES[1]} is missing or no JPEG: generate the sample again")
+    hit = truth.collision
+    for colour, identity in zip(_COLOURS, hit.ids if hit else (), strict=False):
         outline, _ = cv2.findContours((ids == identity).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(picture, outline, -1, colour, 2)
     if hit:
-        x, y = (round(value) for value in hit["contact_xy"])
+        x, y = (round(value) for value in hit.contact_xy)
         cv2.drawMarker(picture, (x, y), (60, 60, 255), cv2.MARKER_CROSS, 12, 2)
     picture = cv2.resize(picture, (_TILE, _TILE), interpolation=cv2.INTER_AREA)
     caption = np.full((16, _TILE, 3), 255, np.uint8)
-    text = facts["scenario"] + (": " + " + ".join(hit["materials"]) if hit else "")
+    text = truth.scenario + (": " + " + ".join(hit.materials) if hit else "")
     cv2.putText(
-        caption, f"{text} ({facts['level']})", (3, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.36, (30, 30, 30), 1, cv2.LINE_AA
+        caption, f"{text} ({truth.level})", (3, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.36, (30, 30, 30), 1, cv2.LINE_AA
     )
     return np.concatenate([picture, caption])
 
@@ -38,8 +41,9 @@ def write_sheet(root: Path, split: str, picture: Path, count: int, *, pairs: boo
     """Draws `count` samples of a split, spread over it; with `pairs` both samples of each scene.
 
     Raises:
-        ValueError: if the split has too few samples.
+        ValueError: if there is no such split, or it has too few samples.
     """
+    split_named(split)
     scenes = count // 2 if pairs else count
     folders = [
         sample_folder(root, split, 2 * scene + variant) for scene in range(scenes) for variant in range(1 + pairs)

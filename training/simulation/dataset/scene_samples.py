@@ -3,118 +3,126 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from training.simulation.dataset.storage import TABLE_ID, WorldSample
-from training.simulation.dataset.truth import camera_facts, collision_facts, hand_facts, object_facts
+from training.simulation.dataset.generation_plan import DURATION_S, VERSION, SampleFormat
+from training.simulation.dataset.labelling import camera_truth, collision_truth, hand_truths, is_visible, object_truths
+from training.simulation.dataset.storage import SimulatedSample
+from training.simulation.dataset.truth import SceneTruth, SoundTruth, TableTruth
 from training.simulation.physics import variants
-from training.simulation.rendering import camera, labels
+from training.simulation.physics.variants import SimulatedVariant
+from training.simulation.rendering import labels
+from training.simulation.rendering.id_map import TABLE_ID
 from training.simulation.rendering.renderers import Renderer
+from training.simulation.rendering.sensor import draw_sensor
 from training.simulation.rendering.shots import Shots
-from training.simulation.scenario.difficulty import SHARES
-from training.simulation.scenario.plan import TABLE, LayoutError, Request
-from training.simulation.scenario.scenarios import Recipe
-from training.simulation.scenario.splits import Theme
-from training.simulation.scene.scene import Scene
-from training.simulation.sound import impact_sound, soundscape
-from training.simulation.sound.microphone import Heard, hear
+from training.simulation.scenario.difficulty import SHARES, Level
+from training.simulation.scenario.scenarios import SceneRecipe, request_at_level
+from training.simulation.scenario.splits import Split, split_named
+from training.simulation.scene.scene import SimulatedScene
+from training.simulation.scene.table_layout import LayoutError
+from training.simulation.sound import soundscape
+from training.simulation.sound.microphone import MicrophoneSound, hear
+from training.simulation.sound.scene_sound import scene_sound
 
-DURATION_S = 2.0
-MAX_IMPACTS = 12
 MAX_ATTEMPTS = 60
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Format:
-    """Size and rate of what is written.
-
-    Raises:
-        ValueError: if a value is out of its range.
-    """
-
-    size_hw: tuple[int, int] = (352, 352)
-    """Height and width of the pictures."""
-    rate_hz: int = 16_000
-    """Sample rate of the sound."""
-    level: str | None = None
-    """Difficulty of all scenes; None mixes them by `levels.SHARES`."""
-    only_at_onset: bool = False
-    """Whether to leave out the pictures before and after the onset, which cost two thirds of the time."""
-
-    def __post_init__(self) -> None:
-        if min(self.size_hw) < 64 or max(self.size_hw) > 1440:
-            raise ValueError(f"Format.size_hw must be within 64 to 1440, got {self.size_hw}")
-        if self.rate_hz not in (16_000, 48_000):
-            raise ValueError(f"Format.rate_hz must be 16000 or 48000, got {self.rate_hz}")
-        if self.level is not None and self.level not in SHARES:
-            raise ValueError(f"Format.level must be one of {', '.join(SHARES)}, got {self.level!r}")
+"""A scene is drawn this often at most until one does what its recipe says."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class MadeScene:
     """One scene with all that happens in it."""
 
-    scene: Scene
-    outcomes: list[variants.Outcome]
+    scene: SimulatedScene
+    outcomes: list[SimulatedVariant]
     """The simulated variants."""
-    samples: list[WorldSample]
+    samples: list[SimulatedSample]
     """One of each outcome."""
 
 
-def make_scene(seed: tuple[int, ...], theme: Theme, form: Format, renderer: Renderer) -> MadeScene:
-    """Makes all samples of one scene; the same for the same arguments, in every process.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Place:
+    """Where a sample belongs, and how it is written."""
+
+    split: str
+    scene_number: int
+    form: SampleFormat
+    level: str
+
+
+def make_scene(name: str, number: int, form: SampleFormat, renderer: Renderer) -> MadeScene:
+    """Makes all samples of scene `number` of a split; the same for the same arguments, in every process.
 
     Raises:
+        ValueError: if there is no split `name`.
         RuntimeError: if no draw works in `MAX_ATTEMPTS`.
     """
-    recipe = theme.draw_recipe(np.random.default_rng([*seed, MAX_ATTEMPTS]))  # once, else easy recipes would prevail
+    split = split_named(name)
+    # Drawn once, else easy recipes would prevail.
+    recipe = split.theme.draw_recipe(np.random.default_rng([split.number, number, MAX_ATTEMPTS]))
     reasons: dict[str, int] = {}
     for attempt in range(MAX_ATTEMPTS):
-        rng = np.random.default_rng([*seed, attempt])
+        rng = np.random.default_rng([split.number, number, attempt])
+        level = form.level or str(rng.choice(list(SHARES), p=list(SHARES.values())))
+        place = _Place(split=name, scene_number=number, form=form, level=level)
         try:
-            return _attempt(rng, recipe, theme, form, renderer)
+            return _attempt(rng, recipe, split, place, renderer)
         except LayoutError as reason:
             reasons[str(reason)] = reasons.get(str(reason), 0) + 1
-    raise RuntimeError(f"no draw of the scene with seed {seed} works: {reasons}")
+    raise RuntimeError(f"no draw of the scene with seed {(split.number, number)} works: {reasons}")
 
 
-def _attempt(rng: np.random.Generator, recipe: Recipe, theme: Theme, form: Format, renderer: Renderer) -> MadeScene:
-    level = form.level or str(rng.choice(list(SHARES), p=list(SHARES.values())))
-    request: Request = variants.level_request(
-        level, recipe, twins=theme.twins, held_out=theme.held_out, distinct_materials=theme.distinct_materials
+def _attempt(
+    rng: np.random.Generator, recipe: SceneRecipe, split: Split, place: _Place, renderer: Renderer
+) -> MadeScene:
+    theme, form = split.theme, place.form
+    request = request_at_level(
+        place.level, recipe, twins=theme.twins, held_out=theme.held_out, distinct_materials=theme.distinct_materials
     )
     scene, head = variants.prepare(rng, recipe, request)
     before_s, after_s = rng.uniform(0.05, 0.12), rng.uniform(0.05, 0.14)
     outcomes = variants.run(rng, recipe, scene, head, before_s, after_s)
-    sensor, noise_seed = camera.sensor(rng), int(rng.integers(2**31))
+    sensor, noise_seed = draw_sensor(rng), int(rng.integers(2**31))
     with Shots(scene, form.size_hw, renderer, sensor, noise_seed) as shots:
         for outcome in outcomes:
-            shots.check_visible(outcome)
+            _check_visible(scene, outcome, shots)
         samples = []
-        for outcome in outcomes:
+        for variant, outcome in enumerate(outcomes):
             onset_s = float(rng.uniform(0.6, 1.2))
-            sound = sound_of(rng, scene, outcome, request, form.rate_hz, onset_s)
-            samples.append(_sample(scene, outcome, level, form, shots, sound, onset_s))
+            sound = sound_of(rng, scene, outcome, request.level, form.rate_hz, onset_s)
+            samples.append(_sample(scene, outcome, place, variant, shots, sound, onset_s))
     return MadeScene(scene=scene, outcomes=outcomes, samples=samples)
 
 
+def _check_visible(scene: SimulatedScene, outcome: SimulatedVariant, shots: Shots) -> None:
+    """Raises a LayoutError if a colliding object is out of sight."""
+    if outcome.collision is not None:
+        ids = labels.id_map(scene, shots.geom_ids(outcome.record.states[1]))
+        if not is_visible(scene, outcome.collision, ids):
+            raise LayoutError("a colliding object is out of sight")
+
+
 def sound_of(
-    rng: np.random.Generator, scene: Scene, outcome: variants.Outcome, request: Request, rate_hz: int, onset_s: float
-) -> Heard:
-    """The sound of a variant, with the onset at `onset_s`."""
-    shift = onset_s - outcome.onset_s
-    dry = scene_sound(rng, scene, outcome.record, shift, DURATION_S, rate_hz)
+    rng: np.random.Generator,
+    scene: SimulatedScene,
+    outcome: SimulatedVariant,
+    level: Level,
+    rate_hz: int,
+    onset_s: float,
+) -> MicrophoneSound:
+    """Makes the sound of a variant, with the onset at `onset_s`.
+
+    Raises:
+        LayoutError: if the onset cannot be heard where it should be.
+    """
+    dry = scene_sound(
+        rng, scene, outcome.record,
+        shift_s=onset_s - outcome.onset_s, duration_s=DURATION_S, rate_hz=rate_hz,
+    )  # fmt: skip
     collides = outcome.collision is not None
     heard = hear(
-        rng,
-        dry,
-        onset_s,
-        rate_hz,
-        snr_db=request.level.snr_db,
-        collides=collides,
-        off_screen=outcome.variant.off_screen,
+        rng, dry, onset_s, rate_hz, snr_db=level.snr_db, collides=collides, off_screen=outcome.variant.off_screen
     )
     if collides:
         heard_s = soundscape.audible_onset_s(heard.clean, onset_s, rate_hz)
@@ -123,67 +131,50 @@ def sound_of(
     return heard
 
 
-def scene_sound(
-    rng: np.random.Generator, scene: Scene, record: Any, shift: float, duration_s: float, rate_hz: int
-) -> Any:
-    """The dry sound of all collisions and scrapes of a record, `shift` seconds later than they were simulated."""
-    held = {plan.item for plan in scene.layout.plans.values() if plan.act != "drop"}
-    involved = sorted({i for event in (*record.collisions, *record.frictions) for i in event.objects})
-    bodies, place = [], {}
-    for index in involved:
-        place[index] = len(bodies)
-        if index == TABLE:
-            bodies.append(impact_sound.table_body(rng, scene.table.material))
-        else:
-            shape = scene.layout.items[index].shape
-            bodies.append(impact_sound.body_of(rng, shape, held=index in held, standing=index not in held))
-    strongest = sorted(record.collisions, key=lambda collision: -collision.impulse)
-    if duration_s <= DURATION_S:
-        strongest = list(record.collisions[:1]) + [c for c in strongest[:MAX_IMPACTS] if c is not record.collisions[0]]
-    impacts = [
-        impact_sound.Impact(
-            bodies=(place[c.objects[0]], place[c.objects[1]]),
-            time_s=c.time_s + shift,
-            impulse=c.impulse,
-            closing_speed=c.closing_speed,
-        )
-        for c in strongest
-    ]
-    scrapes = [
-        impact_sound.Scrape(
-            bodies=(place[f.objects[0]], place[f.objects[1]]), start_s=f.start_s + shift, sliding_speed=f.sliding_speed
-        )
-        for f in record.frictions
-    ]
-    return impact_sound.synthesize(rng, bodies, impacts, scrapes, duration_s, rate_hz)
-
-
 def _sample(
-    scene: Scene, outcome: variants.Outcome, level: str, form: Format, shots: Shots, sound: Heard, onset_s: float
-) -> WorldSample:
-    shift = onset_s - outcome.onset_s
+    scene: SimulatedScene,
+    outcome: SimulatedVariant,
+    place: _Place,
+    variant: int,
+    shots: Shots,
+    sound: MicrophoneSound,
+    onset_s: float,
+) -> SimulatedSample:
+    shift_s = onset_s - outcome.onset_s
     before, at, after = outcome.record.states
     geoms = shots.geom_ids(at)
     ids = labels.id_map(scene, geoms)
     shots.show(at)
-    facts: dict[str, Any] = {
-        "scenario": outcome.variant.scenario,
-        "level": level,
-        "camera": camera_facts(shots.camera),
-        "frame_times_s": [state.time_s + shift for state in (before, at, after)],
-        "onset_s": onset_s,
-        "table": {"material": scene.table.material, "id": TABLE_ID, "area_px": int((ids == TABLE_ID).sum())},
-        "objects": object_facts(scene, ids),
-        "collision": collision_facts(scene, outcome.collision, shots, ids, onset_s) if outcome.collision else None,
-        "hands": [hand_facts(hand) for hand in labels.hand_truths(scene, geoms, min_pixels=40)],
-        "other_collisions_s": [c.time_s + shift for c in outcome.record.collisions if c is not outcome.collision],
-        "sound": {"rate_hz": form.rate_hz, **sound.facts},
-    }
-    states = {1: at} if form.only_at_onset else {0: before, 1: at, 2: after}
-    return WorldSample(
+    hit = outcome.collision
+    truth = SceneTruth(
+        scenario=outcome.variant.scenario,
+        level=place.level,
+        camera=camera_truth(shots.camera),
+        frame_times_s=(before.time_s + shift_s, at.time_s + shift_s, after.time_s + shift_s),
+        onset_s=onset_s,
+        table=TableTruth(material=scene.table.material, id=TABLE_ID, area_px=int((ids == TABLE_ID).sum())),
+        objects=object_truths(scene, ids),
+        collision=None if hit is None else collision_truth(scene, hit, shots, ids, onset_s),
+        hands=hand_truths(scene, geoms),
+        other_collisions_s=tuple(c.time_s + shift_s for c in outcome.record.collisions if c is not hit),
+        sound=SoundTruth(
+            rate_hz=place.form.rate_hz,
+            snr_db=sound.snr_db,
+            rt60_s=sound.rt60_s,
+            background=sound.background,
+            off_screen_s=sound.off_screen_s,
+        ),
+        data_set="sim_cs3",
+        generator_version=VERSION,
+        split=place.split,
+        index=2 * place.scene_number + variant,
+        group=f"{place.split}-{place.scene_number:06d}",
+    )
+    states = {1: at} if place.form.only_at_onset else {0: before, 1: at, 2: after}
+    return SimulatedSample(
         frames={number: shots.picture(state, outcome.strokes) for number, state in states.items()},
         ids=ids,
         sound=sound.noisy.astype(np.float32),
         clean=sound.clean.astype(np.float32),
-        facts=facts,
+        truth=truth,
     )

@@ -1,1 +1,1 @@
-"""The things of the world: shapes, how they look and how they sound."""
+"""The household objects: their shapes, what they are made of, how they look and how they sound."""

@@ -24,7 +24,7 @@ HELD_OUT_GLAZES = ((0.55, 0.78, 0.72), (0.70, 0.52, 0.72), (0.90, 0.78, 0.78))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Finish:
+class SurfaceFinish:
     """Parameters of a physically based surface."""
 
     rgba: tuple[float, float, float, float]
@@ -39,21 +39,22 @@ class Finish:
 
 def _shade(rng: np.random.Generator, colours: tuple, spread: float = 0.06) -> tuple[float, float, float]:
     colour = np.array(colours[int(rng.integers(len(colours)))]) * rng.uniform(1 - spread, 1 + spread)
-    return tuple(float(c) for c in np.clip(colour + rng.normal(0.0, 0.012, 3), 0.02, 0.97))
+    red, green, blue = np.clip(colour + rng.normal(0.0, 0.012, 3), 0.02, 0.97).tolist()
+    return red, green, blue
 
 
 def _picture(rng: np.random.Generator, kind: str, held_out: bool) -> tuple[str, int]:
     return kind, int(rng.integers(VARIANTS - 2, VARIANTS) if held_out else rng.integers(VARIANTS - 2))
 
 
-def ambiguous(rng: np.random.Generator) -> Finish:
+def ambiguous(rng: np.random.Generator) -> SurfaceFinish:
     """A finish that enamelled metal, glazed clay, milk glass, lacquered wood and plastic share."""
-    return Finish(rgba=(*_shade(rng, GLAZES), 1.0), roughness=rng.uniform(0.15, 0.45))
+    return SurfaceFinish(rgba=(*_shade(rng, GLAZES), 1.0), roughness=rng.uniform(0.15, 0.45))
 
 
 def finish_of(
     rng: np.random.Generator, material: str, name: str, *, ambiguity: float, held_out: bool = False
-) -> Finish:
+) -> SurfaceFinish:
     """Draws the finish of an object's body.
 
     Args:
@@ -69,25 +70,30 @@ def finish_of(
     glazes = HELD_OUT_GLAZES if held_out else GLAZES
     if material == "metal":
         if name == "can" and rng.random() < 0.7:
-            return Finish(rgba=(1, 1, 1, 1), metallic=0.35, roughness=0.35, picture=_picture(rng, "print", held_out))
+            return SurfaceFinish(
+                rgba=(1, 1, 1, 1), metallic=0.35, roughness=0.35, picture=_picture(rng, "print", held_out)
+            )
         brushed = _picture(rng, "brushed", held_out) if rng.random() < 0.5 or held_out else None
         if name in _STEEL_TOOLS:  # satin: a mirror of this shape shows the dark of the room and looks black
-            return Finish(rgba=(*_shade(rng, METALS[2:3], 0.05), 1.0), metallic=0.6, roughness=rng.uniform(0.3, 0.5))
-        return Finish(
+            return SurfaceFinish(
+                rgba=(*_shade(rng, METALS[2:3], 0.05), 1.0), metallic=0.6, roughness=rng.uniform(0.3, 0.5)
+            )
+        return SurfaceFinish(
             rgba=(*_shade(rng, METALS, 0.05), 1.0), metallic=0.9, roughness=rng.uniform(0.2, 0.45), picture=brushed
         )
     if material == "ceramic":
         kind = str(rng.choice(["plain", "speckled", "banded"], p=[0.5, 0.25, 0.25]))
         if kind == "plain" or name in ("coaster", "lid"):
-            return Finish(rgba=(*_shade(rng, glazes), 1.0), roughness=rng.uniform(0.08, 0.5))
-        return Finish(rgba=(1, 1, 1, 1), roughness=rng.uniform(0.1, 0.5), picture=_picture(rng, kind, held_out))
+            return SurfaceFinish(rgba=(*_shade(rng, glazes), 1.0), roughness=rng.uniform(0.08, 0.5))
+        return SurfaceFinish(rgba=(1, 1, 1, 1), roughness=rng.uniform(0.1, 0.5), picture=_picture(rng, kind, held_out))
     if material == "glass":
         tint = np.array([[0.76, 0.88, 0.87], [0.70, 0.84, 0.80], [0.42, 0.55, 0.36], [0.48, 0.34, 0.20]])
         tone = tint[int(rng.choice(4, p=[0.5, 0.3, 0.1, 0.1] if name == "bottle" else [0.6, 0.36, 0.02, 0.02]))]
         opacity = rng.uniform(0.28, 0.45) if tone[0] > 0.6 else rng.uniform(0.55, 0.75)
-        return Finish(rgba=(*map(float, tone), opacity), roughness=rng.uniform(0.02, 0.08))
+        red, green, blue = tone.tolist()
+        return SurfaceFinish(rgba=(red, green, blue, opacity), roughness=rng.uniform(0.02, 0.08))
     if material == "wood":
-        return Finish(
+        return SurfaceFinish(
             rgba=(1, 1, 1, 1),
             roughness=rng.uniform(0.45, 0.8),
             picture=_picture(rng, "wood", held_out),
@@ -95,28 +101,32 @@ def finish_of(
         )
     if material == "plastic":
         if rng.random() < 0.15 and name in ("tumbler", "bottle", "jar", "tray"):
-            return Finish(rgba=(*_shade(rng, PLASTICS[7:9]), rng.uniform(0.4, 0.6)), roughness=rng.uniform(0.15, 0.3))
-        return Finish(rgba=(*_shade(rng, glazes if held_out else PLASTICS), 1.0), roughness=rng.uniform(0.3, 0.65))
+            return SurfaceFinish(
+                rgba=(*_shade(rng, PLASTICS[7:9]), rng.uniform(0.4, 0.6)), roughness=rng.uniform(0.15, 0.3)
+            )
+        return SurfaceFinish(
+            rgba=(*_shade(rng, glazes if held_out else PLASTICS), 1.0), roughness=rng.uniform(0.3, 0.65)
+        )
     if material == "cloth":
-        return Finish(rgba=(1, 1, 1, 1), roughness=0.95, picture=_picture(rng, "weave", held_out))
+        return SurfaceFinish(rgba=(1, 1, 1, 1), roughness=0.95, picture=_picture(rng, "weave", held_out))
     if name == "roll":
-        return Finish(rgba=(0.94, 0.93, 0.91, 1.0), roughness=0.95)
+        return SurfaceFinish(rgba=(0.94, 0.93, 0.91, 1.0), roughness=0.95)
     kind = "print" if name == "packet" and rng.random() < 0.75 else "board"
     if name in ("tumbler", "plate") and rng.random() < 0.5:
-        return Finish(rgba=(0.93, 0.92, 0.88, 1.0), roughness=0.9)
-    return Finish(rgba=(1, 1, 1, 1), roughness=rng.uniform(0.7, 0.95), picture=_picture(rng, kind, held_out))
+        return SurfaceFinish(rgba=(0.93, 0.92, 0.88, 1.0), roughness=0.9)
+    return SurfaceFinish(rgba=(1, 1, 1, 1), roughness=rng.uniform(0.7, 0.95), picture=_picture(rng, kind, held_out))
 
 
-def handle_finish(rng: np.random.Generator, body: Finish) -> Finish:
+def handle_finish(rng: np.random.Generator, body: SurfaceFinish) -> SurfaceFinish:
     """The finish of a grip or cap that is a part of its own: wood, dark plastic, or as the body."""
     kind = rng.random()
     if kind < 0.4:
-        return Finish(rgba=(1, 1, 1, 1), roughness=0.6, picture=_picture(rng, "wood", False))
+        return SurfaceFinish(rgba=(1, 1, 1, 1), roughness=0.6, picture=_picture(rng, "wood", False))
     if kind < 0.75:
-        return Finish(
+        return SurfaceFinish(
             rgba=(*_shade(rng, ((0.16, 0.16, 0.17), (0.24, 0.24, 0.25), (0.35, 0.2, 0.16))), 1.0), roughness=0.5
         )
-    return body if body.rgba[3] == 1.0 else Finish(rgba=(0.75, 0.75, 0.74, 1.0), roughness=0.5)
+    return body if body.rgba[3] == 1.0 else SurfaceFinish(rgba=(0.75, 0.75, 0.74, 1.0), roughness=0.5)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,7 +134,7 @@ class Table:
     """A table top: its look and its material."""
 
     material: str
-    finish: Finish
+    finish: SurfaceFinish
 
 
 def table_top(rng: np.random.Generator, held_out: bool = False) -> Table:
@@ -136,18 +146,18 @@ def table_top(rng: np.random.Generator, held_out: bool = False) -> Table:
     if kind == "steel":
         return Table(
             material="metal",
-            finish=Finish(
+            finish=SurfaceFinish(
                 rgba=(0.62, 0.62, 0.63, 1.0), metallic=1.0, roughness=0.42, picture=("brushed", 0), repeat=3.0
             ),
         )
     if kind == "laminate":
         shades = ((0.82, 0.81, 0.78), (0.66, 0.66, 0.64), (0.40, 0.41, 0.42), (0.76, 0.70, 0.62))
-        return Table(material="wood", finish=Finish(rgba=(*_shade(rng, shades), 1.0), roughness=rough))
+        return Table(material="wood", finish=SurfaceFinish(rgba=(*_shade(rng, shades), 1.0), roughness=rough))
     material = "wood" if kind in ("wood", "planks") else "ceramic"
     tone = float(rng.uniform(0.8, 1.0))
     return Table(
         material=material,
-        finish=Finish(
+        finish=SurfaceFinish(
             rgba=(tone, tone, tone, 1.0),
             roughness=rough,
             picture=_picture(rng, kind, held_out),
@@ -156,14 +166,14 @@ def table_top(rng: np.random.Generator, held_out: bool = False) -> Table:
     )
 
 
-def wall_finish(rng: np.random.Generator, held_out: bool = False) -> Finish:
+def wall_finish(rng: np.random.Generator, held_out: bool = False) -> SurfaceFinish:
     """Tiles or plain paint."""
     if rng.random() < 0.65:
-        return Finish(
+        return SurfaceFinish(
             rgba=(1, 1, 1, 1),
             roughness=rng.uniform(0.2, 0.5),
             picture=_picture(rng, "tile", held_out),
             repeat=rng.uniform(4, 7),
         )
     paints = ((0.88, 0.86, 0.82), (0.80, 0.82, 0.80), (0.72, 0.76, 0.78), (0.86, 0.78, 0.68))
-    return Finish(rgba=(*_shade(rng, paints), 1.0), roughness=0.9)
+    return SurfaceFinish(rgba=(*_shade(rng, paints), 1.0), roughness=0.9)

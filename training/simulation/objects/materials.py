@@ -37,6 +37,10 @@ MATERIALS: dict[str, Acoustics] = {
 """Acoustics by the material's name. The names are those of the EPIC-CS3 classes."""
 
 
+HELD_OUT_PAIRS = frozenset(frozenset(pair) for pair in (("glass", "wood"), ("ceramic", "plastic"), ("metal", "paper")))
+"""Materials that never collide with each other outside the held-out test."""
+
+
 def acoustics(material: str) -> Acoustics:
     """Returns the acoustics of a material.
 

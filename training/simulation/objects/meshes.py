@@ -128,7 +128,9 @@ def tube(path: npt.ArrayLike, radii: npt.ArrayLike, segments: int = 12) -> Mesh:
 def box(half: npt.ArrayLike, bevel: float = 0.0) -> Mesh:
     """A box of half extents `half` [3] about the origin, its edges cut by `bevel`; each side shows a full texture."""
     half = np.asarray(half, float)
-    vertices, uv, faces = [], [], []
+    vertices: list[Points] = []
+    uv: list[tuple[float, float]] = []
+    faces: list[list[int]] = []
     for axis in range(3):
         u_axis, v_axis = (axis + 1) % 3, (axis + 2) % 3
         for sign in (1.0, -1.0):
@@ -206,7 +208,7 @@ def level_set(
     value = np.stack([distance(slab.reshape(-1, 3)).reshape(slab.shape[:2]) for slab in grid])  # slabs fit the cache
     inside = value < 0.0
     corner_count = sum(_corner(inside.astype(np.int8), c) for c in range(8))
-    active = (corner_count > 0) & (corner_count < 8)
+    active = np.asarray((corner_count > 0) & (corner_count < 8))
     values = [_corner(value, c)[active] for c in range(8)]
     points = [_corner(grid, c)[active] for c in range(8)]
     total, crossings = np.zeros((len(points[0]), 3)), np.zeros((len(points[0]), 1))
@@ -222,8 +224,7 @@ def level_set(
     index = np.full(active.shape, -1)
     index[active] = np.arange(active.sum())
     vertices = total / crossings
-    quads = [_quads_across(inside, index, axis) for axis in range(3)]
-    quads = np.concatenate(quads)
+    quads = np.concatenate([_quads_across(inside, index, axis) for axis in range(3)])
     return vertices, np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]]).astype(np.int32)
 
 

@@ -1,1 +1,1 @@
-"""What moves and what touches: hands, arms, contacts, and the variants of a scene."""
+"""What moves and what touches: hands, arms, contacts, and what is recorded of the variants of a scene."""

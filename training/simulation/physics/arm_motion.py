@@ -9,16 +9,16 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from training.simulation.objects.meshes import Mesh, Points
-from training.simulation.scenario.plan import LayoutError
 from training.simulation.scene import arms, hands
-from training.simulation.scene.scene import Scene
+from training.simulation.scene.scene import SimulatedScene
+from training.simulation.scene.table_layout import LayoutError
 
 _NEAREST_M = 0.20
 """How far from the camera an arm stays where it can be seen, along the axis of the view."""
 _SLEEVE_M = 0.06
 
 
-def _path(scene: Scene, side: int, hand: Points, turn: Rotation) -> Points:
+def _path(scene: SimulatedScene, side: int, hand: Points, turn: Rotation) -> Points:
     """The path of an arm whose hand is at `hand` [3] and turned by `turn` from how it was laid out, world [64, 3]."""
     plan, shoulder = scene.layout.plans[side], scene.layout.shoulders[side]
     _, wrist = hands.hand_mesh(plan.pose, plan.grip_radius)
@@ -27,7 +27,7 @@ def _path(scene: Scene, side: int, hand: Points, turn: Rotation) -> Points:
     return arms.arm_path(wrist, turn.apply(arms.INTO_ARM), arms.elbow_of(wrist, shoulder, side), shoulder)[0]
 
 
-def check_view(scene: Scene, side: int, hand: Points) -> None:
+def check_view(scene: SimulatedScene, side: int, hand: Points) -> None:
     """Raises a LayoutError if an arm would fill the view of the camera with its hand at `hand`, world [3]."""
     path = scene.camera.rotation.inv().apply(_path(scene, side, hand, Rotation.identity()) - scene.camera.position)
     depth = -path[:, 2]
@@ -37,7 +37,7 @@ def check_view(scene: Scene, side: int, hand: Points) -> None:
         raise LayoutError("an arm would come too near to the camera")
 
 
-def bent_arms(scene: Scene, data: Any) -> Iterator[tuple[int, Mesh]]:
+def bent_arms(scene: SimulatedScene, data: Any) -> Iterator[tuple[int, Mesh]]:
     """Yields the geoms of arms and sleeves with the mesh that each should show, in its own frame.
 
     Args:

@@ -10,13 +10,14 @@ import numpy as np
 from training.simulation.objects.meshes import Points
 from training.simulation.physics import hand_motion
 from training.simulation.physics.arm_motion import check_view
-from training.simulation.physics.contacts import Record, Simulation
 from training.simulation.physics.hand_motion import HeadMotion, Stroke
-from training.simulation.scenario.plan import LayoutError
+from training.simulation.physics.record import PhysicsRecord, SceneState
+from training.simulation.physics.simulation import Simulation
 from training.simulation.scene.grasp import aim_at
 from training.simulation.scene.mujoco_model import TIMESTEP_S
 from training.simulation.scene.reach import check_arms
-from training.simulation.scene.scene import Scene
+from training.simulation.scene.scene import SimulatedScene
+from training.simulation.scene.table_layout import LayoutError
 
 LEAD_IN_S = hand_motion.SETTLE_S
 """The clip begins when the table has settled."""
@@ -31,7 +32,7 @@ class _Wandering:
         self.stroke: Stroke | None = None
 
     def travel(self, t: float, to: Points) -> None:
-        """From now on, move to `to` within `_TRAVEL_S`."""
+        """Moves to `to` within `_TRAVEL_S` from now on."""
         self._from, self._to, self._since, self.stroke = self.position(t), to, t, None
 
     def position(self, t: float) -> Points:
@@ -44,8 +45,8 @@ class _Wandering:
 
 
 def perform(
-    rng: np.random.Generator, scene: Scene, head: HeadMotion, frame_times: Points
-) -> tuple[Record, list[tuple[Stroke, ...]]]:
+    rng: np.random.Generator, scene: SimulatedScene, head: HeadMotion, frame_times: Points
+) -> tuple[PhysicsRecord, list[tuple[Stroke, ...]]]:
     """Runs the physics.
 
     Args:
@@ -64,7 +65,8 @@ def perform(
     }
     run = Simulation(scene)
     run.start({side: hand.position(0.0) for side, hand in hands.items()})
-    states, under_way = [], []
+    states: list[SceneState] = []
+    under_way: list[tuple[Stroke, ...]] = []
     side, strike_s, ready = _next(rng, LEAD_IN_S + 0.3, None), LEAD_IN_S + float(rng.uniform(0.9, 1.4)), False
     while len(states) < len(frame_times):
         t = run.time_s
@@ -93,13 +95,13 @@ def _next(rng: np.random.Generator, t: float, last: int | None) -> int:
     return int(rng.choice([-1, 1])) if last is None or rng.random() < 0.4 else -last
 
 
-def _choose_target(rng: np.random.Generator, scene: Scene, side: int, data: Any) -> bool:
-    """Aims a hand at a thing near it that it can reach from where everything is now; False leaves it as it was."""
+def _choose_target(rng: np.random.Generator, scene: SimulatedScene, side: int, data: Any) -> bool:
+    """Aims a hand at an object near it that it can reach from where everything is now; False leaves it as it was."""
     plan, layout = scene.layout.plans[side], scene.layout
     held = {other.item for other in layout.plans.values()}
     before = replace(plan)
-    tips = layout.items[plan.item].shape.strike_points
-    for index in range(len(layout.items)):  # where things are now
+    tips = layout.held_in(plan).shape.strike_points
+    for index in range(len(layout.items)):  # where each is now
         body = scene.model.body(f"item{index}").id if index not in held else None
         if body is not None:
             layout.items[index].position = data.xpos[body].copy()
@@ -108,7 +110,7 @@ def _choose_target(rng: np.random.Generator, scene: Scene, side: int, data: Any)
     for _ in range(12):
         target = int(rng.choice(near)) if near and rng.random() < 0.8 else before.target
         aim, plan.approach = aim_at(rng, layout, side, "hit", target, None)
-        item = layout.items[plan.item]
+        item = layout.held_in(plan)
         tip = np.array(tips[int(rng.integers(len(tips)))]) - np.array(item.shape.grip.point)
         plan.target, plan.touch = target, aim - item.rotation.apply(tip)
         if side * plan.touch[0] < 0.03 or plan.touch[2] < 0.03:
@@ -124,13 +126,13 @@ def _choose_target(rng: np.random.Generator, scene: Scene, side: int, data: Any)
     return False
 
 
-def check_views(scene: Scene) -> None:
+def check_views(scene: SimulatedScene) -> None:
     """Raises a LayoutError if an arm would come near to the camera on its way to its first touch."""
     for side in scene.layout.plans:
         _check_view(scene, side)
 
 
-def _check_view(scene: Scene, side: int) -> None:
+def _check_view(scene: SimulatedScene, side: int) -> None:
     """Raises a LayoutError if an arm would come near to the camera on its way to the touch."""
     plan = scene.layout.plans[side]
     for distance in (0.0, hand_motion.STANDOFF_M):

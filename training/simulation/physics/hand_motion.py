@@ -13,9 +13,9 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from training.simulation.objects.meshes import Points
-from training.simulation.scenario.plan import HandPlan, LayoutError
 from training.simulation.scene.mujoco_model import WELD_S, quaternion
-from training.simulation.scene.scene import Scene
+from training.simulation.scene.scene import SimulatedScene
+from training.simulation.scene.table_layout import TABLE, HandPlan, LayoutError
 
 STANDOFF_M = 0.09
 """How far from the touch a hand waits."""
@@ -40,7 +40,7 @@ class Stroke:
     touch_s: float
     """When the objects touch."""
     fork_s: float
-    """From when on the variants differ."""
+    """Time from which on the variants differ."""
     strikes: bool
     """False: the hand stops short after the fork."""
     resting: bool = False
@@ -103,7 +103,7 @@ class HeadMotion:
         return self.rest_position + sway[:3], self.rest_rotation * Rotation.from_rotvec(sway[3:])
 
 
-def head_motion(rng: np.random.Generator, scene: Scene) -> HeadMotion:
+def head_motion(rng: np.random.Generator, scene: SimulatedScene) -> HeadMotion:
     """Draws the motion of the head."""
     calm = rng.uniform(0.2, 1.0)
     scale = np.array([[0.010] * 3 + [0.020] * 3, [0.0012] * 3 + [0.003] * 3])
@@ -116,7 +116,7 @@ def head_motion(rng: np.random.Generator, scene: Scene) -> HeadMotion:
     )
 
 
-def set_hand(scene: Scene, data: Any, side: int, position: Points) -> None:
+def set_hand(scene: SimulatedScene, data: Any, side: int, position: Points) -> None:
     """Puts a hand, and what it holds by a weld, at `position` at once."""
     letter = "LR"[side > 0]
     model, plan = scene.model, scene.layout.plans[side]
@@ -124,12 +124,12 @@ def set_hand(scene: Scene, data: Any, side: int, position: Points) -> None:
     address = model.jnt_qposadr[model.body(f"hand{letter}").jntadr[0]]
     data.qpos[address : address + 3] = position
     if plan.act == "drop":
-        item = scene.layout.items[plan.item]
+        item = scene.layout.held_in(plan)
         address = model.jnt_qposadr[model.body(f"item{plan.item}").jntadr[0]]
         data.qpos[address : address + 3] = position + item.position - plan.touch
 
 
-def find_touch(scene: Scene, side: int, now: Any = None) -> None:
+def find_touch(scene: SimulatedScene, side: int, now: Any = None) -> None:
     """Corrects the plan of a hand so that its origin is at `HandPlan.touch` when its object first touches the target.
 
     Args:
@@ -168,11 +168,11 @@ def find_touch(scene: Scene, side: int, now: Any = None) -> None:
     shift = plan.approach * (fine - step / 16)
     plan.touch = plan.touch + shift
     if now is None:
-        item = scene.layout.items[plan.item]
+        item = scene.layout.held_in(plan)
         item.position = item.position + shift
 
 
-def _touched(scene: Scene, data: Any, plan: HandPlan, distance: float) -> set[int]:
+def _touched(scene: SimulatedScene, data: Any, plan: HandPlan, distance: float) -> set[int]:
     set_hand(scene, data, plan.side, plan.touch + plan.approach * distance)
     mujoco.mj_kinematics(scene.model, data)
     mujoco.mj_collision(scene.model, data)
@@ -182,26 +182,27 @@ def _touched(scene: Scene, data: Any, plan: HandPlan, distance: float) -> set[in
     return set(np.where(pairs[mine, 0] == plan.item, pairs[mine, 1], pairs[mine, 0]).tolist())
 
 
-def _check_target_below(scene: Scene, plan: HandPlan) -> None:
-    item = scene.layout.items[plan.item]
+def _check_target_below(scene: SimulatedScene, plan: HandPlan) -> None:
+    item = scene.layout.held_in(plan)
     if plan.target is None or item.position[2] < 0.02:
         raise LayoutError("nothing to drop on")
 
 
-def release_s(scene: Scene, stroke: Stroke) -> float:
+def release_s(scene: SimulatedScene, stroke: Stroke) -> float:
     """When a dropping hand opens, so that its object arrives at `Stroke.touch_s`."""
-    item = scene.layout.items[stroke.plan.item]
-    ground = 0.0 if stroke.plan.target == -1 else scene.layout.items[stroke.plan.target].shape.height
+    item = scene.layout.held_in(stroke.plan)
+    target = stroke.plan.target
+    ground = 0.0 if target is None or target == TABLE else scene.layout.items[target].shape.height
     fall = max(item.position[2] - ground, 0.005)
     return stroke.touch_s - float(np.sqrt(2.0 * fall / _GRAVITY))
 
 
-def parting_s(scene: Scene, stroke: Stroke) -> float:
+def parting_s(scene: SimulatedScene, stroke: Stroke) -> float:
     """Until when the stroke of a hand is the same in all variants of a scene."""
     return min(stroke.fork_s, release_s(scene, stroke)) if stroke.plan.act == "drop" else stroke.fork_s
 
 
-def place_head(data: Any, scene: Scene, motion: HeadMotion, t: float) -> None:
+def place_head(data: Any, scene: SimulatedScene, motion: HeadMotion, t: float) -> None:
     """Moves the camera to where it is at time `t`."""
     position, rotation = motion.pose(t)
     mocap = scene.model.body("head").mocapid[0]

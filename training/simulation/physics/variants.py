@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.simulation.physics import contacts, hand_motion
-from training.simulation.physics.contacts import Collision, Record
-from training.simulation.scenario.difficulty import LEVELS
-from training.simulation.scenario.plan import TABLE, LayoutError, Request
-from training.simulation.scenario.scenarios import Recipe, Variant
+from training.simulation.physics import hand_motion
+from training.simulation.physics.record import PhysicsRecord, SimulatedCollision
+from training.simulation.physics.simulation import simulate
+from training.simulation.scenario.scenarios import SceneRecipe, SceneRequest, Variant
+from training.simulation.scene.build_scene import build_scene
+from training.simulation.scene.layout_sampler import lay_out
 from training.simulation.scene.mujoco_model import TIMESTEP_S
-from training.simulation.scene.scene import Scene, build
-from training.simulation.scene.table_layout import lay_out
+from training.simulation.scene.scene import SimulatedScene
+from training.simulation.scene.table_layout import TABLE, LayoutError
 
 TOUCH_S = 0.28
 """When the strokes of a still sample touch, on the clock of the simulation."""
@@ -24,26 +25,28 @@ LABEL_TOLERANCE_S = 0.005
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Outcome:
+class SimulatedVariant:
     """One simulated variant."""
 
     variant: Variant
     strokes: tuple[hand_motion.Stroke, ...]
-    record: Record
-    collision: Collision | None
+    record: PhysicsRecord
+    collision: SimulatedCollision | None
     """The collision that the sample is about."""
     onset_s: float
     """Its time on the clock of the simulation; the time of the missed touch where there is none."""
 
 
-def prepare(rng: np.random.Generator, recipe: Recipe, request: Request) -> tuple[Scene, hand_motion.HeadMotion]:
+def prepare(
+    rng: np.random.Generator, recipe: SceneRecipe, request: SceneRequest
+) -> tuple[SimulatedScene, hand_motion.HeadMotion]:
     """Lays the table and finds the touches.
 
     Raises:
         LayoutError: if this draw does not work; draw again.
     """
     laid = lay_out(rng, request)
-    scene = build(rng, laid, request.level, held_out=request.held_out)
+    scene = build_scene(rng, laid, request.level, held_out=request.held_out)
     for side, act in recipe.acts.items():
         if act != "hold":
             hand_motion.find_touch(scene, side)
@@ -52,12 +55,12 @@ def prepare(rng: np.random.Generator, recipe: Recipe, request: Request) -> tuple
 
 def run(
     rng: np.random.Generator,
-    recipe: Recipe,
-    scene: Scene,
+    recipe: SceneRecipe,
+    scene: SimulatedScene,
     head: hand_motion.HeadMotion,
     before_s: float,
     after_s: float,
-) -> list[Outcome]:
+) -> list[SimulatedVariant]:
     """Simulates every variant and keeps the states before, at and after the touch.
 
     Args:
@@ -89,7 +92,7 @@ def run(
         )
         for variant in recipe.variants
     ]
-    records = contacts.simulate(
+    records = simulate(
         scene,
         strokes,
         lambda data, t: hand_motion.place_head(data, scene, head, t),
@@ -103,13 +106,15 @@ def _speed(rng: np.random.Generator, act: str) -> float:
     return float(rng.uniform(0.15, 0.3) if act in ("put_down", "lid", "scrape") else rng.uniform(0.25, 0.9))
 
 
-def _checked(scene: Scene, variant: Variant, strokes: tuple[hand_motion.Stroke, ...], record: Record) -> Outcome:
+def _checked(
+    scene: SimulatedScene, variant: Variant, strokes: tuple[hand_motion.Stroke, ...], record: PhysicsRecord
+) -> SimulatedVariant:
     if variant.striking == 0:
         if record.collisions:
             raise LayoutError("a silent variant made a noise")
         if record.renewed:
             raise LayoutError("something held presses anew in a silent variant")
-        return Outcome(variant=variant, strokes=strokes, record=record, collision=None, onset_s=TOUCH_S)
+        return SimulatedVariant(variant=variant, strokes=strokes, record=record, collision=None, onset_s=TOUCH_S)
     if not record.collisions:
         raise LayoutError("nothing collided")
     first = record.collisions[0]
@@ -125,21 +130,10 @@ def _checked(scene: Scene, variant: Variant, strokes: tuple[hand_motion.Stroke, 
         for other in record.collisions[1:]
     ):
         raise LayoutError("a stronger collision at the same time")
-    return Outcome(variant=variant, strokes=strokes, record=record, collision=first, onset_s=first.time_s)
+    return SimulatedVariant(variant=variant, strokes=strokes, record=record, collision=first, onset_s=first.time_s)
 
 
-def materials_of(scene: Scene, collision: Collision) -> tuple[str, ...]:
+def materials_of(scene: SimulatedScene, collision: SimulatedCollision) -> tuple[str, ...]:
     """The distinct materials of a collision, sorted."""
     items = scene.layout.items
     return tuple(sorted({scene.table.material if i == TABLE else items[i].shape.material for i in collision.objects}))
-
-
-def level_request(name: str, recipe: Recipe, **more: bool) -> Request:
-    """What the layout must contain for a recipe at a named level.
-
-    Raises:
-        ValueError: if there is no such level.
-    """
-    if name not in LEVELS:
-        raise ValueError(f"level must be one of {', '.join(LEVELS)}, got {name!r}")
-    return Request(level=LEVELS[name], acts=recipe.acts, **more)

@@ -1,1 +1,1 @@
-"""From states to pictures and labels: renderers, the camera, ids and boxes."""
+"""Pictures and labels of a simulated state: renderers, the camera model and its sensor, ids and boxes."""

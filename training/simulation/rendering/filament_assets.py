@@ -10,12 +10,13 @@ import collections.abc
 import ctypes
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 # MuJoCo 4.0.0's mjrf imports this name, which Python has from 3.12 on.
 if not hasattr(collections.abc, "Buffer"):
-    collections.abc.Buffer = np.ndarray
+    collections.abc.Buffer = np.ndarray  # type: ignore[attr-defined]
 
 import mujoco
 
@@ -63,7 +64,7 @@ def _content(name: str) -> tuple[ctypes.Array, int] | None:
 
 
 @_Open
-def _open(resource):
+def _open(resource: Any) -> int:
     content = _content(resource.contents.name.decode())
     if content is None:
         return 0
@@ -72,14 +73,15 @@ def _open(resource):
 
 
 @_Read
-def _read(resource, buffer):
+def _read(resource: Any, buffer: Any) -> int:
     content = _content(resource.contents.name.decode())
+    assert content is not None  # `_open` found it
     buffer[0] = ctypes.addressof(content[0])
     return content[1]
 
 
 @_Close
-def _close(resource):
+def _close(resource: Any) -> None:
     resource.contents.data = None  # else MuJoCo would free it
 
 

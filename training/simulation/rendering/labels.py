@@ -1,4 +1,4 @@
-"""The labels of a picture: ids of objects and hands, boxes, visibility and the place of the contact."""
+"""The labels of a picture: ids of objects and hands, what the hands hold, and how much of an object is hidden."""
 
 from __future__ import annotations
 
@@ -9,56 +9,33 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from training.simulation.dataset.storage import LEFT_HAND_ID, RIGHT_HAND_ID, TABLE_ID
-from training.simulation.objects.meshes import Points
-from training.simulation.scenario.plan import TABLE
+from training.simulation.rendering.camera import Intrinsics, project, to_camera
+from training.simulation.rendering.id_map import LEFT_HAND_ID, RIGHT_HAND_ID, TABLE_ID, Box, IdMap, box_of
 from training.simulation.scene.mujoco_model import HIDDEN
-from training.simulation.scene.scene import Camera, Scene
-
-IdMap = npt.NDArray[np.uint8]
-Box = tuple[int, int, int, int]
+from training.simulation.scene.scene import SimulatedScene
+from training.simulation.scene.table_layout import TABLE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Intrinsics:
-    """A pinhole camera without distortion, pixels; the optical axis points along +z, x right, y down."""
-
-    width: int
-    height: int
-    focal: float
-
-    @property
-    def centre_xy(self) -> tuple[float, float]:
-        """Principal point, with pixel centres at whole numbers."""
-        return (self.width - 1) / 2, (self.height - 1) / 2
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class HandTruth:
+class VisibleHand:
     """One visible hand."""
 
     side: str
     """left or right."""
     box_xyxy: Box
-    """Of the hand without the arm."""
+    """Tight box of the hand without the arm."""
     object: int | None
     """Index of what it holds."""
     object_box_xyxy: Box | None
-    """Of the visible part of what it holds."""
+    """Tight box of the visible part of what it holds."""
 
 
-def intrinsics(camera: Camera, size_hw: tuple[int, int]) -> Intrinsics:
-    """The intrinsics of the head camera for a picture size."""
-    height, width = size_hw
-    return Intrinsics(width=width, height=height, focal=float(height / 2 / np.tan(camera.fov_y / 2)))
-
-
-def roots(scene: Scene) -> npt.NDArray[np.int64]:
+def roots(scene: SimulatedScene) -> npt.NDArray[np.int64]:
     """Index of the whole that each item belongs to, [num_items]."""
     return np.array([index if item.part_of is None else item.part_of for index, item in enumerate(scene.layout.items)])
 
 
-def id_map(scene: Scene, geom_ids: npt.NDArray[np.int32]) -> IdMap:
+def id_map(scene: SimulatedScene, geom_ids: npt.NDArray[np.int32]) -> IdMap:
     """Turns a map of geom ids into a map of object ids, uint8 [H, W]."""
     whole = roots(scene)
     value = np.zeros(scene.model.ngeom + 1, np.uint8)  # the last entry is for -1, no geom
@@ -72,15 +49,7 @@ def id_map(scene: Scene, geom_ids: npt.NDArray[np.int32]) -> IdMap:
     return value[geom_ids]
 
 
-def box_of(mask: npt.NDArray[np.bool_]) -> Box | None:
-    """Tight box of a mask, maximum edges exclusive; None if it is empty."""
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    if len(rows) == 0:
-        return None
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
-
-
-def hand_truths(scene: Scene, geom_ids: npt.NDArray[np.int32], min_pixels: int) -> tuple[HandTruth, ...]:
+def visible_hands(scene: SimulatedScene, geom_ids: npt.NDArray[np.int32], min_pixels: int) -> tuple[VisibleHand, ...]:
     """The visible hands, left first, and what they hold."""
     seen = []
     padded_hand = np.append(np.where(scene.is_hand_proper, scene.hand_of_geom, 0), 0)
@@ -88,32 +57,22 @@ def hand_truths(scene: Scene, geom_ids: npt.NDArray[np.int32], min_pixels: int) 
     for side in (-1, 1):
         plan = scene.layout.plans.get(side)
         mask = padded_hand[geom_ids] == side
-        if plan is None or mask.sum() < min_pixels:
+        box = box_of(mask)
+        if plan is None or box is None or mask.sum() < min_pixels:
             continue
         held_box = None if plan.item is None else box_of(padded_object[geom_ids] == plan.item)
         seen.append(
-            HandTruth(
+            VisibleHand(
                 side="left" if side < 0 else "right",
-                box_xyxy=box_of(mask),
-                object=int(roots(scene)[plan.item]) if held_box is not None else None,
+                box_xyxy=box,
+                object=None if plan.item is None or held_box is None else int(roots(scene)[plan.item]),
                 object_box_xyxy=held_box,
             )
         )
     return tuple(seen)
 
 
-def to_camera(data: Any, points: Points) -> Points:
-    """World points [K, 3] in the optical frame of camera 0 (x right, y down, z forward)."""
-    axes = data.cam_xmat[0].reshape(3, 3)
-    return (np.asarray(points) - data.cam_xpos[0]) @ axes * (1.0, -1.0, -1.0)
-
-
-def project(camera: Intrinsics, points: Points) -> Points:
-    """Points of the optical frame [K, 3] as pixels [K, 2]."""
-    return points[:, :2] / np.maximum(points[:, 2:], 1e-3) * camera.focal + camera.centre_xy
-
-
-def occlusion(scene: Scene, data: Any, index: int, ids: IdMap, camera: Intrinsics) -> float:
+def occlusion(scene: SimulatedScene, data: Any, index: int, ids: IdMap, camera: Intrinsics) -> float:
     """Hidden share of an object's silhouette within the picture, in [0, 1]."""
     silhouette = np.zeros(ids.shape, np.uint8)
     for geom in np.flatnonzero(roots_of_geoms(scene) == index):
@@ -131,7 +90,7 @@ def occlusion(scene: Scene, data: Any, index: int, ids: IdMap, camera: Intrinsic
     return float(np.clip(1.0 - (ids == index + 1).sum() / whole, 0.0, 1.0)) if whole else 1.0
 
 
-def roots_of_geoms(scene: Scene) -> npt.NDArray[np.int64]:
+def roots_of_geoms(scene: SimulatedScene) -> npt.NDArray[np.int64]:
     """Index of the whole object of each geom, negative where there is none."""
     whole = roots(scene)
     return np.array([whole[index] if index >= 0 else index for index in scene.object_of_geom])

@@ -6,7 +6,10 @@ fallback. One renderer per process; open a scene, take its pictures, close it.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -49,7 +52,26 @@ def make_renderer(name: str, size_hw: tuple[int, int]) -> Renderer:
     missing = missing_for_filament() if name == "filament" else missing_for_classic()
     if missing:
         raise RuntimeError(missing)
-    return FilamentRenderer(size_hw) if name == "filament" else ClassicRenderer(size_hw)
+    with _silenced():
+        return FilamentRenderer(size_hw) if name == "filament" else ClassicRenderer(size_hw)
+
+
+@contextlib.contextmanager
+def _silenced() -> Iterator[None]:
+    """Keeps the notes that the renderer's library prints about itself off the terminal."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = os.dup(1), os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept[0], 1)
+        os.dup2(kept[1], 2)
+        for handle in (*kept, nowhere):
+            os.close(handle)
 
 
 class FilamentRenderer:

@@ -8,17 +8,12 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from training.simulation.physics import variants
 from training.simulation.physics.arm_motion import bent_arms
-from training.simulation.physics.contacts import State
 from training.simulation.physics.hand_motion import HeadMotion, Stroke
-from training.simulation.rendering import camera, labels
+from training.simulation.physics.record import SceneState
+from training.simulation.rendering import camera, sensor
 from training.simulation.rendering.renderers import Renderer
-from training.simulation.scenario.plan import TABLE, LayoutError
-from training.simulation.scene.scene import Scene
-
-MIN_AREA = 0.0012
-"""A colliding object must cover this share of the picture, or the scene is drawn again."""
+from training.simulation.scene.scene import SimulatedScene
 
 
 class Shots:
@@ -26,18 +21,27 @@ class Shots:
 
     def __init__(
         self,
-        scene: Scene,
+        scene: SimulatedScene,
         size_hw: tuple[int, int],
         renderer: Renderer,
-        sensor: camera.Sensor,
+        settings: sensor.Sensor,
         noise_seed: int,
         head: HeadMotion | None = None,
     ) -> None:
-        """With the motion of the head, as clips need it, the head blurs the pictures and the arms follow their hands."""
+        """Prepares the pictures of a scene.
+
+        Args:
+            scene: The scene.
+            size_hw: Height and width of the pictures.
+            renderer: What draws the light.
+            settings: The camera's sensor.
+            noise_seed: Fixes the noise of the sensor.
+            head: The motion of the head, as clips need it: it blurs the pictures, and the arms follow their hands.
+        """
         self._head = head
         self._shown: bytes | None = None
-        self._scene, self._renderer, self._sensor, self._noise_seed = scene, renderer, sensor, noise_seed
-        self.camera = labels.intrinsics(scene.camera, size_hw)
+        self._scene, self._renderer, self._sensor, self._noise_seed = scene, renderer, settings, noise_seed
+        self.camera = camera.intrinsics(scene.camera, size_hw)
         self.data = mujoco.MjData(scene.model)
         self._ids: dict[bytes, Any] = {}
         self._pictures: dict[bytes, Any] = {}
@@ -50,7 +54,7 @@ class Shots:
     def __exit__(self, *error: object) -> None:
         self._renderer.close()
 
-    def show(self, state: State) -> bytes:
+    def show(self, state: SceneState) -> bytes:
         """Puts the scene into a state; returns the state's identity."""
         key = state.qpos.tobytes() + state.mocap_pos.tobytes()
         if key == self._shown:
@@ -65,27 +69,27 @@ class Shots:
                 self._renderer.reshape(geom, mesh)
         return key
 
-    def geom_ids(self, state: State) -> Any:
+    def geom_ids(self, state: SceneState) -> Any:
         """The map of geom ids of a state, int32 [H, W]."""
         key = self.show(state)
         if key not in self._ids:
             self._ids[key] = self._renderer.geom_ids(self.data)
         return self._ids[key]
 
-    def picture(self, state: State, strokes: Sequence[Stroke]) -> Any:
+    def picture(self, state: SceneState, strokes: Sequence[Stroke]) -> Any:
         """The finished picture of a state, RGB uint8 [H, W, 3]; `strokes` say which hands move."""
         key = self.show(state)
         if key not in self._pictures:
             moving, object_shift, camera_shift = self._shifts(state, strokes)
-            light = camera.soften_edges(self._renderer.picture(self.data), self.geom_ids(state))
+            light = sensor.soften_edges(self._renderer.picture(self.data), self.geom_ids(state))
             if self._gain is None:  # the exposure stays as it was for the first picture
-                self._gain = camera.metered(light)
-            light = camera.blur_motion(light, moving, object_shift, camera_shift)
+                self._gain = sensor.metered(light)
+            light = sensor.blur_motion(light, moving, object_shift, camera_shift)
             rng = np.random.default_rng([self._noise_seed, round(state.time_s * 1e6)])
-            self._pictures[key] = camera.develop(rng, light, self._sensor, self._gain)
+            self._pictures[key] = sensor.develop(rng, light, self._sensor, self._gain)
         return self._pictures[key]
 
-    def _shifts(self, state: State, strokes: Sequence[Stroke]) -> tuple[Any, Any, Any]:
+    def _shifts(self, state: SceneState, strokes: Sequence[Stroke]) -> tuple[Any, Any, Any]:
         """What moves in a picture, and how far in pixels while the shutter is open."""
         shutter, scene = self._sensor.shutter_s, self._scene
         camera_shift = self._camera_shift(state.time_s)
@@ -94,7 +98,7 @@ class Shots:
         moving, shift = np.zeros(hand_ids.shape, bool), np.zeros(2)
         for stroke in strokes:
             here, there = stroke.position(state.time_s - shutter), stroke.position(state.time_s)
-            pixels = labels.project(self.camera, labels.to_camera(self.data, np.stack([here, there])))
+            pixels = camera.project(self.camera, camera.to_camera(self.data, np.stack([here, there])))
             travelled = pixels[1] - pixels[0] + camera_shift
             if np.hypot(*travelled) > np.hypot(*shift):
                 moving, shift = hand_ids == stroke.plan.side, travelled
@@ -110,18 +114,10 @@ class Shots:
         spot = self.data.cam_xpos[0] - back * self.data.cam_xpos[0, 2] / back[2]
         position, rotation = self._head.pose(t - self._sensor.shutter_s)
         before = rotation.inv().apply(spot - position) * (1.0, -1.0, -1.0)
-        seen = labels.project(self.camera, np.stack([before, labels.to_camera(self.data, spot[None])[0]]))
+        seen = camera.project(self.camera, np.stack([before, camera.to_camera(self.data, spot[None])[0]]))
         return seen[1] - seen[0]
 
     def forget(self) -> None:
         """Drops what was taken so far."""
         self._ids.clear()
         self._pictures.clear()
-
-    def check_visible(self, outcome: variants.Outcome) -> None:
-        """Raises a LayoutError if a colliding object is out of sight."""
-        ids = labels.id_map(self._scene, self.geom_ids(outcome.record.states[1]))
-        whole = labels.roots(self._scene)
-        for index in () if outcome.collision is None else outcome.collision.objects:
-            if index != TABLE and (ids == whole[index] + 1).sum() < MIN_AREA * ids.size:
-                raise LayoutError("a colliding object is out of sight")

@@ -1,1 +1,1 @@
-"""What may happen: scenarios, their difficulty, the splits, and the plan of a scene."""
+"""What may happen: scenarios, their levels of difficulty, and the splits of Sim-CS3."""

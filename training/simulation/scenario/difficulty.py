@@ -1,4 +1,4 @@
-"""Named difficulties of the world."""
+"""The levels of difficulty: how many objects, how far the camera, how alike the looks, how loud the background."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Level:
     num_objects: tuple[int, int]
     """Fewest and most objects on the table and in the hands."""
     camera_distance_m: tuple[float, float]
-    """From the camera to the place of action."""
+    """Distance from the camera to the place of action, metres."""
     ambiguity: float
     """Probability that an object wears a finish that several materials share."""
     snr_db: tuple[float, float]

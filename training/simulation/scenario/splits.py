@@ -8,17 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.simulation.scenario import scenarios
-from training.simulation.scenario.scenarios import Recipe
+from training.simulation.scenario.scenarios import SceneRecipe
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Theme:
     """What the scenes of a split have in common."""
 
-    draw_recipe: Callable[[np.random.Generator], Recipe]
+    draw_recipe: Callable[[np.random.Generator], SceneRecipe]
     """What happens; called once per scene."""
     twins: bool = False
-    """Whether both hands are about to hit things of one shape and different materials."""
+    """Whether both hands are about to hit objects of one shape and different materials."""
     held_out: bool = False
     """Whether shapes, finishes and material pairs are those kept out of training."""
     distinct_materials: bool = False
@@ -36,11 +36,11 @@ class Split:
     theme: Theme
 
 
-def _two_hands(rng: np.random.Generator) -> Recipe:
+def _two_hands(rng: np.random.Generator) -> SceneRecipe:
     return scenarios.two_hands()
 
 
-def _ambiguous_hands(rng: np.random.Generator) -> Recipe:
+def _ambiguous_hands(rng: np.random.Generator) -> SceneRecipe:
     return scenarios.two_hands() if rng.random() < 0.5 else scenarios.one_silent(rng)
 
 

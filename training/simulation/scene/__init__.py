@@ -1,1 +1,1 @@
-"""A scene before it moves: the laid table, hands and arms, the room, and the MuJoCo model of it all."""
+"""A scene before it moves: the layout of the table, hands and arms, the room, and the MuJoCo model of it all."""

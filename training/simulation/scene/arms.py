@@ -13,10 +13,10 @@ import numpy as np
 from training.simulation.objects.meshes import Mesh, Points, tube
 
 _ARM_M = 0.55
-"""From wrist to shoulder."""
+"""Length from wrist to shoulder."""
 _INSIDE_HAND_M = 0.028
 INTO_ARM = np.array([0.0, -1.0, -0.05])
-"""From the wrist into the arm, in the hand's own frame."""
+"""Direction from the wrist into the arm, in the hand's own frame."""
 
 
 def elbow_of(wrist: Points, shoulder: Points, side: int) -> Points:

@@ -6,12 +6,14 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from training.simulation.objects.meshes import Points
-from training.simulation.objects.shapes import Shape
-from training.simulation.scenario.plan import TABLE, HandPlan, Item, Layout
+from training.simulation.objects.shapes.shape import Shape
 from training.simulation.scene import hands
+from training.simulation.scene.table_layout import TABLE, HandPlan, Item, TableLayout
 
 
-def grasp(rng: np.random.Generator, layout: Layout, side: int, act: str, index: int, target: int | None) -> HandPlan:
+def grasp(
+    rng: np.random.Generator, layout: TableLayout, side: int, act: str, index: int, target: int | None
+) -> HandPlan:
     """Turns and places the held item so that one of its striking points meets the target."""
     item, other = layout.items[index], layout.plans.get(-side)
     aim, approach = aim_at(rng, layout, side, act, target, other)
@@ -36,17 +38,17 @@ def grasp(rng: np.random.Generator, layout: Layout, side: int, act: str, index: 
     )
 
 
-def above_table(layout: Layout, plan: HandPlan) -> bool:
+def above_table(layout: TableLayout, plan: HandPlan) -> bool:
     """Whether hand and object stay above the table; the object may touch it."""
     mesh, _ = hands.hand_mesh(plan.pose, plan.grip_radius)
     surface = plan.touch + plan.rotation.apply(mesh.vertices[::7] * (-plan.side, 1.0, 1.0))
-    item = layout.items[plan.item]
+    item = layout.held_in(plan)
     body = item.position + item.rotation.apply(item.shape.body.vertices[::3])
     return bool(surface[:, 2].min() > 0.004 and body[:, 2].min() > -0.006)
 
 
 def aim_at(
-    rng: np.random.Generator, layout: Layout, side: int, act: str, target: int | None, other: HandPlan | None
+    rng: np.random.Generator, layout: TableLayout, side: int, act: str, target: int | None, other: HandPlan | None
 ) -> tuple[Points, Points]:
     """Where the striking point should touch [3], and the direction from which it comes [3]."""
     if act == "hold":
@@ -55,7 +57,7 @@ def aim_at(
             approach
         )
     if other is not None and other.act == "hold":
-        held = layout.items[other.item]
+        held = layout.held_in(other)
         aim = held.position + held.rotation.apply(np.array(held.shape.strike_points[0]) * 0.7)
         approach = np.array([-side * rng.uniform(0.6, 1.0), rng.uniform(-0.3, 0.3), rng.uniform(-0.7, 0.3)])
         return aim, approach / np.linalg.norm(approach)

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
-from training.simulation.objects.appearance import Finish
+from training.simulation.objects.appearance import SurfaceFinish
 from training.simulation.objects.meshes import Mesh, Points
 from training.simulation.objects.textures import SIZE, skin_palette, texture
-from training.simulation.scenario.plan import Item
+from training.simulation.scene.table_layout import Item
 
 TIMESTEP_S = 0.001
 WELD_S = 0.002
@@ -41,7 +41,7 @@ class Builder:
         self._textures: set[str] = set()
         self._num_materials = self._num_meshes = 0
 
-    def material(self, finish: Finish) -> str:
+    def material(self, finish: SurfaceFinish) -> str:
         """Adds a surface; returns its name."""
         name = f"material{self._num_materials}"
         self._num_materials += 1
@@ -61,7 +61,7 @@ class Builder:
 
     def skin(self, tone: int, roughness: float) -> str:
         """Adds skin of a tone of `textures.SKIN_TONES`; returns its name."""
-        name = self.material(Finish(rgba=(1, 1, 1, 1), roughness=roughness))
+        name = self.material(SurfaceFinish(rgba=(1, 1, 1, 1), roughness=roughness))
         picture = self._texture(f"skin{tone}", skin_palette(tone))
         self.spec.material(name).textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = picture
         return name
@@ -102,7 +102,7 @@ class Builder:
         offset = np.zeros(3) if offset is None else offset
         turn = Rotation.identity() if turn is None else turn
         shape = item.shape
-        pose = {"pos": list(offset), "quat": quaternion(turn)}
+        pose: dict[str, Any] = {"pos": list(offset), "quat": quaternion(turn)}
         self.show(body, f"item{index}.body", shape.body, self.material(item.finish), **pose)
         if shape.handle is not None:
             self.show(body, f"item{index}.handle", shape.handle, self.material(item.handle), **pose)

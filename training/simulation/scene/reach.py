@@ -7,11 +7,11 @@ import itertools
 import numpy as np
 
 from training.simulation.objects.meshes import Points
-from training.simulation.scenario.plan import Layout, LayoutError
 from training.simulation.scene import arms, hands
+from training.simulation.scene.table_layout import LayoutError, TableLayout
 
 
-def _arm_points(layout: Layout, side: int) -> Points:
+def _arm_points(layout: TableLayout, side: int) -> Points:
     """Wrist, elbow and shoulder of a hand at its touch, [3, 3]."""
     plan = layout.plans[side]
     _, wrist = hands.hand_mesh(plan.pose, plan.grip_radius)
@@ -25,14 +25,14 @@ def _along(corners: Points, steps: int = 10) -> Points:
     return np.concatenate([a + (b - a) * share for a, b in itertools.pairwise(corners)])
 
 
-def check_arms(layout: Layout) -> None:
+def check_arms(layout: TableLayout) -> None:
     """Raises a LayoutError if an arm bends too far at the touch of its hand, or if the arms come near each other."""
     for side in layout.plans:
         _check_arm(layout, side)
     _check_hands_apart(layout)
 
 
-def _check_arm(layout: Layout, side: int) -> None:
+def _check_arm(layout: TableLayout, side: int) -> None:
     """No wrist bends by more than 70 degrees and no elbow to less than 50."""
     wrist, elbow, shoulder = _arm_points(layout, side)
     forearm, upper = (
@@ -44,7 +44,7 @@ def _check_arm(layout: Layout, side: int) -> None:
         raise LayoutError("an arm would bend too far")
 
 
-def _check_hands_apart(layout: Layout) -> None:
+def _check_hands_apart(layout: TableLayout) -> None:
     if len(layout.plans) < 2:
         return
     if layout.plans[1].touch[0] - layout.plans[-1].touch[0] < 0.07:
@@ -57,7 +57,7 @@ def _check_hands_apart(layout: Layout) -> None:
         raise LayoutError("arms would touch")
 
 
-def points_in_the_way(layout: Layout) -> Points:
+def points_in_the_way(layout: TableLayout) -> Points:
     """Points [K, 3] of arms, hands and held objects on their way, which clutter must not touch."""
     points = []
     for side, plan in layout.plans.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from training.simulation.objects.appearance import Finish, Table, wall_finish
+from training.simulation.objects.appearance import SurfaceFinish, Table, wall_finish
 from training.simulation.objects.meshes import box, tube
 from training.simulation.scene.mujoco_model import HIDDEN, Builder
 
@@ -26,7 +26,7 @@ def furnish(rng: np.random.Generator, builder: Builder, table: Table, *, held_ou
         builder.material(wall_finish(rng, held_out)),
         pos=[0.0, wall_y, 1.1],
     )
-    floor = Finish(rgba=(0.5, 0.45, 0.4, 1.0), roughness=0.7, picture=("planks", 1), repeat=3.0)
+    floor = SurfaceFinish(rgba=(0.5, 0.45, 0.4, 1.0), roughness=0.7, picture=("planks", 1), repeat=3.0)
     builder.show(builder.world, "floor", box((3.0, 3.0, 0.02)), builder.material(floor), pos=[0.0, 0.0, -0.9])
     if rng.random() < 0.5:
         _hob(builder, float(rng.choice([-1.0, 1.0])) * float(rng.uniform(0.62, 0.75)))
@@ -34,9 +34,9 @@ def furnish(rng: np.random.Generator, builder: Builder, table: Table, *, held_ou
 
 def _hob(builder: Builder, x: float) -> None:
     """A glass ceramic hob let into the table top."""
-    glass = Finish(rgba=(0.045, 0.045, 0.05, 1.0), roughness=0.12)
+    glass = SurfaceFinish(rgba=(0.045, 0.045, 0.05, 1.0), roughness=0.12)
     builder.show(builder.world, "hob", box((0.28, 0.24, 0.002), 0.001), builder.material(glass), pos=[x, 0.25, 0.001])
-    ring = builder.material(Finish(rgba=(0.32, 0.32, 0.33, 1.0), roughness=0.4))
+    ring = builder.material(SurfaceFinish(rgba=(0.32, 0.32, 0.33, 1.0), roughness=0.4))
     angle = np.linspace(0.0, 2 * np.pi, 41)
     for number, (dx, dy, radius) in enumerate(
         ((-0.13, -0.1, 0.085), (0.13, 0.1, 0.085), (-0.13, 0.12, 0.065), (0.13, -0.11, 0.065))

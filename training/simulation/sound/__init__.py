@@ -1,1 +1,1 @@
-"""From contact forces to the head's microphone: impacts, the soundscape around them, the room."""
+"""The sound of a scene: impacts, the soundscape around them, and what the head's microphone records."""

@@ -101,7 +101,7 @@ def modes(rng: np.random.Generator, body: Body, limit_hz: float) -> tuple[Sound,
     frequency = frequency * rng.normal(1.0, 0.02, len(frequency))
     frequency = np.sort(frequency[(frequency > 60.0) & (frequency < limit_hz)])[:MAX_MODES]
     if len(frequency) == 0:
-        frequency = rng.uniform(0.3, 0.9, 2) * limit_hz  # small stiff things: little but the blow itself
+        frequency = rng.uniform(0.3, 0.9, 2) * limit_hz  # small stiff bodies: little but the blow itself
     air = rng.uniform(1.5, 4.0)
     decay = np.pi * rng.uniform(*properties.loss) * frequency + air + body.damping
     return frequency, decay
@@ -149,7 +149,8 @@ def synthesize(
     """
     length = round(duration_s * rate_hz)
     sound = np.zeros(length)
-    drive = {index: np.zeros(length) for blow in (*impacts, *scrapes) for index in blow.bodies}
+    pairs = [blow.bodies for blow in impacts] + [slide.bodies for slide in scrapes]
+    drive = {index: np.zeros(length) for pair in pairs for index in pair}
     for blow in impacts:
         pulse, start = _pulse(rng, bodies, blow, rate_hz)
         if not 0 <= start < length:

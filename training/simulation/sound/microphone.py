@@ -1,27 +1,32 @@
-"""From the dry sound of a scene to what the head's microphone hears: distraction, room, background and level."""
+"""What the head's microphone records of the dry sound of a scene: with distraction, room, background and level."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from training.simulation.objects.shapes import CLASSES, build_shape
+from training.simulation.objects.catalogue import CLASSES, build_shape
 from training.simulation.sound import impact_sound, soundscape
 from training.simulation.sound.impact_sound import Sound
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Heard:
-    """The sound of one sample."""
+class MicrophoneSound:
+    """The sound of one sample as the head's microphone records it."""
 
     noisy: Sound
     """[T] in [-1, 1]."""
     clean: Sound
     """Without background, on the same scale [T]."""
-    facts: dict[str, Any]
-    """What truth.json says about it."""
+    snr_db: float | None
+    """Level over the background; None if nothing is heard but the background."""
+    rt60_s: float
+    """Reverberation time of the room."""
+    background: str
+    """Kind of background, see `soundscape.BACKGROUNDS`."""
+    off_screen_s: float | None
+    """Time of an impact that is not in the picture; None if there is none."""
 
 
 def hear(
@@ -33,7 +38,7 @@ def hear(
     snr_db: tuple[float, float],
     collides: bool,
     off_screen: bool,
-) -> Heard:
+) -> MicrophoneSound:
     """Puts a dry sound into a room with a background.
 
     Args:
@@ -45,16 +50,16 @@ def hear(
         collides: Whether something collides in sight.
         off_screen: Whether an impact out of sight is what sets in at `onset_s`.
     """
-    off_screen_s = None
+    off_screen_s: float | None = None
     if off_screen or (collides and rng.random() < 0.15):
         # Where something collides in sight, the distraction keeps clear of its onset.
         off_screen_s = onset_s if off_screen else float(rng.uniform(0.0, 0.3))
         dry = dry + _off_screen(rng, dry, off_screen_s, rate_hz, alone=off_screen)
-    place = soundscape.room(rng, rate_hz)
+    place = soundscape.draw_room(rng, rate_hz)
     clean = soundscape.reverberate(dry, place)
     kind = str(rng.choice(soundscape.BACKGROUNDS))
     bed = soundscape.background(rng, kind, len(clean), rate_hz)
-    level_db = None
+    level_db: float | None = None
     if collides or off_screen:
         level_db = float(rng.uniform(*snr_db))
         bed = bed * np.sqrt(soundscape.onset_power(clean, onset_s, rate_hz)) * 10 ** (-level_db / 20)
@@ -62,12 +67,18 @@ def hear(
     # Without a collision the background alone decides, and it must not always be loud.
     peak = rng.uniform(0.3, 0.95) if level_db is not None else rng.uniform(0.02, 0.5)
     scale = peak / np.abs(noisy).max()
-    facts = {"snr_db": level_db, "rt60_s": place.rt60_s, "background": kind, "off_screen_s": off_screen_s}
-    return Heard(noisy=noisy * scale, clean=clean * scale, facts=facts)
+    return MicrophoneSound(
+        noisy=noisy * scale,
+        clean=clean * scale,
+        snr_db=level_db,
+        rt60_s=place.rt60_s,
+        background=kind,
+        off_screen_s=off_screen_s,
+    )
 
 
 def _off_screen(rng: np.random.Generator, dry: Sound, time_s: float, rate_hz: int, *, alone: bool) -> Sound:
-    """An impact of two random things that are not in the picture."""
+    """An impact of two random objects that are not in the picture."""
     bodies = []
     for _ in range(2):
         name = list(CLASSES)[int(rng.integers(len(CLASSES)))]

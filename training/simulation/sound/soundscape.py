@@ -15,14 +15,14 @@ ONSET_WINDOW_S = 0.25
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Room:
+class RoomAcoustics:
     """An impulse response and its reverberation time."""
 
     response: Sound
     rt60_s: float
 
 
-def room(rng: np.random.Generator, rate_hz: int) -> Room:
+def draw_room(rng: np.random.Generator, rate_hz: int) -> RoomAcoustics:
     """Draws a kitchen: direct sound, then diffuse decay, darker with time."""
     rt60 = float(rng.uniform(0.15, 0.7))
     length = int(rt60 * rate_hz)
@@ -31,10 +31,10 @@ def room(rng: np.random.Generator, rate_hz: int) -> Room:
     tail[: int(rng.uniform(0.002, 0.006) * rate_hz)] = 0.0
     tail *= rng.uniform(0.1, 0.6) / np.sqrt((tail**2).sum())
     tail[0] = 1.0
-    return Room(response=tail, rt60_s=rt60)
+    return RoomAcoustics(response=tail, rt60_s=rt60)
 
 
-def reverberate(sound: Sound, place: Room) -> Sound:
+def reverberate(sound: Sound, place: RoomAcoustics) -> Sound:
     """The sound in the room, with the same length."""
     return fftconvolve(sound, place.response)[: len(sound)]
 

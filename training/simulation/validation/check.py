@@ -10,12 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from training.simulation.dataset.generate import Plan, Progress, each_scene, make, stored_plan
-from training.simulation.dataset.storage import WorldSample, read_ids, read_truth, sample_folder, write_sample
-from training.simulation.physics.variants import Outcome
+from training.simulation.dataset.generation_plan import GenerationPlan, stored_plan
+from training.simulation.dataset.scene_processes import each_scene, sample_progress
+from training.simulation.dataset.scene_samples import make_scene
+from training.simulation.dataset.storage import SimulatedSample, read_ids, read_truth, sample_folder, write_sample
+from training.simulation.physics.variants import SimulatedVariant
 from training.simulation.rendering.renderers import Renderer
 from training.simulation.scenario.splits import SPLITS, split_named
-from training.simulation.scene.scene import Scene
+from training.simulation.scene.scene import SimulatedScene
 from training.simulation.validation.label_check import label_violations, rerun, sound_violations, steepest_rise_s
 from training.simulation.validation.stored_check import (
     contact_violations,
@@ -46,9 +48,9 @@ class Report:
     broken: dict[str, int] = field(default_factory=lambda: dict.fromkeys(CHECKS, 0))
     """Number of samples with a violation by check."""
     violations: list[str] = field(default_factory=list)
-    """In sentences, with the sample's name."""
+    """What is wrong, in sentences that begin with the sample's name."""
     rises_s: list[float] = field(default_factory=list)
-    """Of the clean sounds, after the labelled onset."""
+    """When the clean sounds rise most steeply, after the labelled onset."""
     surfaces_m: list[float] = field(default_factory=list)
     """Distances from the labelled contacts to the visible surfaces of what collides."""
 
@@ -103,12 +105,12 @@ def check(root: Path, splits: Sequence[str] | None, num_samples: int, workers: i
             f"{root} has no whole scene of {', '.join(splits or SPLITS)} to check {num_samples} samples of"
         )
     chosen = np.unique(np.linspace(0, len(present) - 1, min(num_samples // 2, len(present))).round().astype(int))
-    report, progress = Report(), Progress(2 * len(chosen), 0)
+    report = Report()
     workers = min(workers or len(os.sched_getaffinity(0)), len(chosen))
-    for found in each_scene(check_scene, plan, [present[number] for number in chosen], workers):
-        report.join(found)
-        progress.add(2)
-    progress.close()
+    with sample_progress(2 * len(chosen)) as progress:
+        for found in each_scene(check_scene, plan, [present[number] for number in chosen], workers):
+            report.join(found)
+            progress.update(2)
     report.violations.sort()
     return report
 
@@ -119,25 +121,25 @@ def _whole_scenes(root: Path, name: str) -> list[int]:
     return sorted(index // 2 for index in indices if index % 2 == 0 and index + 1 in indices)
 
 
-def check_scene(plan: Plan, name: str, number: int, renderer: Renderer) -> Report:
+def check_scene(plan: GenerationPlan, name: str, number: int, renderer: Renderer) -> Report:
     """Checks both samples of a scene."""
     report = Report()
-    made = make(name, number, plan.form, renderer)
+    made = make_scene(name, number, plan.form, renderer)
     for outcome, sample in zip(made.outcomes, made.samples, strict=True):
-        folder = sample_folder(plan.root, name, sample.facts["index"])
+        folder = sample_folder(plan.root, name, sample.truth.index)
         title = f"{name} {folder.name}"
-        facts, ids = read_truth(folder), read_ids(folder)
-        report.add("files", title, file_violations(folder, facts))
-        report.add("masks", title, mask_violations(facts, ids))
-        report.add("hands", title, hand_violations(facts, ids))
-        if facts["collision"] is not None:
-            report.add("contact", title, contact_violations(facts, ids))
+        truth, ids = read_truth(folder), read_ids(folder)
+        report.add("files", title, file_violations(folder, truth))
+        report.add("masks", title, mask_violations(truth, ids))
+        report.add("hands", title, hand_violations(truth, ids))
+        if truth.collision is not None:
+            report.add("contact", title, contact_violations(truth, truth.collision, ids))
         report.add("again", title, _differences(folder, sample))
         _check_event(report, title, made.scene, outcome, sample)
     return report
 
 
-def _differences(folder: Path, sample: WorldSample) -> list[str]:
+def _differences(folder: Path, sample: SimulatedSample) -> list[str]:
     """Files of a sample that its seed does not give again."""
     with tempfile.TemporaryDirectory() as place:
         again = Path(place) / folder.name
@@ -150,20 +152,23 @@ def _differences(folder: Path, sample: WorldSample) -> list[str]:
         ]
 
 
-def _check_event(report: Report, title: str, scene: Scene, outcome: Outcome, sample: WorldSample) -> None:
+def _check_event(
+    report: Report, title: str, scene: SimulatedScene, outcome: SimulatedVariant, sample: SimulatedSample
+) -> None:
     """Checks what happened, and its clean sound."""
-    onset_s, rate_hz = sample.facts["onset_s"], sample.facts["sound"]["rate_hz"]
+    onset_s, rate_hz = sample.truth.onset_s, sample.truth.sound.rate_hz
+    clean = sample.clean.astype(np.float64)
     seen = rerun(scene, outcome)
     problems = label_violations(scene, outcome, seen)
     if outcome.collision is not None:
         report.add("force", title, problems)
-        later_s = sample.facts["other_collisions_s"]
-        report.add("sound", title, sound_violations(sample.clean, onset_s, rate_hz, later_s))
-        report.rises_s.append(steepest_rise_s(sample.clean, onset_s, rate_hz) - onset_s)
+        later_s = sample.truth.other_collisions_s
+        report.add("sound", title, sound_violations(clean, onset_s, rate_hz, later_s))
+        report.rises_s.append(steepest_rise_s(clean, onset_s, rate_hz) - onset_s)
         report.surfaces_m += seen.surfaces_m
         return
     if outcome.variant.off_screen:
-        problems += sound_violations(sample.clean, onset_s, rate_hz)
-    elif sample.clean.any():
+        problems += sound_violations(clean, onset_s, rate_hz)
+    elif clean.any():
         problems.append("the clean sound is not empty")
     report.add("silence", title, problems)

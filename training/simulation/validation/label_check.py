@@ -14,12 +14,14 @@ import mujoco
 import numpy as np
 
 from training.simulation.objects.meshes import Points
-from training.simulation.physics.contacts import MIN_IMPULSE, Simulation
+from training.simulation.physics.contacts import MIN_IMPULSE
 from training.simulation.physics.hand_motion import SETTLE_S, release_s
-from training.simulation.physics.variants import LABEL_TOLERANCE_S, STOP_S, Outcome
+from training.simulation.physics.simulation import Simulation
+from training.simulation.physics.variants import LABEL_TOLERANCE_S, STOP_S, SimulatedVariant
 from training.simulation.scene.mujoco_model import HIDDEN, TIMESTEP_S
-from training.simulation.scene.scene import Scene
-from training.simulation.sound.soundscape import Sound, audible_onset_s
+from training.simulation.scene.scene import SimulatedScene
+from training.simulation.sound.impact_sound import Sound
+from training.simulation.sound.soundscape import audible_onset_s
 
 MAX_SURFACE_M = 0.02
 """What is seen of an object may be this far from what it collides with."""
@@ -38,12 +40,13 @@ class Rerun:
     """Distance from the labelled contact to the visible surface of each labelled object at that time."""
 
 
-def rerun(scene: Scene, outcome: Outcome) -> Rerun:
+def rerun(scene: SimulatedScene, outcome: SimulatedVariant) -> Rerun:
     """Simulates a variant again and watches forces and surfaces."""
     run = Simulation(scene)
     run.start({stroke.plan.side: stroke.position(0.0) for stroke in outcome.strokes})
     num_steps = round(STOP_S / TIMESTEP_S)
-    onset_step = None if outcome.collision is None else round(outcome.collision.time_s / TIMESTEP_S)
+    label = outcome.collision
+    onset_step = None if label is None else round(label.time_s / TIMESTEP_S)
     forces: dict[tuple[int, int], Sound] = {}
     surfaces_m: tuple[float, ...] = ()
     wrench = np.zeros(6)
@@ -58,13 +61,12 @@ def rerun(scene: Scene, outcome: Outcome) -> Rerun:
                 continue
             mujoco.mj_contactForce(scene.model, run.data, number, wrench)
             forces.setdefault(pair, np.zeros(num_steps))[step] += max(wrench[0], 0.0)
-        if step == onset_step:
-            label = outcome.collision
+        if label is not None and step == onset_step:
             surfaces_m = tuple(_surface_m(scene, run.data, index, label.point) for index in label.objects)
     return Rerun(forces=forces, surfaces_m=surfaces_m)
 
 
-def label_violations(scene: Scene, outcome: Outcome, seen: Rerun) -> list[str]:
+def label_violations(scene: SimulatedScene, outcome: SimulatedVariant, seen: Rerun) -> list[str]:
     """What is wrong with the label of a variant, in sentences; empty if nothing."""
     label = outcome.collision
     if label is None:
@@ -92,7 +94,7 @@ def label_violations(scene: Scene, outcome: Outcome, seen: Rerun) -> list[str]:
     return problems
 
 
-def _silence_violations(scene: Scene, seen: Rerun) -> list[str]:
+def _silence_violations(scene: SimulatedScene, seen: Rerun) -> list[str]:
     """What hands hold begins to press on nothing once all has settled."""
     held = {plan.item for plan in scene.layout.plans.values() if plan.item is not None}
     settled, apart = round(SETTLE_S / TIMESTEP_S), round(_APART_S / TIMESTEP_S)
@@ -139,7 +141,7 @@ def steepest_rise_s(clean: Sound, near_s: float, rate_hz: int) -> float:
     return float(moments[np.argmax(after / (before + 1e-3 * after.max() + 1e-30))] / rate_hz)
 
 
-def _surface_m(scene: Scene, data: Any, index: int, point: Sequence[float]) -> float:
+def _surface_m(scene: SimulatedScene, data: Any, index: int, point: Sequence[float]) -> float:
     """Distance from a point to the nearest visible triangle of an object."""
     nearest = np.inf
     model = scene.model

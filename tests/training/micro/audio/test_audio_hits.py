@@ -7,7 +7,7 @@ import pytest
 
 from training.micro.audio import audio_hits
 from training.micro.audio.audio_hits import MATERIAL_NAMES, RATE_HZ, label_of, make_hit, make_hits, read_hits
-from training.simulation.scene.table_layout import HELD_OUT_PAIRS
+from training.simulation.objects.materials import HELD_OUT_PAIRS
 
 
 @pytest.fixture(scope="module")

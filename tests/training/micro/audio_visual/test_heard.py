@@ -7,16 +7,11 @@ import pytest
 import torch
 
 from cs3_model.networks.micro.parts import DEBUG_MICRO, MicroNetworks
-from tests.training.micro.conftest import BOXES
+from tests.training.micro.conftest import BOXES, scene_truth
 from training.micro.audio_visual.heard_data import HeardBatches, gather, heard_batch, joined, pointed_at
 from training.micro.audio_visual.train_heard import peak_loss
 from training.micro.vision.picture_batches import list_scenes
-from training.simulation.dataset.storage import TABLE_ID
-
-
-def facts(colliding: list[int], held: list[int]) -> dict:
-    objects = [{"id": number, "held_by": ["left"] if number in held else []} for number in (1, 2, 3)]
-    return {"objects": objects, "collision": {"ids": colliding} if colliding else None}
+from training.simulation.rendering.id_map import TABLE_ID
 
 
 @pytest.mark.parametrize(
@@ -24,7 +19,7 @@ def facts(colliding: list[int], held: list[int]) -> dict:
     [([2, 3], [2], [3]), ([1, TABLE_ID], [1], [TABLE_ID]), ([1, 2], [1, 2], [1, 2]), ([3], [], [3]), ([], [1], [])],
 )
 def test_a_sound_points_at_what_no_hand_holds(colliding, held, expected) -> None:
-    assert pointed_at(facts(colliding, held)) == expected
+    assert pointed_at(scene_truth(colliding, held=held)) == expected
 
 
 @pytest.fixture

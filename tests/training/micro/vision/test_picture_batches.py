@@ -28,7 +28,7 @@ from training.micro.vision.targets import (
     table_boxes,
     things_to_point_at,
 )
-from training.simulation.dataset.storage import LEFT_HAND_ID, RIGHT_HAND_ID, TABLE_ID
+from training.simulation.rendering.id_map import LEFT_HAND_ID, RIGHT_HAND_ID, TABLE_ID
 
 
 def test_a_scene_knows_both_of_its_events(make_scenes) -> None:

@@ -10,61 +10,67 @@ import pytest
 import soundfile
 
 from training.simulation.dataset.clips import ClipPlan, make_clip
-from training.simulation.dataset.scene_samples import Format
+from training.simulation.dataset.generation_plan import SampleFormat
 from training.simulation.sound.soundscape import audible_onset_s
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory, renderer):
-    """Three seconds with little background."""
-    plan = ClipPlan(duration_s=3.0, fps=15.0, form=Format(size_hw=(96, 96), level="easy"))
-    return make_clip(3, plan, tmp_path_factory.mktemp("clips") / "clip", renderer)
+    """Three seconds with little background: its folder and its truth."""
+    plan = ClipPlan(duration_s=3.0, fps=15.0, form=SampleFormat(size_hw=(96, 96), level="easy"))
+    folder = tmp_path_factory.mktemp("clips") / "clip"
+    return folder, make_clip(3, plan, folder, renderer)
 
 
 def test_a_clip_has_all_its_frames_and_sound(clip):
-    assert clip.num_frames == 45
-    assert len(list((clip.folder / "frames").glob("*.jpg"))) == 45
-    sound, rate_hz = soundfile.read(clip.folder / "sound.flac")
+    folder, truth = clip
+    assert truth.num_frames == 45
+    assert len(list((folder / "frames").glob("*.jpg"))) == 45
+    sound, rate_hz = soundfile.read(folder / "sound.flac")
     assert len(sound) == 3 * rate_hz
 
 
 def test_the_loudest_collision_is_heard_at_its_time(clip):
-    loudest = max(clip.collisions, key=lambda collision: collision["impulse_ns"])
-    sound, rate_hz = soundfile.read(clip.folder / "sound.flac")
-    start = round(loudest["time_s"] * rate_hz)
+    folder, truth = clip
+    loudest = max((hit.collision for hit in truth.collisions), key=lambda collision: collision.impulse_ns)
+    sound, rate_hz = soundfile.read(folder / "sound.flac")
+    start = round(loudest.time_s * rate_hz)
     before, after = sound[start - rate_hz // 50 : start - 16], sound[start : start + rate_hz // 200]
     assert np.abs(after).max() > 2 * np.abs(before).max()
-    assert audible_onset_s(sound, loudest["time_s"], rate_hz) == pytest.approx(loudest["time_s"], abs=0.005)
+    assert audible_onset_s(sound, loudest.time_s, rate_hz) == pytest.approx(loudest.time_s, abs=0.005)
 
 
 def test_the_frame_of_a_collision_is_the_nearest_one(clip):
-    for collision in clip.collisions:
-        assert abs(collision["frame"] / 15.0 - collision["time_s"]) <= 0.5 / 15.0 + 1e-3
+    _, truth = clip
+    for hit in truth.collisions:
+        assert abs(hit.frame / 15.0 - hit.collision.time_s) <= 0.5 / 15.0 + 1e-3
 
 
 def test_ids_of_a_collision_hold_its_objects(clip):
-    for number, collision in enumerate(clip.collisions):
-        ids = cv2.imread(str(clip.folder / f"ids{number:03d}.png"), cv2.IMREAD_UNCHANGED)
-        seen = [identity for identity in collision["ids"] if (ids == identity).any()]
-        assert seen or collision["occlusion"] == 1.0
+    folder, truth = clip
+    for number, hit in enumerate(truth.collisions):
+        ids = cv2.imread(str(folder / f"ids{number:03d}.png"), cv2.IMREAD_UNCHANGED)
+        seen = [identity for identity in hit.collision.ids if (ids == identity).any()]
+        assert seen or hit.collision.occlusion == 1.0
 
 
 def test_the_same_seed_gives_the_same_clip(clip, tmp_path, renderer):
-    plan = ClipPlan(duration_s=3.0, fps=15.0, form=Format(size_hw=(96, 96), level="easy"))
-    again = make_clip(3, plan, tmp_path / "again", renderer)
+    plan = ClipPlan(duration_s=3.0, fps=15.0, form=SampleFormat(size_hw=(96, 96), level="easy"))
+    folder, truth = clip
+    assert make_clip(3, plan, tmp_path / "again", renderer) == truth
     for name in ("truth.json", "sound.flac", "frames/000020.jpg"):
-        assert (again.folder / name).read_bytes() == (clip.folder / name).read_bytes()
+        assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes()
 
 
 def test_a_clip_too_short_for_its_first_draw_is_drawn_again(tmp_path, renderer):
     """With this seed the first draw collides after the end of the clip."""
-    plan = ClipPlan(duration_s=1.5, fps=5.0, form=Format(size_hw=(96, 96)))
+    plan = ClipPlan(duration_s=1.5, fps=5.0, form=SampleFormat(size_hw=(96, 96)))
     assert make_clip(0, plan, tmp_path / "short", renderer).collisions
 
 
 def test_a_clip_does_not_overwrite_another(clip, renderer):
     with pytest.raises(ValueError, match="exists already"):
-        make_clip(3, ClipPlan(), clip.folder, renderer)
+        make_clip(3, ClipPlan(), clip[0], renderer)
 
 
 def test_a_bag_holds_the_truth_of_its_clip(clip, tmp_path):
@@ -72,10 +78,11 @@ def test_a_bag_holds_the_truth_of_its_clip(clip, tmp_path):
     from cs3_ros.bags.clip_to_bag import ClipToBag, clip_to_bag
     from cs3_ros.message_types import typestore_with_cs3_msgs
 
-    counts = clip_to_bag(clip.folder, tmp_path / "bag", ClipToBag())
+    folder, _ = clip
+    counts = clip_to_bag(folder, tmp_path / "bag", ClipToBag())
     assert counts["/image/compressed"] == counts["/camera_info"] == 45
     assert counts["/audio"] == 150
-    truth = json.loads((clip.folder / "truth.json").read_text())
+    truth = json.loads((folder / "truth.json").read_text())
     with rosbags.AnyReader([tmp_path / "bag"], default_typestore=typestore_with_cs3_msgs()) as bag:
         messages = {}
         for connection, _, data in bag.messages():
@@ -87,7 +94,7 @@ def test_a_bag_holds_the_truth_of_its_clip(clip, tmp_path):
     assert onset_s == pytest.approx(1000.0 + expected["time_s"], abs=1e-6)
     assert first.verdict == len(first.masks)
     mask = cv2.imdecode(np.asarray(first.masks[0].mask_compressed.data), cv2.IMREAD_GRAYSCALE)
-    ids = cv2.imread(str(clip.folder / "ids000.png"), cv2.IMREAD_UNCHANGED)
+    ids = cv2.imread(str(folder / "ids000.png"), cv2.IMREAD_UNCHANGED)
     assert any(np.array_equal(mask > 0, ids == identity) for identity in expected["ids"])
     camera = messages["/camera_info"][0]
     assert camera.k[0] == pytest.approx(truth["camera"]["focal_px"])

@@ -16,10 +16,10 @@ import pytest
 import soundfile
 
 from training.simulation.dataset import generate, storage
-from training.simulation.dataset.scene_samples import Format
+from training.simulation.dataset.generation_plan import GenerationPlan, SampleFormat
 from training.simulation.scenario.splits import SPLITS
 
-SMALL = Format(size_hw=(96, 96))
+SMALL = SampleFormat(size_hw=(96, 96))
 REPOSITORY = Path(__file__).resolve().parents[4]
 
 
@@ -35,7 +35,7 @@ def _command(folder: Path, workers: int) -> list[str]:
 
 
 def test_a_scene_does_not_depend_on_what_was_made_before(tiny, tmp_path, renderer):
-    plan = generate.Plan(root=tmp_path, sizes={"counterfactual": 4}, form=SMALL, keep_clean=True)
+    plan = GenerationPlan(root=tmp_path, sizes={"counterfactual": 4}, form=SMALL, keep_clean=True)
     generate.make_and_write(plan, "counterfactual", 1, renderer)
     for index in (2, 3):
         again = storage.sample_folder(tmp_path, "counterfactual", index)
@@ -43,7 +43,7 @@ def test_a_scene_does_not_depend_on_what_was_made_before(tiny, tmp_path, rendere
 
 
 def test_a_sample_at_48_khz_has_the_same_picture_and_sounds_above_8_khz(tiny, tmp_path, renderer):
-    plan = generate.Plan(root=tmp_path, form=Format(size_hw=(96, 96), rate_hz=48_000))
+    plan = GenerationPlan(root=tmp_path, form=SampleFormat(size_hw=(96, 96), rate_hz=48_000))
     generate.make_and_write(plan, "train", 0, renderer)
     folder = storage.sample_folder(tmp_path, "train", 0)
     slow = storage.sample_folder(tiny, "train", 0)
@@ -51,7 +51,7 @@ def test_a_sample_at_48_khz_has_the_same_picture_and_sounds_above_8_khz(tiny, tm
     assert (folder / "ids.png").read_bytes() == (slow / "ids.png").read_bytes()
     truth = storage.read_truth(folder)
     sound, rate_hz = soundfile.read(folder / "sound.flac")
-    assert (rate_hz, truth["sound"]["rate_hz"], sound.shape) == (48_000, 48_000, (96_000,))
+    assert (rate_hz, truth.sound.rate_hz, sound.shape) == (48_000, 48_000, (96_000,))
     power = np.abs(np.fft.rfft(sound)) ** 2
     assert power[16_000:].sum() > 1e-6 * power.sum()  # bins of half a hertz
 
@@ -79,9 +79,9 @@ def test_a_killed_run_goes_on_to_the_same_data_set_with_another_number_of_worker
 def test_a_full_disk_is_reported_and_leaves_no_broken_sample(tiny, tmp_path, monkeypatch):
     source = storage.sample_folder(tiny, "train", 0)
     frames = {number: cv2.imread(str(source / name)) for number, name in enumerate(storage.FRAME_NAMES)}
-    facts = storage.read_truth(source)
+    truth = storage.read_truth(source)
     sound = np.zeros(100, np.float32)
-    sample = storage.WorldSample(frames=frames, ids=storage.read_ids(source), sound=sound, clean=sound, facts=facts)
+    sample = storage.SimulatedSample(frames=frames, ids=storage.read_ids(source), sound=sound, clean=sound, truth=truth)
 
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -93,7 +93,7 @@ def test_a_full_disk_is_reported_and_leaves_no_broken_sample(tiny, tmp_path, mon
 
 
 def test_another_format_in_the_same_folder_is_refused(tiny):
-    plan = generate.Plan(root=tiny, sizes={"val": 2}, form=Format(size_hw=(128, 128)))
+    plan = GenerationPlan(root=tiny, sizes={"val": 2}, form=SampleFormat(size_hw=(128, 128)))
     with pytest.raises(ValueError, match="choose another folder"):
         generate.generate(plan)
 
@@ -109,7 +109,7 @@ def test_another_format_in_the_same_folder_is_refused(tiny):
 )
 def test_a_wrong_plan_is_refused_with_the_choices(tmp_path, arguments, message):
     with pytest.raises(ValueError, match=message):
-        generate.Plan(root=tmp_path, **arguments)
+        GenerationPlan(root=tmp_path, **arguments)
 
 
 def test_splits_have_seeds_of_their_own():

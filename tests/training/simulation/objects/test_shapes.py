@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from training.simulation.objects.catalogue import CLASSES, build_shape, classes_of
 from training.simulation.objects.materials import MATERIALS
 from training.simulation.objects.meshes import Mesh, box, lathe, level_set, tube
-from training.simulation.objects.shapes import CLASSES, build_shape, classes_of
 from training.simulation.scene.hands import GRIP_RADII, hand_mesh
 
 EVERY = [(name, material) for name, (_, materials) in CLASSES.items() for material in materials]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.simulation.physics.contacts import Record, Simulation
 from training.simulation.physics.hand_motion import release_s
-from training.simulation.physics.variants import STOP_S, Outcome
+from training.simulation.physics.record import PhysicsRecord
+from training.simulation.physics.simulation import Simulation
+from training.simulation.physics.variants import STOP_S, SimulatedVariant
 from training.simulation.scene.mujoco_model import TIMESTEP_S
-from training.simulation.scene.scene import Scene
+from training.simulation.scene.scene import SimulatedScene
 
 
-def simulated_alone(scene: Scene, outcome: Outcome) -> Record:
+def simulated_alone(scene: SimulatedScene, outcome: SimulatedVariant) -> PhysicsRecord:
     """What a variant does from its own start."""
     strokes = outcome.strokes
     run = Simulation(scene, {stroke.plan.item for stroke in strokes if stroke.slide is not None})

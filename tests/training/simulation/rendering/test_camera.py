@@ -6,9 +6,10 @@ import mujoco
 import numpy as np
 import pytest
 
-from training.simulation.dataset import generate
-from training.simulation.rendering import camera
-from training.simulation.rendering.labels import Intrinsics, box_of, id_map, intrinsics, occlusion, project, to_camera
+from training.simulation.rendering import sensor
+from training.simulation.rendering.camera import Intrinsics, intrinsics, project, to_camera
+from training.simulation.rendering.id_map import box_of
+from training.simulation.rendering.labels import id_map, occlusion
 from training.simulation.rendering.renderers import make_renderer
 from training.simulation.rendering.system_libraries import missing_for_classic
 
@@ -67,8 +68,7 @@ def test_both_renderers_see_the_same_objects(shot):
     scene, data, geoms = shot
     if missing := missing_for_classic():
         pytest.skip(missing)
-    with generate.silenced():
-        classic = make_renderer("classic", geoms.shape)
+    classic = make_renderer("classic", geoms.shape)
     classic.open(scene.model)
     agreement = (id_map(scene, classic.geom_ids(data)) == id_map(scene, geoms)).mean()
     classic.close()
@@ -93,16 +93,16 @@ def test_motion_blur_keeps_the_light():
     light = np.zeros((31, 31, 3), np.float32)
     light[13:18, 13:18] = 1.0
     moving = light[..., 0] > 0.5
-    blurred = camera.blur_motion(light, moving, (6.0, 0.0), (0.0, 0.0))
+    blurred = sensor.blur_motion(light, moving, (6.0, 0.0), (0.0, 0.0))
     assert blurred.sum() >= 0.99 * light.sum()
     assert blurred[15, 11, 0] > 0.0 and blurred[11, 15, 0] == 0.0
 
 
 def test_twice_the_light_is_brighter_and_never_wraps():
-    sensor = camera.sensor(np.random.default_rng(0))
+    settings = sensor.draw_sensor(np.random.default_rng(0))
     ramp = np.repeat(np.linspace(0, 1, 64, dtype=np.float32)[None, :, None], 64, 0).repeat(3, 2)
-    dark = camera.develop(np.random.default_rng(1), ramp, sensor, 0.5).astype(int)
-    bright = camera.develop(np.random.default_rng(1), ramp, sensor, 50.0).astype(int)
+    dark = sensor.develop(np.random.default_rng(1), ramp, settings, 0.5).astype(int)
+    bright = sensor.develop(np.random.default_rng(1), ramp, settings, 50.0).astype(int)
     assert bright.mean() > dark.mean()
     assert bright[:, 32:].min() > 150
 

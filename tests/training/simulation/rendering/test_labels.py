@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from training.simulation.dataset.generate import make
-from training.simulation.dataset.scene_samples import Format
+from training.simulation.dataset.generation_plan import SampleFormat
+from training.simulation.dataset.scene_samples import make_scene
 from training.simulation.dataset.storage import read_truth
 from training.simulation.physics import variants
 from training.simulation.physics.contacts import MIN_IMPULSE
-from training.simulation.scenario.plan import LayoutError
-from training.simulation.scenario.scenarios import SCENARIOS, draw_recipe
+from training.simulation.scenario.scenarios import SCENARIOS, draw_recipe, request_at_level
 from training.simulation.scenario.splits import SPLITS
+from training.simulation.scene.table_layout import LayoutError
 from training.simulation.validation.label_check import label_violations, rerun, sound_violations
 
 
@@ -54,8 +54,8 @@ def test_silent_variants_have_no_collision(outcomes):
 
 @pytest.mark.parametrize(("split", "scene"), [("test", 31), ("two_hands", 63), ("two_hands", 69)])
 def test_nothing_held_bounces_back_in_a_silent_sample(renderer, split, scene):
-    """The first draws of these scenes rest a thing on a plate, which tips and comes back when all should have settled."""
-    made = make(split, scene, Format(size_hw=(96, 96), only_at_onset=True), renderer)
+    """The first draws of these scenes rest an object on a plate, which tips and comes back when all should have settled."""
+    made = make_scene(split, scene, SampleFormat(size_hw=(96, 96), only_at_onset=True), renderer)
     assert any(outcome.collision is None for outcome in made.outcomes)
     for outcome in made.outcomes:
         assert label_violations(made.scene, outcome, rerun(made.scene, outcome)) == []
@@ -65,7 +65,7 @@ def test_colliders_that_overlap_as_they_part_do_not_collide():
     """In this draw a plate's rim is 6 ms inside a mug's before anything presses."""
     rng = np.random.default_rng([99, 149])
     recipe = draw_recipe(rng)
-    request = variants.level_request(str(rng.choice(["easy", "medium", "hard"])), recipe)
+    request = request_at_level(str(rng.choice(["easy", "medium", "hard"])), recipe)
     scene, head = variants.prepare(rng, recipe, request)
     with pytest.raises(LayoutError, match="did not press"):
         variants.run(rng, recipe, scene, head, 0.08, 0.1)
@@ -92,11 +92,11 @@ def test_onset_is_audible_within_5_ms_in_every_stored_clean_sound(tiny):
     checked = 0
     for split in SPLITS:
         for path in (tiny / split).glob("*/*/truth.json"):
-            facts = read_truth(path.parent)
-            if facts["collision"] is None:
+            collision = read_truth(path.parent).collision
+            if collision is None:
                 continue
             clean, rate_hz = soundfile.read(path.parent / "clean.flac")
-            assert sound_violations(clean, facts["collision"]["time_s"], rate_hz) == []
-            assert facts["collision"]["impulse_ns"] >= MIN_IMPULSE
+            assert sound_violations(clean, collision.time_s, rate_hz) == []
+            assert collision.impulse_ns >= MIN_IMPULSE
             checked += 1
     assert checked >= 8

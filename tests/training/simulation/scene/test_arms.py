@@ -10,8 +10,8 @@ from training.simulation.physics import arm_motion
 from training.simulation.physics.hand_motion import set_hand
 from training.simulation.rendering.renderers import make_renderer
 from training.simulation.rendering.system_libraries import missing_for_classic
-from training.simulation.scenario.plan import LayoutError
 from training.simulation.scene import arms
+from training.simulation.scene.table_layout import LayoutError
 
 SHOULDER = np.array([0.2, -0.58, 0.33])
 

@@ -10,9 +10,10 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
-from training.simulation.__main__ import main
-from training.simulation.dataset.generate import stored_plan
+from training.simulation.command import app
+from training.simulation.dataset.generation_plan import stored_plan
 from training.simulation.dataset.storage import read_ids, read_truth, sample_folder
 from training.simulation.validation import check
 from training.simulation.validation.label_check import sound_violations, steepest_rise_s, triangle_distance
@@ -30,9 +31,9 @@ def spoilt(tiny, tmp_path, renderer) -> Callable[..., check.Report]:
             shutil.copytree(sample_folder(tiny, SPLIT, index), sample_folder(tmp_path, SPLIT, index))
         folder = sample_folder(tmp_path, SPLIT, SAMPLE)
         if change is not None:
-            facts = read_truth(folder)
-            change(facts)
-            (folder / "truth.json").write_text(json.dumps(facts), encoding="utf-8")
+            content = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
+            change(content)
+            (folder / "truth.json").write_text(json.dumps(content), encoding="utf-8")
         for name, content in files.items():
             (folder / name.replace("_", ".")).write_bytes(content)
         return check.check_scene(stored_plan(tmp_path), SPLIT, SAMPLE // 2, renderer)
@@ -54,8 +55,8 @@ def test_what_the_generator_makes_has_no_violation(tiny, renderer):
 
 
 def test_a_collision_of_another_object_is_refuted_by_the_picture(spoilt):
-    def move_contact_to_the_left(facts):
-        hit, camera = facts["collision"], facts["camera"]
+    def move_contact_to_the_left(content):
+        hit, camera = content["collision"], content["camera"]
         x_m, y_m, z_m = hit["contact_xyz_m"]
         hit["contact_xy"][0] -= 60.0
         hit["contact_xyz_m"] = [x_m - 60.0 * z_m / camera["focal_px"], y_m, z_m]
@@ -66,48 +67,51 @@ def test_a_collision_of_another_object_is_refuted_by_the_picture(spoilt):
 
 
 def test_an_object_that_is_not_in_the_scene_is_named(spoilt):
-    report = spoilt(lambda facts: facts["collision"].update(ids=[199]))
+    report = spoilt(lambda content: content["collision"].update(ids=[199]))
     assert f"{SPLIT} {SAMPLE:06d}: objects [199] are not one or two of the scene" in report.violations
 
 
 def test_a_box_beside_the_hand_is_found(spoilt):
-    def widen(facts):
-        facts["hands"][0]["box_xyxy"] = [0, 0, 96, 96]
+    def widen(content):
+        content["hands"][0]["box_xyxy"] = [0, 0, 96, 96]
 
     assert "hands" in broken(spoilt(widen))
 
 
 def test_an_onset_after_the_last_picture_is_found(spoilt):
-    def delay(facts):
-        facts["onset_s"] += 0.5
+    def delay(content):
+        content["onset_s"] += 0.5
 
     assert "files" in broken(spoilt(delay))
 
 
 def test_an_id_map_without_an_object_is_found(spoilt, tiny):
     ids = read_ids(sample_folder(tiny, SPLIT, SAMPLE)).copy()
-    facts = read_truth(sample_folder(tiny, SPLIT, SAMPLE))
-    ids[ids == facts["collision"]["ids"][0]] = 0
+    truth = read_truth(sample_folder(tiny, SPLIT, SAMPLE))
+    ids[ids == truth.collision.ids[0]] = 0
     report = spoilt(ids_png=cv2.imencode(".png", ids)[1].tobytes())
     assert {"masks", "contact", "again"} <= broken(report)
 
 
-def test_the_command_prints_a_table_and_fails_on_a_violation(tiny, tmp_path, capsys):
+def test_the_command_prints_a_table_and_fails_on_a_violation(tiny, tmp_path):
     shutil.copytree(tiny, tmp_path / "data")
     folder = sample_folder(tmp_path / "data", "twins", 0)
     (folder / "sound.flac").write_bytes((sample_folder(tiny, "twins", 1) / "sound.flac").read_bytes())
     command = ["check", str(tmp_path / "data"), "--samples", "2", "--workers", "1", "--splits"]
-    assert main([*command, "twins"]) == 1
-    said = capsys.readouterr().out
+    found = CliRunner().invoke(app, [*command, "twins"])
+    said = found.stdout
+    assert found.exit_code == 1
     assert "- twins 000000: sound.flac is another when made again" in said
     assert "| the seed gives the same files again, byte for byte | 2 | 1 |" in said
-    assert main([*command, "val"]) == 1
-    assert "has no whole scene of val" in capsys.readouterr().err
+    empty = CliRunner().invoke(app, [*command, "val"])
+    assert empty.exit_code == 1
+    assert "has no whole scene of val" in empty.stderr
 
 
-def test_a_folder_that_is_no_data_set_is_refused(tmp_path, capsys):
-    assert main(["check", str(tmp_path)]) == 1
-    assert "dataset.json does not say what a data set of the world is made of" in capsys.readouterr().err
+def test_a_folder_that_is_no_data_set_is_refused(tmp_path):
+    refused = CliRunner().invoke(app, ["check", str(tmp_path)])
+    assert refused.exit_code == 1
+    assert "dataset.json does not say what a data set of the world is made of" in refused.stderr
 
 
 def test_the_distance_to_a_triangle_is_that_to_its_inside_edge_or_corner():

@@ -1,4 +1,4 @@
-"""Flat and folded things: plates, boards, trays, packets, rolls and kitchen linen."""
+"""Flat and folded objects: plates, boards, trays, packets, rolls and kitchen linen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Long things held at one end: spatulas, ladles, pans and rolling pins. Their working end is at positive x."""
+"""Long tools held at one end: spatulas, ladles, pans and rolling pins. Their working end is at positive x."""
 
 from __future__ import annotations
 
