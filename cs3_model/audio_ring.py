@@ -5,11 +5,13 @@ move the anchor, slowly, so their jitter averages out and a drifting sound card 
 continue the run starts a new one::
 
     ring = AudioRing(span_s=1.0)
-    ring.push(np.zeros(800), 16_000, stamp_ns=0)             # START,  0.00 .. 0.05 s
-    ring.push(np.zeros(800), 16_000, stamp_ns=50_000_000)    # None,   0.05 .. 0.10 s
-    ring.push(np.zeros(800), 16_000, stamp_ns=300_000_000)   # GAP of 0.2 s, then 0.30 .. 0.35 s
-    ring.push(np.zeros(800), 16_000, stamp_ns=300_000_000)   # DUPLICATE, nothing is stored
-    ring.push(np.zeros(800), 8_000, stamp_ns=350_000_000)    # RATE_CHANGE, everything before is forgotten
+    ring.push(zeros(800, 16_000, stamp_s=0.0))    # START,  0.00 .. 0.05 s
+    ring.push(zeros(800, 16_000, stamp_s=0.05))   # None,   0.05 .. 0.10 s
+    ring.push(zeros(800, 16_000, stamp_s=0.3))    # GAP of 0.2 s, then 0.30 .. 0.35 s
+    ring.push(zeros(800, 16_000, stamp_s=0.3))    # DUPLICATE, nothing is stored
+    ring.push(zeros(800, 8_000, stamp_s=0.35))    # RATE_CHANGE, everything before is forgotten
+
+where `zeros` makes an `AudioBlock`.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from cs3_model.types import MODEL_SAMPLE_RATE_HZ, AudioWindow, Float32Array
+from cs3_model.types import MODEL_SAMPLE_RATE_HZ, AudioBlock, AudioWindow, Float32Array
 
 _NS = 1_000_000_000
 _ANCHOR_TIME_CONSTANT_S = 10.0
@@ -108,18 +110,14 @@ class AudioRing:
         run = self._runs[-1]
         return self._time_ns(run, run.first_index + run_sample)
 
-    def push(self, samples: npt.ArrayLike, sample_rate_hz: int, stamp_ns: int) -> AcceptedAudio:
-        """Stores one block.
-
-        Args:
-            samples: Float samples in [-1, 1], shape [T] or [T, C]; channels are averaged.
-            sample_rate_hz: Sample frames per second.
-            stamp_ns: Time of the first sample, nanoseconds.
+    def push(self, block: AudioBlock) -> AcceptedAudio:
+        """Stores one block, its channels averaged.
 
         Raises:
             ValueError: if the shape or the rate make no sense.
         """
-        mono, num_repaired = _to_mono(samples)
+        sample_rate_hz, stamp_ns = block.sample_rate_hz, block.stamp_ns
+        mono, num_repaired = _to_mono(block.samples)
         if sample_rate_hz <= 0:
             raise ValueError(f"sample_rate_hz must be positive, got {sample_rate_hz}")
         discontinuity, deviation_s = self._classify(mono.size, sample_rate_hz, stamp_ns)

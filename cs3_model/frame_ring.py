@@ -3,10 +3,10 @@
 Example, with room for two frames of 100 bytes::
 
     ring = FrameRing(max_bytes=200)
-    ring.push(stamp_ns=0, frame_id="camera", num_bytes=100, decode=decode_a)
-    ring.push(stamp_ns=33, frame_id="camera", num_bytes=100, decode=decode_b)
-    ring.push(stamp_ns=66, frame_id="camera", num_bytes=100, decode=decode_c)   # forgets the frame at 0
-    ring.nearest(40).stamp_ns                                                   # 33
+    ring.push(StoredFrame(stamp_ns=0, frame_id="camera", num_bytes=100, decode_image=decode_a))
+    ring.push(StoredFrame(stamp_ns=33, frame_id="camera", num_bytes=100, decode_image=decode_b))
+    ring.push(StoredFrame(stamp_ns=66, frame_id="camera", num_bytes=100, decode_image=decode_c))   # forgets that at 0
+    ring.nearest(40).stamp_ns                                                                      # 33
 """
 
 from __future__ import annotations
@@ -71,14 +71,13 @@ class FrameRing:
         """Stamp of the newest frame, None when empty."""
         return self._frames[-1].stamp_ns if self._frames else None
 
-    def push(self, *, stamp_ns: int, frame_id: str, num_bytes: int, decode: DecodeImage) -> bool:
+    def push(self, frame: StoredFrame) -> bool:
         """Stores one frame; the newest is kept whatever its size. Returns True if the clock jumped back."""
-        jumped = self.newest_ns is not None and stamp_ns < self.newest_ns - _JUMP_BACK_NS
+        jumped = self.newest_ns is not None and frame.stamp_ns < self.newest_ns - _JUMP_BACK_NS
         if jumped:
             self.clear()
-        frame = StoredFrame(stamp_ns=stamp_ns, frame_id=frame_id, num_bytes=num_bytes, decode_image=decode)
         bisect.insort(self._frames, frame, key=lambda stored: stored.stamp_ns)
-        self.num_bytes += num_bytes
+        self.num_bytes += frame.num_bytes
         while self.num_bytes > self.max_bytes and len(self._frames) > 1:
             self.num_bytes -= self._frames.pop(0).num_bytes
         return jumped

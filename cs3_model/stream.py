@@ -18,12 +18,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from cs3_model.audio_ring import AcceptedAudio, AudioRing, Discontinuity
 from cs3_model.frame_ring import FrameRing, StoredFrame
 from cs3_model.onset import CollisionGate, OnsetConfig, OnsetDetector, OnsetEvent, OnsetState
-from cs3_model.types import MIN_WINDOW_SAMPLES, MODEL_SAMPLE_RATE_HZ, AudioWindow, Float32Array, Reason, UInt8Image
+from cs3_model.types import MIN_WINDOW_SAMPLES, MODEL_SAMPLE_RATE_HZ, AudioBlock, AudioWindow, Float32Array, Reason
 
 _NS = 1_000_000_000
 _DETECTION_BLOCK_S = 0.04
@@ -149,17 +148,17 @@ class CollisionStream:
         self._num_detected = 0
         self._waiting: dict[int, _Waiting] = {}
 
-    def push_audio(self, samples: npt.ArrayLike, sample_rate_hz: int, stamp_ns: int) -> list[Step]:
-        """Takes one block of audio, float [T] or [T, C] in [-1, 1], stamped with the time of its first sample.
+    def push_audio(self, block: AudioBlock) -> list[Step]:
+        """Takes one block of audio.
 
         Raises:
             ValueError: if the block's shape makes no sense, or the detector cannot hear its rate.
         """
         detector = self._detector
-        if detector is None or detector.sample_rate_hz != sample_rate_hz:
+        if detector is None or detector.sample_rate_hz != block.sample_rate_hz:
             # Refuses bad rates before anything changes.
-            detector = OnsetDetector(sample_rate_hz=sample_rate_hz, config=self.config.onset, gate=self._gate)
-        accepted = self._audio.push(samples, sample_rate_hz, stamp_ns)
+            detector = OnsetDetector(sample_rate_hz=block.sample_rate_hz, config=self.config.onset, gate=self._gate)
+        accepted = self._audio.push(block)
         self.counters["audio_blocks"] += 1
         self.counters["samples_repaired"] += accepted.num_repaired
         steps = self._on_discontinuity(accepted)
@@ -168,12 +167,10 @@ class CollisionStream:
         self._unheard.append(accepted.samples)
         return steps + self._hear(_DETECTION_BLOCK_S) + self._completed()
 
-    def push_frame(
-        self, *, stamp_ns: int, frame_id: str, num_bytes: int, decode: Callable[[], UInt8Image]
-    ) -> list[Step]:
-        """Takes one undecoded frame; see `FrameRing.push`."""
+    def push_frame(self, frame: StoredFrame) -> list[Step]:
+        """Takes one undecoded frame."""
         self.counters["frames"] += 1
-        if self._frames.push(stamp_ns=stamp_ns, frame_id=frame_id, num_bytes=num_bytes, decode=decode):
+        if self._frames.push(frame):
             self.counters["frame_jumps"] += 1
         return self._choose_frames() + self._completed()
 

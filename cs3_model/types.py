@@ -55,6 +55,18 @@ class Frame:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class AudioBlock:
+    """Consecutive samples as they arrive, at any rate."""
+
+    samples: npt.NDArray[np.floating[Any]]
+    """In [-1, 1], shape [T] or [T, C]; messages give [T, C] in float32."""
+    sample_rate_hz: int
+    """Sample frames per second."""
+    stamp_ns: int
+    """Time of the first sample, nanoseconds."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class AudioWindow:
     """The sound around one onset, as models take it.
 

@@ -10,7 +10,7 @@ from cs3_model.audio_ring import AudioRing
 from cs3_model.cli.onset_plot import OnsetPlot
 from cs3_model.media import NS_PER_S, MediaFile
 from cs3_model.onset import OnsetDetector, OnsetEvent, OnsetState
-from cs3_model.types import AudioWindow
+from cs3_model.types import AudioBlock, AudioWindow
 
 _MARGIN_NS = NS_PER_S // 100
 """The first sample of a window may lie up to half a sample before it."""
@@ -97,7 +97,7 @@ def read_window(path: Path, onset_s: float | None, *, pre_s: float, post_s: floa
         raise ValueError(f"{path} has a hole in its sound at {onset.time_ns / NS_PER_S:.2f} s; choose another onset")
     ring = AudioRing(span_s=(stop_ns - start_ns + 2 * _MARGIN_NS) / NS_PER_S)
     for time_ns, samples in pieces:
-        ring.push(samples, media.sample_rate_hz, time_ns)
+        ring.push(AudioBlock(samples=samples, sample_rate_hz=media.sample_rate_hz, stamp_ns=time_ns))
     window, _ = ring.window(start_ns, stop_ns)
     return window, onset
 

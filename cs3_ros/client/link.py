@@ -24,7 +24,7 @@ from rclpy.node import Node
 
 from cs3_model.frame_ring import FrameRing
 from cs3_model.types import UInt8Image
-from cs3_ros.conversions.images import IMAGE_TYPES, image_decoder
+from cs3_ros.conversions.images import IMAGE_TYPES, frame_from_msg
 from cs3_ros.conversions.times import stamp_to_ns
 from cs3_ros.message_types import message_class
 from cs3_ros.qos import publication, sensor_subscription
@@ -181,16 +181,9 @@ class PerceptionLink:
 
     def _keep_image(self, msg: Any) -> None:
         try:
-            decode = image_decoder(msg)
+            self._frames.push(frame_from_msg(msg))
         except ValueError as error:
             logger.warning("an image was skipped: %s", error)
-            return
-        self._frames.push(
-            stamp_ns=stamp_to_ns(msg.header.stamp),
-            frame_id=msg.header.frame_id,
-            num_bytes=len(msg.data),
-            decode=decode,
-        )
 
 
 def _first_line(error: Exception) -> str:

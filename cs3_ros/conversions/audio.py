@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from cs3_msgs.msg import AudioChunk
 
-from cs3_model.types import Float32Array
+from cs3_model.types import AudioBlock, Float32Array
 from cs3_ros.conversions.pcm import PCM_ENCODINGS, decode_pcm, num_sample_bytes
 from cs3_ros.conversions.times import NS_PER_S, check_stamp, ns_to_stamp, stamp_to_ns
 from cs3_ros.message_types import message_class
@@ -27,17 +27,6 @@ MAX_BLOCK_S = 20.0
 """Sound in one message, seconds: as much as the longest window of the models. Drivers send 0.005 to 1 s."""
 _MAX_SAMPLES = 2**24
 """Samples in one message over all channels: 20 s of 16 channels at 48 kHz; 64 MiB once they are floats."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class AudioBlock:
-    """Consecutive samples of one message."""
-
-    samples: Float32Array
-    """Shape [T, C], T >= 1, in [-1, 1]."""
-    sample_rate_hz: int
-    stamp_ns: int
-    """Time of the first sample, nanoseconds."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

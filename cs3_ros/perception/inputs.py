@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo
 
-from cs3_model.frame_ring import DecodeImage
-from cs3_ros.conversions.audio import AudioAdapter, AudioBlock, audio_adapter
+from cs3_model.frame_ring import StoredFrame
+from cs3_model.types import AudioBlock
+from cs3_ros.conversions.audio import AudioAdapter, audio_adapter
 from cs3_ros.conversions.images import IMAGE_TYPES, frame_from_msg
 from cs3_ros.message_types import message_class
 from cs3_ros.perception.health import Health
@@ -25,30 +27,28 @@ _IMAGE_DEPTH = 5
 _AUDIO_DEPTH = 200
 
 
-class Listener(Protocol):
-    """Takes what the inputs hear and see."""
-
-    def hear(self, block: AudioBlock) -> None:
-        """Takes a block of sound."""
-
-    def see(self, *, stamp_ns: int, frame_id: str, num_bytes: int, decode: DecodeImage) -> None:
-        """Takes an undecoded image."""
-
-
 class PerceptionInputs:
     """The node's subscriptions: image, audio, and the camera's calibration if there is one.
 
     Args:
         node: The node, with its parameters declared.
         health: Where problems are reported.
-        listener: Who takes images and sound.
+        on_audio: Takes a block of sound.
+        on_frame: Takes an undecoded image.
     """
 
-    def __init__(self, node: Node, health: Health, listener: Listener) -> None:
+    def __init__(
+        self,
+        node: Node,
+        health: Health,
+        *,
+        on_audio: Callable[[AudioBlock], None],
+        on_frame: Callable[[StoredFrame], None],
+    ) -> None:
         self.image_size_wh = (0, 0)
         """Size of the images, once one was decoded; the calibration is compared with it."""
         self._node = node
-        self._listener = listener
+        self._on_audio, self._on_frame = on_audio, on_frame
         common = {"health": health, "group": MutuallyExclusiveCallbackGroup()}
         topics = _IMAGE_TOPICS[node.get_parameter("image_transport").value]
         self._inputs = {
@@ -80,27 +80,24 @@ class PerceptionInputs:
     def _connect_image(self, topic_type: str) -> tuple[type, Handler]:
         if topic_type not in IMAGE_TYPES:
             raise ValueError(f"the type {topic_type} is no image; accepted: {', '.join(IMAGE_TYPES)}")
-        return message_class(topic_type), self._on_image
+        return message_class(topic_type), self._take_image
 
     def _connect_audio(self, topic_type: str) -> tuple[type, Handler]:
         message_type, adapter = audio_adapter(topic_type, **audio_options(parameter_values(self._node)))
-        return message_type, lambda message: self._on_audio(message, adapter)
+        return message_type, lambda message: self._take_audio(message, adapter)
 
     def _connect_camera_info(self, topic_type: str) -> tuple[type, Handler]:
         if topic_type != "sensor_msgs/msg/CameraInfo":
             raise ValueError(f"the type {topic_type} is not sensor_msgs/msg/CameraInfo")
-        return CameraInfo, self._on_camera_info
+        return CameraInfo, self._take_camera_info
 
-    def _on_image(self, message: Any) -> None:
-        frame = frame_from_msg(message)
-        self._listener.see(
-            stamp_ns=frame.stamp_ns, frame_id=frame.frame_id, num_bytes=frame.num_bytes, decode=frame.decode_image
-        )
+    def _take_image(self, message: Any) -> None:
+        self._on_frame(frame_from_msg(message))
 
-    def _on_audio(self, message: Any, adapter: AudioAdapter) -> None:
-        self._listener.hear(adapter(message, arrival_ns=self._node.get_clock().now().nanoseconds))
+    def _take_audio(self, message: Any, adapter: AudioAdapter) -> None:
+        self._on_audio(adapter(message, arrival_ns=self._node.get_clock().now().nanoseconds))
 
-    def _on_camera_info(self, message: CameraInfo) -> None:
+    def _take_camera_info(self, message: CameraInfo) -> None:
         size_wh = (message.width, message.height)
         if all(self.image_size_wh) and size_wh != self.image_size_wh:
             raise ValueError(

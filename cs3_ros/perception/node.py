@@ -27,12 +27,11 @@ from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import SetBool
 
-from cs3_model.frame_ring import DecodeImage
+from cs3_model.frame_ring import StoredFrame
 from cs3_model.pipeline import CollisionPipeline
 from cs3_model.stream import CollisionStream, Event, Step
-from cs3_model.types import Reason, Verdict
+from cs3_model.types import AudioBlock, Reason, Verdict
 from cs3_model.worker import Outcome, PerceptionWorker
-from cs3_ros.conversions.audio import AudioBlock
 from cs3_ros.distribution import LifecycleNode, ros_context
 from cs3_ros.perception.health import Health
 from cs3_ros.perception.inputs import PerceptionInputs
@@ -137,7 +136,7 @@ class PerceptionNode(LifecycleNode):
         max_waiting = self.get_parameter("max_waiting").value
         self._worker = PerceptionWorker(self._pipeline, self._on_outcome, max_waiting=max_waiting)
         self._apply_live_parameters()
-        self._inputs = PerceptionInputs(self, self._health, self)
+        self._inputs = PerceptionInputs(self, self._health, on_audio=self._on_audio, on_frame=self._on_frame)
         self._poll_timer = self.create_timer(_POLL_PERIOD_S, self._on_poll, clock=self._steady_clock)
         threshold = JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1), on_clock_change=True)
         self._jump_handle = self.get_clock().create_jump_callback(threshold, post_callback=self._on_time_jump)
@@ -188,21 +187,15 @@ class PerceptionNode(LifecycleNode):
             self._preset, self._pipeline, self._outputs, self._static_values = None, None, None, {}
             release_memory()
 
-    # --- what the inputs hear and see ---
-
-    def hear(self, block: AudioBlock) -> None:
-        """Takes a block of sound."""
-        if self._enabled and self._stream is not None:
-            self._submit(self._stream.push_audio(block.samples, block.sample_rate_hz, block.stamp_ns))
-
-    def see(self, *, stamp_ns: int, frame_id: str, num_bytes: int, decode: DecodeImage) -> None:
-        """Takes an undecoded image."""
-        if self._enabled and self._stream is not None:
-            self._submit(
-                self._stream.push_frame(stamp_ns=stamp_ns, frame_id=frame_id, num_bytes=num_bytes, decode=decode)
-            )
-
     # --- work ---
+
+    def _on_audio(self, block: AudioBlock) -> None:
+        if self._enabled and self._stream is not None:
+            self._submit(self._stream.push_audio(block))
+
+    def _on_frame(self, frame: StoredFrame) -> None:
+        if self._enabled and self._stream is not None:
+            self._submit(self._stream.push_frame(frame))
 
     def _submit(self, steps: Iterable[Step]) -> None:
         for step in steps:

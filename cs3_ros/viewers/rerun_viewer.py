@@ -17,8 +17,8 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
-from cs3_model.frame_ring import DecodeImage
-from cs3_ros.conversions.audio import AudioBlock
+from cs3_model.frame_ring import StoredFrame
+from cs3_model.types import AudioBlock
 from cs3_ros.conversions.collisions import collision_from_msg
 from cs3_ros.conversions.times import stamp_to_ns
 from cs3_ros.distribution import ros_context
@@ -49,19 +49,17 @@ class RerunViewer(Node):
         self._log = log
         self._health = Health(self, component="viewer")
         declare_parameters(self)
-        self._inputs = PerceptionInputs(self, self._health, self)
+        self._inputs = PerceptionInputs(self, self._health, on_audio=self._on_audio, on_frame=self._on_frame)
         self.create_subscription(Collision, f"{peer}/collision", self._on_collision, publication(100))
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(_POLL_PERIOD_S, self._inputs.poll, clock=steady)
         self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_diagnostics, clock=steady)
 
-    def hear(self, block: AudioBlock) -> None:
-        """Takes a block of sound."""
+    def _on_audio(self, block: AudioBlock) -> None:
         self._log.log_audio(block.samples, sample_rate_hz=block.sample_rate_hz, stamp_ns=block.stamp_ns)
 
-    def see(self, *, stamp_ns: int, frame_id: str, num_bytes: int, decode: DecodeImage) -> None:
-        """Takes an image."""
-        self._log.log_image(decode(), stamp_ns=stamp_ns)
+    def _on_frame(self, frame: StoredFrame) -> None:
+        self._log.log_image(frame.decode_image(), stamp_ns=frame.stamp_ns)
 
     def _on_collision(self, message: Collision) -> None:
         try:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from cs3_model.frame_ring import FrameRing
+from cs3_model.frame_ring import FrameRing, StoredFrame
 
 
 def push(ring: FrameRing, stamp_ns: int, num_bytes: int = 100) -> bool:
-    return ring.push(
-        stamp_ns=stamp_ns, frame_id="camera", num_bytes=num_bytes, decode=lambda: np.full((2, 2, 3), 7, np.uint8)
+    frame = StoredFrame(
+        stamp_ns=stamp_ns,
+        frame_id="camera",
+        num_bytes=num_bytes,
+        decode_image=lambda: np.full((2, 2, 3), 7, np.uint8),
     )
+    return ring.push(frame)
 
 
 def test_the_nearest_frame_is_found() -> None:

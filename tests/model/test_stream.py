@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cs3_model.frame_ring import StoredFrame
 from cs3_model.stream import CollisionStream, Fail, Finish, Prepare, Step, StreamConfig, Withdraw
-from cs3_model.types import MODEL_SAMPLE_RATE_HZ, Reason
+from cs3_model.types import MODEL_SAMPLE_RATE_HZ, AudioBlock, Reason
 
 NS = 1_000_000_000
 RATE = 48_000
@@ -34,8 +35,14 @@ def impacts(seconds: float, onsets_s: list[float]) -> np.ndarray:
     return samples.astype(np.float32)
 
 
-def decode() -> np.ndarray:
-    return np.zeros((4, 4, 3), np.uint8)
+def block_of(samples: np.ndarray, sample_rate_hz: int, stamp_ns: int) -> AudioBlock:
+    return AudioBlock(samples=samples, sample_rate_hz=sample_rate_hz, stamp_ns=stamp_ns)
+
+
+def frame_at(stamp_ns: int) -> StoredFrame:
+    return StoredFrame(
+        stamp_ns=stamp_ns, frame_id="camera", num_bytes=48, decode_image=lambda: np.zeros((4, 4, 3), np.uint8)
+    )
 
 
 def play(
@@ -48,10 +55,10 @@ def play(
         end_s = (position + block) / RATE
         while fps and next_frame / fps <= end_s:
             stamp_ns = round((start_s + next_frame / fps) * NS)
-            steps += stream.push_frame(stamp_ns=stamp_ns, frame_id="camera", num_bytes=48, decode=decode)
+            steps += stream.push_frame(frame_at(stamp_ns))
             next_frame += 1
         stamp_ns = round((start_s + position / RATE) * NS)
-        steps += stream.push_audio(samples[position : position + block], RATE, stamp_ns)
+        steps += stream.push_audio(block_of(samples[position : position + block], RATE, stamp_ns))
     return steps
 
 
@@ -79,8 +86,8 @@ def test_vision_can_start_long_before_the_window_is_complete() -> None:
     prepared_at = finished_at = None
     for position in range(0, samples.size, 480):
         stamp_ns = round(position / RATE * NS)
-        steps = stream.push_frame(stamp_ns=stamp_ns, frame_id="", num_bytes=48, decode=decode)
-        steps += stream.push_audio(samples[position : position + 480], RATE, stamp_ns)
+        steps = stream.push_frame(frame_at(stamp_ns))
+        steps += stream.push_audio(block_of(samples[position : position + 480], RATE, stamp_ns))
         for step in steps:
             if isinstance(step, Prepare):
                 prepared_at = position / RATE
@@ -123,7 +130,7 @@ def test_without_images_the_event_fails_after_its_patience() -> None:
 
 def test_images_on_another_clock_are_named() -> None:
     stream = CollisionStream(StreamConfig())
-    stream.push_frame(stamp_ns=100 * NS, frame_id="", num_bytes=48, decode=decode)
+    stream.push_frame(frame_at(100 * NS))
     (fail,) = ends(play(stream, impacts(3.0, [1.5]), fps=0))
     assert fail.reason is Reason.NO_FRAME and "+98.500 s" in fail.detail and "one clock" in fail.detail
 
@@ -145,9 +152,9 @@ def test_a_small_gap_is_tolerated_and_a_large_one_named(lost_blocks: int, expect
     steps: list[Step] = []
     for index in range(200):
         stamp_ns = index * NS // 50
-        steps += stream.push_frame(stamp_ns=stamp_ns, frame_id="", num_bytes=48, decode=decode)
+        steps += stream.push_frame(frame_at(stamp_ns))
         if not 85 <= index < 85 + lost_blocks:
-            steps += stream.push_audio(samples[index * 960 : (index + 1) * 960], RATE, stamp_ns)
+            steps += stream.push_audio(block_of(samples[index * 960 : (index + 1) * 960], RATE, stamp_ns))
     (end,) = ends(steps)
     assert isinstance(end, expected)
     assert stream.counters["audio_gap"] == 1 and stream.counters["audio_missing_ms"] == 20 * lost_blocks
@@ -158,7 +165,7 @@ def test_a_small_gap_is_tolerated_and_a_large_one_named(lost_blocks: int, expect
 def test_a_jump_of_the_audio_clock_ends_waiting_events() -> None:
     stream = CollisionStream(StreamConfig())
     play(stream, impacts(2.0, [1.5]), start_s=100.0)
-    (fail,) = ends(stream.push_audio(impacts(0.02, []), RATE, 0))
+    (fail,) = ends(stream.push_audio(block_of(impacts(0.02, []), RATE, 0)))
     assert fail.reason is Reason.TIME_JUMP
 
 
@@ -168,8 +175,8 @@ def test_detection_goes_on_after_a_change_of_rate() -> None:
     second: list[Step] = []
     for index, block in enumerate(np.array_split(impacts(3.0, [1.5])[::3], 150)):
         stamp_ns = 3 * NS + index * NS // 50
-        second += stream.push_frame(stamp_ns=stamp_ns, frame_id="", num_bytes=48, decode=decode)
-        second += stream.push_audio(block, 16_000, stamp_ns)
+        second += stream.push_frame(frame_at(stamp_ns))
+        second += stream.push_audio(block_of(block, 16_000, stamp_ns))
     assert len(first) == 1 and stream.counters["audio_rate_change"] == 1
     (end,) = ends(second)
     assert end.event.onset_ns == pytest.approx(4.5 * NS, abs=0.005 * NS)
@@ -196,9 +203,9 @@ def test_every_confirmed_onset_ends_once_whatever_happens() -> None:
             offset_ns = round(rng.uniform(-3, 3) * NS)
         stamp_ns = index * NS // 50 + offset_ns + 10 * NS
         if rng.random() > 0.2:
-            steps += stream.push_frame(stamp_ns=stamp_ns, frame_id="", num_bytes=48, decode=decode)
+            steps += stream.push_frame(frame_at(stamp_ns))
         for _ in range(rng.choice([0, 1, 1, 1, 1, 1, 1, 1, 2])):
-            steps += stream.push_audio(samples[index * 960 : (index + 1) * 960], RATE, stamp_ns)
+            steps += stream.push_audio(block_of(samples[index * 960 : (index + 1) * 960], RATE, stamp_ns))
     steps += stream.close()
     end_ids = [step.event.event_id for step in ends(steps)]
     withdrawn = [step for step in steps if isinstance(step, Withdraw)]
@@ -218,7 +225,7 @@ def test_a_rate_that_the_detector_cannot_hear_is_refused_and_changes_nothing() -
     stream = CollisionStream(StreamConfig())
     for _ in range(2):
         with pytest.raises(ValueError, match="sample_rate_hz must be in"):
-            stream.push_audio(np.zeros(80), 4_000, NS)
+            stream.push_audio(block_of(np.zeros(80), 4_000, NS))
     assert [type(step) for step in ends(play(stream, impacts(4.0, [1.5])))] == [Finish]
 
 

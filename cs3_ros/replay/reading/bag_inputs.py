@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rosbags.interfaces import MessageDefinitionFormat
 from rosbags.typesys.store import Typestore
 
 from cs3_model.frame_ring import StoredFrame
+from cs3_model.types import AudioBlock
 from cs3_ros.bags.bag_reader import RecordedBag
-from cs3_ros.conversions.audio import SUPPORTED_AUDIO_TYPES, AudioAdapter, AudioBlock, block_reader
+from cs3_ros.conversions.audio import SUPPORTED_AUDIO_TYPES, AudioAdapter, block_reader
 from cs3_ros.conversions.images import IMAGE_TYPES, frame_from_msg
 from cs3_ros.message_types import register_definition, register_package, typestore_with_cs3_msgs
 from cs3_ros.perception.parameters import audio_options
@@ -106,9 +107,7 @@ class BagInputs:
     def _audio_block(self, message: Any, time_ns: int) -> AudioBlock:
         block = self._read_audio(message, arrival_ns=time_ns)
         shift_ns = self.shift_audio_ns + round(1e-6 * self.drift_audio_ppm * (time_ns - self.bag.start_ns))
-        return AudioBlock(
-            samples=block.samples, sample_rate_hz=block.sample_rate_hz, stamp_ns=block.stamp_ns + shift_ns
-        )
+        return replace(block, stamp_ns=block.stamp_ns + shift_ns)
 
 
 def typestore_for(bag: RecordedBag, topics: tuple[str, ...]) -> Typestore:

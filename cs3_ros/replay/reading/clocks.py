@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import theilslopes
 
-from cs3_ros.conversions.audio import AudioBlock
+from cs3_model.types import AudioBlock
 from cs3_ros.conversions.times import NS_PER_S
 from cs3_ros.replay.reading.bag_inputs import BagInputs
 

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from cs3_model.audio_ring import AudioRing
 from cs3_model.stream import StreamConfig
-from cs3_model.types import AudioWindow, Frame
-from cs3_ros.conversions.audio import AudioBlock
+from cs3_model.types import AudioBlock, AudioWindow, Frame
 from cs3_ros.conversions.times import NS_PER_S
 from cs3_ros.replay.reading.bag_inputs import BagInputs
 from cs3_ros.replay.records import EventRecord
@@ -45,7 +44,7 @@ def read_event_media(
     for time_ns, item in inputs.read():
         on_message(time_ns, item if isinstance(item, AudioBlock) else None)
         if isinstance(item, AudioBlock):
-            ring.push(item.samples, item.sample_rate_hz, item.stamp_ns)
+            ring.push(item)
         elif item.stamp_ns in wanted_ns:
             try:
                 frames[item.stamp_ns] = item.decode()

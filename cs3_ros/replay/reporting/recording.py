@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from cs3_ros.conversions.audio import AudioBlock
+from cs3_model.types import AudioBlock
 from cs3_ros.replay.reading.bag_inputs import Item
 from cs3_ros.replay.records import EventRecord, Timing, result_of
 from cs3_ros.viewers.rerun_log import open_rerun_log

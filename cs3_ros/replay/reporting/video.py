@@ -11,8 +11,7 @@ import av
 import numpy as np
 
 from cs3_model.overlay import draw_overlay
-from cs3_model.types import CollisionResult, UInt8Image
-from cs3_ros.conversions.audio import AudioBlock
+from cs3_model.types import AudioBlock, CollisionResult, UInt8Image
 from cs3_ros.conversions.times import NS_PER_S
 from cs3_ros.replay.reading.bag_inputs import Item
 

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 from cs3_model.build import Preset, build_pipeline, load_preset, select_device
 from cs3_model.pipeline import CollisionPipeline
 from cs3_model.stream import Event
-from cs3_model.types import AudioWindow, CollisionResult, Frame
+from cs3_model.types import AudioBlock, AudioWindow, CollisionResult, Frame
 from cs3_model.worker import Outcome
 from cs3_ros.bags.bag_reader import RecordedBag
-from cs3_ros.conversions.audio import AudioBlock
 from cs3_ros.conversions.times import NS_PER_S
 from cs3_ros.perception.parameters import SPECS, default_values, stream_config, verification_config
 from cs3_ros.replay.provenance import bag_identity, source_commit, versions

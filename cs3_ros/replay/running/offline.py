@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterable
 
 from cs3_model.pipeline import CollisionPipeline
 from cs3_model.stream import CollisionStream, Fail, Finish, Step, StreamConfig
-from cs3_model.types import no_collision
+from cs3_model.types import AudioBlock, no_collision
 from cs3_model.worker import OnResult, Outcome, segment_event
-from cs3_ros.conversions.audio import AudioBlock
 from cs3_ros.conversions.times import NS_PER_S
 from cs3_ros.replay.reading.bag_inputs import BagInputs, Item
 
@@ -74,10 +73,8 @@ class _Replay:
 
     def _push(self, item: Item) -> list[Step]:
         if isinstance(item, AudioBlock):
-            return self.stream.push_audio(item.samples, item.sample_rate_hz, item.stamp_ns)
-        return self.stream.push_frame(
-            stamp_ns=item.stamp_ns, frame_id=item.frame_id, num_bytes=item.num_bytes, decode=item.decode_image
-        )
+            return self.stream.push_audio(item)
+        return self.stream.push_frame(item)
 
     def _run(self, steps: Iterable[Step]) -> None:
         """Vision does not start early: half of the onsets that may have begun are none, and nobody waits."""

@@ -7,8 +7,8 @@ import pytest
 from rosbags.interfaces import MessageDefinition, MessageDefinitionFormat
 
 from cs3_model.frame_ring import StoredFrame
+from cs3_model.types import AudioBlock
 from cs3_ros.bags.bag_reader import RecordedBag
-from cs3_ros.conversions.audio import AudioBlock
 from cs3_ros.perception.parameters import default_values, override_values
 from cs3_ros.replay.reading.bag_inputs import BagInputs, choose_topics
 from tests.ros.conftest import FOREIGN_PACKAGES
