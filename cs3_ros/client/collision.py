@@ -95,7 +95,7 @@ class Collision:
         """
         if role not in ROLES:
             raise ValueError(f"role must be one of {', '.join(ROLES)}, got {role!r}")
-        return next((thing for thing in self.objects if role in thing.roles), None)
+        return next((found for found in self.objects if role in found.roles), None)
 
     def describe(self) -> str:
         """One sentence for people and language models: what, where, and whether to believe it."""
@@ -104,8 +104,8 @@ class Collision:
         elif self.verdict is Verdict.ONE_OBJECT:
             what = f"one object made a collision sound: {self.objects[0].describe()}"
         else:
-            what = f"two objects collided: {' and '.join(thing.describe() for thing in self.objects)}"
-        if contacts := [thing.contact_xy for thing in self.objects if thing.contact_xy is not None]:
+            what = f"two objects collided: {' and '.join(found.describe() for found in self.objects)}"
+        if contacts := [found.contact_xy for found in self.objects if found.contact_xy is not None]:
             x, y = (sum(values) / len(contacts) for values in zip(*contacts, strict=True))
             what += f", nearest to each other at {x:.0f},{y:.0f}"
         doubt = "" if self.trained else "; the networks are not trained, so masks and boxes mean nothing"

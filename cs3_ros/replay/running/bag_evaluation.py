@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from cs3_model.build import Preset, build_pipeline, load_preset, select_device
 from cs3_model.pipeline import CollisionPipeline
+from cs3_model.provenance import source_commit
 from cs3_model.stream import Event
 from cs3_model.types import AudioBlock, AudioWindow, CollisionResult, Frame
 from cs3_model.worker import Outcome
 from cs3_ros.bags.bag_reader import RecordedBag
 from cs3_ros.conversions.times import NS_PER_S
 from cs3_ros.perception.parameters import SPECS, default_values, stream_config, verification_config
-from cs3_ros.replay.provenance import bag_identity, source_commit, versions
+from cs3_ros.replay.provenance import bag_identity, versions
 from cs3_ros.replay.reading.bag_inputs import BagInputs, InputTopics, choose_topics
 from cs3_ros.replay.reading.clocks import ClockOffset, estimate_clock_offset
 from cs3_ros.replay.reading.envelope import Envelope

@@ -56,7 +56,7 @@ def test_a_message_becomes_masks_boxes_roles_and_times(mask_format) -> None:
     assert (collision.onset_ns, collision.stamp_ns, collision.frame_id) == (ONSET_NS, STAMP_NS, "camera")
     assert collision.onset_s == pytest.approx(5.123456789, abs=1e-9)
     assert collision.verdict is Verdict.TWO_OBJECTS and collision.reason == "closest_pair"
-    assert [thing.roles for thing in collision.objects] == [("held left",), ("held right", "heard")]
+    assert [found.roles for found in collision.objects] == [("held left",), ("held right", "heard")]
     assert collision.objects[1].box_xyxy == (10.0, 5.0, 20.0, 15.0)
     np.testing.assert_array_equal(collision.objects[1].mask, TWO.masks[1].mask)
     assert collision.objects[1].contact_xy == (11.0, 10.0) and collision.rejected[0].contact_xy is None
@@ -66,16 +66,16 @@ def test_a_message_becomes_masks_boxes_roles_and_times(mask_format) -> None:
 
 def test_crops_are_the_pixels_inside_the_box() -> None:
     image = np.arange(20 * 40 * 3, dtype=np.uint8).reshape(20, 40, 3)
-    thing = collision_of(message_of(TWO), image).objects[1]
-    np.testing.assert_array_equal(thing.image_crop, image[5:15, 10:20])
-    assert thing.mask_crop.shape == (10, 10) and thing.mask_crop.all()
+    found = collision_of(message_of(TWO), image).objects[1]
+    np.testing.assert_array_equal(found.image_crop, image[5:15, 10:20])
+    assert found.mask_crop.shape == (10, 10) and found.mask_crop.all()
     assert collision_of(message_of(TWO)).objects[1].image_crop is None
 
 
 def test_what_listeners_share_cannot_be_written() -> None:
     image = np.zeros((20, 40, 3), np.uint8)
-    thing = collision_of(message_of(TWO), image).objects[0]
-    for array in (thing.mask, thing.mask_crop, thing.image_crop):
+    found = collision_of(message_of(TWO), image).objects[0]
+    for array in (found.mask, found.mask_crop, found.image_crop):
         with pytest.raises(ValueError, match="read-only"):
             array[0, 0] = 1
     image[0, 0] = 1  # the caller's own stays as it was

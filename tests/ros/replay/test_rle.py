@@ -1,4 +1,4 @@
-"""Masks in COCO's encoding, against strings that pycocotools 2.0.11 made."""
+"""Masks in COCO's encoding: fixed strings, so that files of earlier versions stay readable."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def ring() -> np.ndarray:
         (ring(), "dk01[18J4M2N2N2N2O0OD[O0d0O^O0b0O@0`00@0?1A0?OA0`00@0`01^O0b01\\O0e0<101N2N2N2N3L6HPo0"),
     ],
 )
-def test_masks_become_the_strings_of_pycocotools(mask, counts) -> None:
+def test_masks_become_strings_that_never_change(mask, counts) -> None:
     encoded = encode_mask(mask)
     assert encoded == {"size": list(mask.shape), "counts": counts}
     np.testing.assert_array_equal(decode_mask(encoded), mask)
@@ -39,14 +39,8 @@ def test_every_mask_comes_back(height, width, seed, share) -> None:
     np.testing.assert_array_equal(decode_mask(encode_mask(mask)), mask)
 
 
-def test_pycocotools_reads_it_where_it_is_installed() -> None:
-    coco = pytest.importorskip("pycocotools.mask", reason="pycocotools is not installed")
-    rng = np.random.default_rng(0)
-    for share in (0.0, 0.01, 0.5, 0.99, 1.0):
-        mask = rng.random((37, 53)) < share
-        np.testing.assert_array_equal(coco.decode(encode_mask(mask)).astype(bool), mask)
-
-
-def test_runs_that_do_not_fill_the_mask_are_refused() -> None:
-    with pytest.raises(ValueError, match="3 x 4 pixels cover 4 pixels"):
-        decode_mask({"size": [3, 4], "counts": "22"})
+@pytest.mark.parametrize("counts", ["22", "9", "", "22222222"])
+def test_runs_that_do_not_fill_the_mask_are_refused(counts) -> None:
+    """4 of 12 pixels, 9 of 12, none, and more than 12."""
+    with pytest.raises(ValueError, match="do not fill its 3 x 4 pixels"):
+        decode_mask({"size": [3, 4], "counts": counts})
