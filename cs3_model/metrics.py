@@ -60,6 +60,11 @@ class MaskScore:
         return sum(self.matched_ious) / self.num_true
 
     @property
+    def finds_any(self) -> bool:
+        """True if at least one matched mask has an IoU of at least `EXACT_IOU`."""
+        return max(self.matched_ious, default=0.0) >= EXACT_IOU
+
+    @property
     def is_exact(self) -> bool:
         """True if there is one mask for each true object, each with an IoU of at least `EXACT_IOU`."""
         return self.num_predicted == self.num_true and min(self.matched_ious) >= EXACT_IOU
@@ -91,6 +96,8 @@ class Summary:
     """Area under the success curve of `MaskScore.iou_extra_free`."""
     exact: Estimate
     """Share of samples whose colliding objects were found exactly, by `MaskScore.is_exact`."""
+    any_found: Estimate
+    """Share of samples of which at least one object was found, by `MaskScore.finds_any`."""
 
 
 def score_masks(predicted: Sequence[BoolMask], true: Sequence[BoolMask]) -> MaskScore:
@@ -99,12 +106,21 @@ def score_masks(predicted: Sequence[BoolMask], true: Sequence[BoolMask]) -> Mask
     Raises:
         ValueError: if there is no true mask, a true mask is empty, or the shapes differ.
     """
-    if not true or not all(mask.any() for mask in true):
+    return score_alternatives(predicted, [(mask,) for mask in true])
+
+
+def score_alternatives(predicted: Sequence[BoolMask], true: Sequence[Sequence[BoolMask]]) -> MaskScore:
+    """As `score_masks`, where each true object has one or more masks that are equally right: the best counts.
+
+    Raises:
+        ValueError: if there is no true object, one without a mask, a true mask is empty, or the shapes differ.
+    """
+    if not true or not all(masks and all(mask.any() for mask in masks) for masks in true):
         raise ValueError("a sample needs at least one true mask, and none may be empty")
-    shapes = {mask.shape for mask in (*predicted, *true)}
+    shapes = {mask.shape for mask in (*predicted, *(mask for masks in true for mask in masks))}
     if len(shapes) > 1:
         raise ValueError(f"masks must have one shape, got {', '.join(str(list(shape)) for shape in sorted(shapes))}")
-    ious = np.array([[intersection_over_union(guess, truth) for truth in true] for guess in predicted])
+    ious = np.array([[max(intersection_over_union(g, t) for t in masks) for masks in true] for g in predicted])
     ious = ious.reshape(len(predicted), len(true))
     matched = ious[linear_sum_assignment(ious, maximize=True)]
     return MaskScore(
@@ -183,4 +199,5 @@ def summarise(scores: Sequence[MaskScore], groups: Sequence[str], *, seed: int =
         iou_extra_free=estimate([score.iou_extra_free for score in scores]),
         auc_extra_free=estimate([success_area(score.iou_extra_free) for score in scores]),
         exact=estimate([float(score.is_exact) for score in scores]),
+        any_found=estimate([float(score.finds_any) for score in scores]),
     )

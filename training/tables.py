@@ -8,8 +8,6 @@ Rows that were computed before are taken from --cache; a command that was interr
 
 from __future__ import annotations
 
-import os
-import platform
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,17 +18,18 @@ import torch
 import typer
 
 from cs3_model.build import select_device
+from cs3_model.provenance import machine, package_versions, source_commit
 from training.data import DataSpec, open_data_set, sim_cs3
 from training.data.samples import DataSet
 from training.data.sound_windows import WindowRule
 from training.evaluation.methods import build_row
-from training.evaluation.plots import write_plots
 from training.evaluation.results.page import Found, results_page, runs_of
+from training.evaluation.results.plots import write_plots
 from training.evaluation.results.row_cache import RowCache
+from training.evaluation.results.summary import summarise_rows
 from training.evaluation.results.table_rows import DEAF, OURS, OURS_AV, RIGHT_LEFT, SPLITS, TABLE_1, WEAK, TableRow
-from training.evaluation.rows import Row, Scene
-from training.evaluation.runner import Evaluation, Example, Record, evaluate
-from training.evaluation.score_table import source_commit, summarise_rows
+from training.evaluation.row import LoadedSample, Row
+from training.evaluation.runner import Evaluation, Example, SampleResult, evaluate
 
 _PLOTTED = (TABLE_1[2], OURS_AV, RIGHT_LEFT, DEAF, OURS)
 _SHOWN = (TABLE_1[2], WEAK, DEAF, OURS)
@@ -115,7 +114,7 @@ def _named(example: Example, labels: Mapping[str, str]) -> Example:
 
 
 def _draw(
-    out: Path, records: Mapping[TableRow, Sequence[Sequence[Record]]], examples: Evaluation, seed: int
+    out: Path, records: Mapping[TableRow, Sequence[Sequence[SampleResult]]], examples: Evaluation, seed: int
 ) -> list[Path]:
     """Plots of some rows over all seeds, and the sheet of examples."""
     folder = out.parent / "images" / "results"
@@ -127,7 +126,7 @@ def _draw(
 
 
 def _labelled(label: str) -> Row:
-    def answered_before(scene: Scene) -> None:
+    def answered_before(scene: LoadedSample) -> None:
         raise AssertionError("a row of stored records sees no scene")
 
     return Row(name=label, label=label, predict=answered_before)
@@ -137,20 +136,11 @@ def _provenance(commits: set[str]) -> str:
     """Who made the figures: source, machine, versions, command."""
     command = shlex.join(["python", "-m", "training.tables", *sys.argv[1:]])
     made_with = ", ".join(sorted(commits))
+    versions = ", ".join(f"{name} {version}" for name, version in package_versions("torch").items())
     return (
-        f"Rows made with commit {made_with}; page made with commit {source_commit()}, on {_processor()} "
-        f"({os.cpu_count()} cores visible), Python {platform.python_version()}, PyTorch {torch.__version__}:\n\n"
+        f"Rows made with commit {made_with}; page made with commit {source_commit()}, on {machine()}; {versions}:\n\n"
         f"```\n{command}\n```"
     )
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from cs3_model.metrics import IOU_THRESHOLDS, MaskScore, bootstrap, score_masks, success_area, success_curve, summarise
+from cs3_model.metrics import (
+    IOU_THRESHOLDS,
+    MaskScore,
+    bootstrap,
+    score_alternatives,
+    score_masks,
+    success_area,
+    success_curve,
+    summarise,
+)
 
 
 def columns(start: int, stop: int) -> np.ndarray:
@@ -32,6 +41,16 @@ def test_two_masks_are_matched_for_the_largest_sum_of_ious() -> None:
     assert result.matched_ious == pytest.approx((4 / 8, 3 / 9))
     assert result.iou == result.iou_extra_free == pytest.approx((4 / 8 + 3 / 9) / 2)
     assert not result.is_exact
+
+
+def test_of_alternatives_the_best_one_counts() -> None:
+    """A mask of columns 0 to 8 has an IoU of 8/20 with the whole picture and of 8/10 with its left half."""
+    result = score_alternatives([columns(0, 8)], [(columns(0, 20), columns(0, 10)), (columns(12, 16),)])
+    assert result.matched_ious == pytest.approx((0.8,)) and result.iou == pytest.approx(0.4)
+    assert result.finds_any and not result.is_exact
+    assert not score_alternatives([columns(0, 8)], [(columns(0, 20),)]).finds_any
+    with pytest.raises(ValueError, match="none may be empty"):
+        score_alternatives([], [(columns(0, 8), columns(0, 0))])
 
 
 def test_the_best_pair_may_have_to_part_for_the_best_sum() -> None:

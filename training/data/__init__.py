@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from training.data import recordings as recordings
 from training.data import sim_cs3 as sim_cs3
 from training.data.real_sets import EGO4D_CS3, EPIC_CS3, open_real
 from training.data.samples import DataSet
@@ -31,7 +32,12 @@ class Reader:
 READERS: Mapping[str, Reader] = {
     data_set.name: Reader(splits=tuple(data_set.files), evaluation_split="val", open=partial(open_real, data_set))
     for data_set in (EPIC_CS3, EGO4D_CS3)
-} | {sim_cs3.NAME: Reader(splits=tuple(SIM_CS3_SPLITS), evaluation_split="test", open=sim_cs3.read_split)}
+} | {
+    sim_cs3.NAME: Reader(splits=tuple(SIM_CS3_SPLITS), evaluation_split="test", open=sim_cs3.read_split),
+    recordings.NAME: Reader(
+        splits=(recordings.SPLIT,), evaluation_split=recordings.SPLIT, open=recordings.open_recordings
+    ),
+}
 """All data sets by name."""
 
 

@@ -19,7 +19,7 @@ IMAGE_SUFFIXES = (".jpg", ".png", ".jpeg")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Layout:
+class FolderLayout:
     """Where one data set may keep its files; templates without suffixes."""
 
     annotations: tuple[str, ...]
@@ -57,7 +57,7 @@ class DiskFinder:
     """Looks for the files of collisions below one folder."""
 
     root: Path
-    layout: Layout
+    layout: FolderLayout
 
     def annotation_file(self, name: str) -> Path:
         """The CSV file of a name; where it should be if there is none."""

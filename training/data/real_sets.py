@@ -12,14 +12,14 @@ from typing import Any, TypeVar
 from cs3_model.types import UInt8Image
 from training.data.annotations import CollisionRow, read_annotations
 from training.data.clip_media import read_image, read_picture
-from training.data.folder_layout import DiskFinder, Layout
+from training.data.folder_layout import DiskFinder, FolderLayout
 from training.data.mask_files import read_label_map, read_object_masks
 from training.data.samples import DataSet, Sample, SampleError, SceneObject, SoundSegment
 from training.data.visor import VisorObject, add_visor, read_visor
 
 T = TypeVar("T")
 
-EPIC_LAYOUT = Layout(
+EPIC_LAYOUT = FolderLayout(
     annotations=("", "annotations", "annotations/epic"),
     videos=(
         "videos/{video}", "{participant}/videos/{video}", "EPIC-KITCHENS/{participant}/videos/{video}",
@@ -33,7 +33,7 @@ EPIC_LAYOUT = Layout(
 )  # fmt: skip
 """EPIC-KITCHENS-55 and -100 as their download scripts leave them, or flat folders."""
 
-EGO4D_LAYOUT = Layout(
+EGO4D_LAYOUT = FolderLayout(
     annotations=("", "annotations", "annotations/ego4d"),
     videos=(
         "videos/{video}", "v2/full_scale/{video}", "v1/full_scale/{video}", "full_scale/{video}",
@@ -54,7 +54,7 @@ class RealDataSet:
     name: str
     files: Mapping[str, str]
     """CSV file of each split."""
-    layout: Layout
+    layout: FolderLayout
     frame_rate_hz: Callable[[str], float]
     """Rate at which pictures of a video are extracted."""
 
@@ -196,7 +196,7 @@ def _absent(kind: str, row: CollisionRow, finder: DiskFinder, missing: Counter[t
     )
 
 
-def _places(kind: str, layout: Layout) -> str:
+def _places(kind: str, layout: FolderLayout) -> str:
     return {"pictures": layout.picture_places, "sound": layout.sound_places, "masks": layout.mask_places}[kind]()
 
 

@@ -41,6 +41,8 @@ class SceneObject:
     """Its visible pixels, shape [H, W] of the picture; may be empty where the object is hidden."""
     is_colliding: bool
     """True for the one or two objects that made the sound."""
+    alternatives: tuple[BoolMask, ...] = ()
+    """Other masks that are as right as `mask`, where it cannot be said what exactly collided."""
     material: str = ""
     """Name of its material; empty if unknown."""
     category: str = ""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 import yaml
@@ -17,20 +18,19 @@ from cs3_model.strategies import Strategy, choose_masks, first_of_each_role
 from cs3_model.types import AudioWindow, Candidate, CollisionResult, Frame
 from cs3_model.verification import VerificationConfig
 from training.evaluation.baselines.prior_map import PriorMap
-from training.evaluation.rows import (
-    Row,
-    Scene,
-    Sound,
+from training.evaluation.baselines.simple_rows import (
     best_choice,
     by_strategy,
     centre_square,
     held_and_nearest,
-    oracle,
     random_objects,
     random_square,
-    with_true_masks,
 )
+from training.evaluation.baselines.told import Told, segment_told
+from training.evaluation.oracle import best_for, with_true_masks
+from training.evaluation.row import LoadedSample, Row, Sound
 
+Choice = TypeVar("Choice", Sound, Told)
 PRESET_PREFIX = "preset:"
 MIXTURE_PREFIX = "mixture:"
 PRIOR_MAP = "prior-map"
@@ -74,8 +74,9 @@ def build_row(name: str, *, device: torch.device, seed: int, prior_map: PriorMap
         name: One of `METHOD_NAMES`. A preset may be followed by fields of `PipelineConfig` that differ from it (the
             ablations of Tables 2 and 3; `localisation.threshold=0.7` for a field of a field), by `strategy=oracle` (the
             best choice among the candidates that are weighed, one per role) or `strategy=oracle-of-all` (also among
-            those that were passed over for a likelier one), by `sound=silent` or `sound=shuffled` (with `shuffle=1`
-            another shuffle), and by `true_masks=true`. With the parts of `micro`, `weights=FILE` takes other weights,
+            those that were passed over for a likelier one), by `sound=silent`, `noise`, `other-clip` or `shuffled` (with
+            `shuffle=1` another shuffle), by `told=boxes` or `told=points` (segments the true objects, chooses nothing),
+            and by `true_masks=true`. With the parts of `micro`, `weights=FILE` takes other weights,
             `weak=FILE` the map of the weakly supervised weights in the file, and `words=struck` the map of these
             words, without sound.
         device: Where networks run.
@@ -103,10 +104,11 @@ def build_row(name: str, *, device: torch.device, seed: int, prior_map: PriorMap
 def _preset_row(name: str, device: torch.device, seed: int) -> Row:
     fields = _read_fields(name, PRESET_PREFIX)
     preset = _preset(name, fields)
-    sound = _read_sound(fields.pop("sound", Sound.OWN.value))
+    sound = _read_choice(Sound, "sound", fields.pop("sound", Sound.OWN.value)) or Sound.OWN
     shuffle = fields.pop("shuffle", 0)
     words = fields.pop("words", "")
     true_masks = fields.pop("true_masks", False)
+    told = _read_choice(Told, "told", fields.pop("told", None))
     among = _ORACLES.get(str(fields.get("strategy")))
     if among is not None:
         del fields["strategy"]
@@ -116,7 +118,10 @@ def _preset_row(name: str, device: torch.device, seed: int) -> Row:
     verification = VerificationConfig(merge_iou=config.verification.merge_iou)
     proposing = replace(config, strategy=Strategy.OURS, verification=verification)
     candidates = _candidates(pipeline, str(words), proposing)
-    predict = partial(_choose, candidates, config) if among is None else partial(_best_of, candidates, among)
+    if told is not None:
+        predict = partial(segment_told, pipeline.boxes, told)
+    else:
+        predict = partial(_choose, candidates, config) if among is None else partial(_best_of, candidates, among)
     return Row(
         name=name,
         label=name.removeprefix(PRESET_PREFIX),
@@ -179,11 +184,11 @@ def _preset(name: str, fields: dict[str, object]) -> Preset:
     return preset
 
 
-def _read_sound(value: object) -> Sound:
-    choices = [sound.value for sound in Sound]
-    if value not in choices:
-        raise ValueError(f"sound must be one of {', '.join(choices)}, got '{value}'")
-    return Sound(value)
+def _read_choice(kind: type[Choice], field: str, value: object) -> Choice | None:
+    choices = [choice.value for choice in kind]
+    if value is not None and value not in choices:
+        raise ValueError(f"{field} must be one of {', '.join(choices)}, got '{value}'")
+    return None if value is None else kind(value)
 
 
 @lru_cache(maxsize=8)
@@ -216,7 +221,7 @@ class LatestCandidates:
         self._pipeline = pipeline
         self._latest: tuple[Frame, AudioWindow, tuple[Candidate, ...]] | None = None
 
-    def __call__(self, scene: Scene) -> tuple[Candidate, ...]:
+    def __call__(self, scene: LoadedSample) -> tuple[Candidate, ...]:
         """The candidates, before any choice."""
         if self._latest is None or self._latest[0] is not scene.frame or self._latest[1] is not scene.window:
             result = self._pipeline.process(scene.frame, scene.window)
@@ -224,16 +229,16 @@ class LatestCandidates:
         return self._latest[2]
 
 
-def _choose(candidates: LatestCandidates, config: PipelineConfig, scene: Scene) -> CollisionResult:
+def _choose(candidates: LatestCandidates, config: PipelineConfig, scene: LoadedSample) -> CollisionResult:
     found = candidates(scene)
     return replace(choose_masks(found, config.strategy, config.verification), candidates=found)
 
 
 def _best_of(
-    candidates: LatestCandidates, among: Callable[[Sequence[Candidate]], Sequence[Candidate]], scene: Scene
+    candidates: LatestCandidates, among: Callable[[Sequence[Candidate]], Sequence[Candidate]], scene: LoadedSample
 ) -> CollisionResult:
-    return oracle(among(candidates(scene)), scene)
+    return best_for(among(candidates(scene)), scene)
 
 
-def _outlined(predict: Callable[[Scene], CollisionResult], scene: Scene) -> CollisionResult:
+def _outlined(predict: Callable[[LoadedSample], CollisionResult], scene: LoadedSample) -> CollisionResult:
     return with_true_masks(predict(scene), scene)

@@ -1,15 +1,18 @@
-"""The oracle of Table 3: the best choice among the candidates, by who knows the truth."""
+"""Bounds by who knows the truth: the best choice among the candidates (Table 3, Oracle), and true outlines."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from cs3_model.geometry import intersection_over_union
+from cs3_model.geometry import intersection_over_union, mask_to_box_xyxy
+from cs3_model.metrics import score_alternatives
 from cs3_model.types import BoolMask, Candidate, CollisionResult, Reason, Verdict, no_collision
+from training.evaluation.row import LoadedSample
 
 
 def choose_oracle(candidates: Sequence[Candidate], truth: Sequence[BoolMask]) -> CollisionResult:
@@ -45,3 +48,30 @@ def choose_oracle(candidates: Sequence[Candidate], truth: Sequence[BoolMask]) ->
     return CollisionResult(
         verdict=Verdict(len(masks)), reason=Reason.SELECTED, detail=detail, masks=masks, rejected=others
     )
+
+
+def best_for(candidates: Sequence[Candidate], scene: LoadedSample) -> CollisionResult:
+    """The candidates that match the truth best; none where no collision can be seen."""
+    truth = [(item.mask, *item.alternatives) for item in scene.visible_colliding]
+    if not truth or not candidates:
+        return no_collision(Reason.NO_CANDIDATE, "nothing to choose")
+
+    def score(result: CollisionResult) -> float:
+        return score_alternatives([item.mask for item in result.masks], truth).iou_extra_free
+
+    return max((choose_oracle(candidates, masks) for masks in product(*truth)), key=score)
+
+
+def with_true_masks(result: CollisionResult, scene: LoadedSample) -> CollisionResult:
+    """The same answer, with the true outline of the object that each mask overlaps most; what overlaps none is left.
+
+    What remains wrong is the choice of objects, not their segmentation.
+    """
+    masks: dict[int, Candidate] = {}
+    for chosen in result.masks:
+        ious = [intersection_over_union(chosen.mask, item.mask) for item in scene.objects]
+        if max(ious, default=0.0) > 0:
+            best = int(np.argmax(ious))
+            mask = scene.objects[best].mask
+            masks.setdefault(best, replace(chosen, mask=mask, box_xyxy=mask_to_box_xyxy(mask)))
+    return replace(result, masks=tuple(masks.values()), verdict=Verdict(len(masks)))

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from cs3_model.metrics import MaskScore, score_masks
+from cs3_model.metrics import MaskScore, score_alternatives
 from cs3_model.types import AudioWindow, BoolMask, CollisionResult, Frame, UInt8Image, Verdict
 from training.data.samples import DataSet, Sample, SampleError
 from training.data.sound_windows import WindowRule, read_window
 from training.evaluation.counterfactual import fingerprint
-from training.evaluation.rows import Row, Scene, Sound
+from training.evaluation.row import LoadedSample, Row, Sound
 from training.evaluation.strata import strata_of
+
+_NOISE_RMS = 0.1
+"""Loudness of `Sound.NOISE`, full scale 1."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Record:
+class SampleResult:
     """What one row made of one sample."""
 
     sample_id: str
@@ -56,7 +60,7 @@ class Evaluation:
     """What all rows made of all samples."""
 
     rows: tuple[Row, ...]
-    records: dict[str, list[Record]] = field(default_factory=dict)
+    records: dict[str, list[SampleResult]] = field(default_factory=dict)
     """By name of the row; one record per sample that was read, in the order of the samples."""
     skipped: list[Skipped] = field(default_factory=list)
     examples: list[Example] = field(default_factory=list)
@@ -94,12 +98,19 @@ def evaluate(
     shown = set(rng.permutation(len(samples))[:num_examples].tolist())
     for shuffle in {row.shuffle for row in rows} - {0}:
         partners[shuffle] = _partners(len(samples), np.random.default_rng([seed, shuffle]))
+    needs_others = any(row.sound is Sound.OTHER_CLIP for row in rows)
+    others = _partners_of_other_clips(samples, np.random.default_rng(seed)) if needs_others else []
     evaluation = Evaluation(rows=tuple(rows), records={row.name: [] for row in rows})
     for index, sample in enumerate(samples):
         try:
             scene = _read_scene(sample, rule)
             heard = {
-                (row.sound, row.shuffle): _hear(row.sound, scene, samples[partners[row.shuffle][index]], rule)
+                (row.sound, row.shuffle): _hear(
+                    row.sound,
+                    scene,
+                    samples[(others if row.sound is Sound.OTHER_CLIP else partners[row.shuffle])[index]],
+                    rule,
+                )
                 for row in {(row.sound, row.shuffle): row for row in rows}.values()
             }
         except SampleError as error:
@@ -152,7 +163,18 @@ def _partners(count: int, rng: np.random.Generator) -> list[int]:
     return partners.tolist()
 
 
-def _read_scene(sample: Sample, rule: WindowRule) -> Scene:
+def _partners_of_other_clips(samples: Sequence[Sample], rng: np.random.Generator) -> list[int]:
+    """For each sample a random one whose sound lies in another file."""
+    partners = []
+    for sample in samples:
+        choices = [index for index, other in enumerate(samples) if other.sound.path != sample.sound.path]
+        if not choices:
+            raise ValueError("sound=other-clip needs samples of at least two sound files")
+        partners.append(int(rng.choice(choices)))
+    return partners
+
+
+def _read_scene(sample: Sample, rule: WindowRule) -> LoadedSample:
     assert sample.load_objects is not None
     frame = Frame(image=sample.load_image())
     objects = sample.load_objects()
@@ -161,24 +183,29 @@ def _read_scene(sample: Sample, rule: WindowRule) -> Scene:
             raise SampleError(
                 f"{sample.sample_id}: a true mask is {list(item.mask.shape)}, the picture {list(frame.size_hw)}"
             )
-    return Scene(sample=sample, frame=frame, window=read_window(sample.sound, rule), objects=objects)
+    return LoadedSample(sample=sample, frame=frame, window=read_window(sample.sound, rule), objects=objects)
 
 
-def _hear(sound: Sound, scene: Scene, partner: Sample, rule: WindowRule) -> AudioWindow:
-    if sound is Sound.SHUFFLED:
+def _hear(sound: Sound, scene: LoadedSample, partner: Sample, rule: WindowRule) -> AudioWindow:
+    if sound in (Sound.SHUFFLED, Sound.OTHER_CLIP):
         return read_window(partner.sound, rule)
+    if sound is Sound.NOISE:
+        rng = np.random.default_rng(zlib.crc32(scene.sample.sample_id.encode()))
+        noise = (_NOISE_RMS * rng.standard_normal(scene.window.samples.size)).clip(-1, 1).astype(np.float32)
+        return AudioWindow(samples=noise, start_ns=scene.window.start_ns)
     if sound is Sound.SILENT:
         return AudioWindow(samples=np.zeros_like(scene.window.samples), start_ns=scene.window.start_ns)
     return scene.window
 
 
-def _record(scene: Scene, result: CollisionResult) -> Record:
+def _record(scene: LoadedSample, result: CollisionResult) -> SampleResult:
     sample, true_masks = scene.sample, scene.true_masks
-    return Record(
+    truth = [(item.mask, *item.alternatives) for item in scene.visible_colliding]
+    return SampleResult(
         sample_id=sample.sample_id,
         group=sample.conditions.group or sample.sample_id,
         verdict=result.verdict,
-        score=score_masks([item.mask for item in result.masks], true_masks) if true_masks else None,
+        score=score_alternatives([item.mask for item in result.masks], truth) if truth else None,
         answer=fingerprint(true_masks),
         strata=strata_of(sample, scene.objects) if true_masks else {},
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from safetensors.torch import save
 
 from cs3_model.files import write_whole
-from training.evaluation.score_table import RunInfo
+from training.evaluation.results.report import RunInfo
 from training.loop.checkpoints import Progress
 from training.weak.objective import TrainableModel
 from training.weak.recipe import Recipe

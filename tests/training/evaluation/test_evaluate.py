@@ -11,6 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from cs3_model.provenance import source_commit
 from tests.training.drawn_world import drawn_data_set
 from training.data import READERS, Reader
 from training.data.samples import DataSet
@@ -59,7 +60,7 @@ def test_it_writes_table_json_and_plots(run, tmp_path) -> None:
     written = json.loads((tmp_path / "out/results.json").read_text())
     assert written["config"]["method"] == methods and written["config"]["padding"] == "context"
     assert written["seed"] == 3 and written["skipped"] == []
-    assert len(written["commit"].split()[0]) == 40 or written["commit"] == "unknown"
+    assert written["commit"] == source_commit()
     right = written["rows"][1]
     assert right["overall"]["iou"]["mean"] == 0.25 and right["strata"]["SNR"]["< 0 dB"]["num_samples"] == 4
     assert right["samples"][0]["score"] == {"matched_ious": [1.0], "num_predicted": 1, "num_true": 2}

@@ -17,7 +17,8 @@ from tests.training.micro.small import small_weights
 from training.data.sound_windows import read_window
 from training.evaluation.baselines.prior_map import fit_prior_map
 from training.evaluation.methods import METHOD_NAMES, build_row
-from training.evaluation.rows import Row, Scene, Sound, with_true_masks
+from training.evaluation.oracle import with_true_masks
+from training.evaluation.row import LoadedSample, Row, Sound
 
 CPU = torch.device("cpu")
 
@@ -31,9 +32,9 @@ def heard(mask: BoolMask) -> Candidate:
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory) -> Scene:
+def scene(tmp_path_factory) -> LoadedSample:
     sample = drawn_sample(tmp_path_factory.mktemp("scene"), 0, "high")
-    return Scene(
+    return LoadedSample(
         sample=sample,
         frame=Frame(image=sample.load_image()),
         window=read_window(sample.sound),
@@ -165,7 +166,8 @@ def test_true_outlines_keep_the_choice(scene) -> None:
         ("preset:debug,crop=false", "unknown field 'crop'; valid fields: use_hands, use_crop"),
         ("preset:debug,use_crop=perhaps", "use_crop must be of type bool, got 'perhaps'"),
         ("preset:debug,strategy=best", "strategy must be one of ours, right, .*got 'best'"),
-        ("preset:debug,sound=loud", "sound must be one of own, shuffled, silent, got 'loud'"),
+        ("preset:debug,told=all", "told must be one of boxes, points, got 'all'"),
+        ("preset:debug,sound=loud", "sound must be one of own, shuffled, other-clip, noise, silent, got 'loud'"),
     ],
 )
 def test_what_cannot_be_built_is_refused_with_the_choices(name, message) -> None:

@@ -12,7 +12,7 @@ from tests.training.drawn_world import RATE_HZ, drawn_data_set
 from training.data.samples import DataSet
 from training.data.sound_windows import WindowRule
 from training.evaluation.methods import build_row
-from training.evaluation.rows import Row, Scene, Sound
+from training.evaluation.row import LoadedSample, Row, Sound
 from training.evaluation.runner import Evaluation, evaluate
 
 
@@ -22,7 +22,7 @@ class Listener:
     def __init__(self) -> None:
         self.heard: dict[str, str] = {}
 
-    def __call__(self, scene: Scene) -> CollisionResult:
+    def __call__(self, scene: LoadedSample) -> CollisionResult:
         samples = scene.window.samples
         loud = samples[np.abs(samples).argmax() :][: RATE_HZ // 10]
         crossings = np.count_nonzero(np.diff(np.signbit(loud)))

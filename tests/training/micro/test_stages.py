@@ -16,7 +16,7 @@ from cs3_model.types import Frame
 from training.data import DataSpec, open_data_set
 from training.data.sound_windows import read_window
 from training.evaluation.methods import build_row
-from training.evaluation.rows import Scene
+from training.evaluation.row import LoadedSample
 from training.micro.stages import Plan, Stage, run_stages, stages_of
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -106,7 +106,7 @@ def test_all_stages_end_in_weights_that_segment(generated_world, tmp_path) -> No
     )
     result = build_pipeline(load_preset(str(mine)), device=CPU).process(frame, window)
     assert np.isfinite(result.heatmap).all() and all(m.mask.shape == frame.size_hw for m in result.masks)
-    scene = Scene(sample=sample, frame=frame, window=window, objects=())
+    scene = LoadedSample(sample=sample, frame=frame, window=window, objects=())
     ours = f"weights={out}/micro-seed0.safetensors"
     for method in (
         f"preset:micro,weights={out}/deaf-seed0.safetensors",

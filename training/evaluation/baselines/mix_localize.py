@@ -24,7 +24,7 @@ from cs3_model.localisation import LocalisationConfig, peak_mask, score_map
 from cs3_model.networks.micro.parts import MicroConfig, MicroNetworks, SharedTower
 from cs3_model.types import Candidate, CollisionResult, Reason, Role, Verdict
 from cs3_model.weights.checkpoint import as_float32, load_strictly
-from training.evaluation.rows import Scene
+from training.evaluation.row import LoadedSample
 
 NUM_SLOTS = 2
 """K."""
@@ -107,7 +107,7 @@ class MixtureBaseline:
         self._ear, self._tower = networks.audio, tower
 
     @torch.inference_mode()
-    def predict(self, scene: Scene) -> CollisionResult:
+    def predict(self, scene: LoadedSample) -> CollisionResult:
         """All of the picture that is at least half as near to a slot as the nearest place."""
         samples = torch.from_numpy(scene.window.samples).unsqueeze(0).to(self._tower.device)
         slots_KP = self._network.embed_sound(self._ear(samples).embedding_ND)[0]

@@ -12,7 +12,7 @@ from cs3_model.geometry import mask_to_box_xyxy
 from cs3_model.metrics import score_masks
 from cs3_model.types import BoolMask, Candidate, CollisionResult, Float32Array, Reason, Role, Verdict
 from training.data.samples import Sample
-from training.evaluation.rows import Scene
+from training.evaluation.row import LoadedSample
 
 _SIDE = 64
 _LEVELS = np.arange(1, 20) / 20
@@ -27,7 +27,7 @@ class PriorMap:
     level: float
     """The mask is where the share is at least this."""
 
-    def predict(self, scene: Scene) -> CollisionResult:
+    def predict(self, scene: LoadedSample) -> CollisionResult:
         """The same mask for every scene."""
         height, width = scene.frame.size_hw
         mask = cv2.resize(self.share, (width, height), interpolation=cv2.INTER_LINEAR) >= self.level

@@ -13,6 +13,7 @@ from cs3_model.pipeline import PipelineConfig
 from cs3_model.types import Verdict
 from training.evaluation.counterfactual import exact_by_looking
 from training.evaluation.results.paper_figures import PAPER_RESULTS, PaperResult
+from training.evaluation.results.report import markdown_table, percent
 from training.evaluation.results.table_rows import (
     BASELINES,
     DEAF,
@@ -26,11 +27,10 @@ from training.evaluation.results.table_rows import (
     TABLE_3,
     TableRow,
 )
-from training.evaluation.runner import Record
-from training.evaluation.score_table import markdown_table, percent
+from training.evaluation.runner import SampleResult
 from training.evaluation.strata import ordered_labels
 
-Metric = Callable[[Record], float]
+Metric = Callable[[SampleResult], float]
 
 _METRICS: Mapping[str, Metric] = {
     "mIoU": lambda record: record.score.iou,
@@ -51,7 +51,7 @@ class RowRuns:
     """What a row made of the samples of a split with a visible collision, once per seed or shuffle."""
 
     row: TableRow
-    runs: tuple[tuple[Record, ...], ...]
+    runs: tuple[tuple[SampleResult, ...], ...]
     """The same samples in the same order each time."""
     silences: tuple[bool, ...]
     """Of all runs: whether a sample without visible collision was answered with no mask."""
@@ -83,7 +83,7 @@ Found = Mapping[TableRow, RowRuns]
 """What was measured on one split; rows whose weights were not given are absent."""
 
 
-def runs_of(row: TableRow, runs: Sequence[Sequence[Record]], seed: int) -> RowRuns:
+def runs_of(row: TableRow, runs: Sequence[Sequence[SampleResult]], seed: int) -> RowRuns:
     """Takes the samples without a visible collision aside."""
     silences = tuple(r.verdict is Verdict.NONE for run in runs for r in run if r.score is None)
     scored = tuple(tuple(r for r in run if r.score is not None) for run in runs)

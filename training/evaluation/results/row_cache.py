@@ -13,12 +13,12 @@ import torch
 
 from cs3_model.files import file_digest, write_whole
 from cs3_model.metrics import MaskScore
+from cs3_model.provenance import source_commit
 from cs3_model.types import Verdict
 from training.data.samples import DataSet
 from training.data.sound_windows import WindowRule
 from training.evaluation.methods import build_row
-from training.evaluation.runner import Evaluation, Record, evaluate
-from training.evaluation.score_table import source_commit
+from training.evaluation.runner import Evaluation, SampleResult, evaluate
 
 _FILE = re.compile(r"[^=:,]+\.safetensors")
 
@@ -41,7 +41,7 @@ class RowCache:
         samples = "".join(sample.sample_id for sample in data_set.samples)
         self._about = f"{data_set.name} {data_set.split} {_digest(samples.encode())} limit {limit} seed {seed}"
 
-    def read(self, method: str) -> list[Record] | None:
+    def read(self, method: str) -> list[SampleResult] | None:
         """The records, or None if there are none yet.
 
         Raises:
@@ -94,10 +94,10 @@ class RowCache:
         return self._folder / f"{_digest(f'{self._about} {identity}'.encode())}.json"
 
 
-def _record(entry: dict) -> Record:
+def _record(entry: dict) -> SampleResult:
     score = entry["score"]
     score = None if score is None else MaskScore.from_fields(score)
-    return Record(**{**entry, "verdict": Verdict(entry["verdict"]), "score": score})
+    return SampleResult(**{**entry, "verdict": Verdict(entry["verdict"]), "score": score})
 
 
 def _digest(content: bytes) -> str:

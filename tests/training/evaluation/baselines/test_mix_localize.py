@@ -15,7 +15,7 @@ from tests.training.micro.small import small_networks, small_weights
 from training.data.sound_windows import read_window
 from training.evaluation.baselines.mix_localize import MixtureNetwork, return_loss, save_mixture
 from training.evaluation.methods import build_row
-from training.evaluation.rows import Scene
+from training.evaluation.row import LoadedSample
 from training.loop.micro_loop import LoopConfig, fit
 from training.micro.audio_visual.train_mix_localize import Mixing, MixtureBatches, losses_of
 
@@ -71,7 +71,9 @@ def test_the_row_has_a_mask_for_each_slot(tmp_path) -> None:
         f"mixture:{tmp_path}/mixture.safetensors,weights={weights}", device=torch.device("cpu"), seed=0, prior_map=None
     )
     sample = drawn_data_set(tmp_path, 1).samples[0]
-    scene = Scene(sample=sample, frame=Frame(image=sample.load_image()), window=read_window(sample.sound), objects=())
+    scene = LoadedSample(
+        sample=sample, frame=Frame(image=sample.load_image()), window=read_window(sample.sound), objects=()
+    )
     first, second = row.predict(scene).masks
     assert first.mask.shape == (64, 96) and 0 < first.mask.mean() < 1
     assert np.array_equal(first.mask, second.mask)

@@ -10,14 +10,14 @@ from cs3_model.metrics import MaskScore
 from cs3_model.types import Verdict
 from training.evaluation.results.page import results_page, runs_of
 from training.evaluation.results.table_rows import DEAF, OURS, OURS_AV, RIGHT_LEFT, SHUFFLED, TABLE_1, TABLE_2, TableRow
-from training.evaluation.runner import Record
+from training.evaluation.runner import SampleResult
 
 
-def record(index: int, iou: float | None, size: str = "small") -> Record:
+def record(index: int, iou: float | None, size: str = "small") -> SampleResult:
     score = None if iou is None else MaskScore(matched_ious=(iou,), num_predicted=1, num_true=1)
     verdict = Verdict.NONE if iou is None else Verdict.ONE_OBJECT
     strata = {"object size": size, "audio duration": "< 1 s"}
-    return Record(
+    return SampleResult(
         sample_id=str(index), group=str(index // 2), verdict=verdict, score=score, answer=str(index), strata=strata
     )
 

@@ -14,8 +14,7 @@ from tests.training.drawn_world import drawn_sample, mask_of, objects_of
 from training.data.samples import Hand
 from training.data.sound_windows import read_window
 from training.evaluation.baselines.prior_map import fit_prior_map
-from training.evaluation.rows import (
-    Scene,
+from training.evaluation.baselines.simple_rows import (
     best_choice,
     by_strategy,
     centre_square,
@@ -23,15 +22,16 @@ from training.evaluation.rows import (
     random_objects,
     random_square,
 )
+from training.evaluation.row import LoadedSample
 
 
 @pytest.fixture
 def make_scene(tmp_path):
     """Returns a function that draws and reads a scene."""
 
-    def make(event: str = "high", picture: int = 0) -> Scene:
+    def make(event: str = "high", picture: int = 0) -> LoadedSample:
         sample = drawn_sample(tmp_path, picture, event)
-        return Scene(
+        return LoadedSample(
             sample=sample,
             frame=Frame(image=sample.load_image()),
             window=read_window(sample.sound),
@@ -50,7 +50,7 @@ def names(result) -> set[str]:
     return found
 
 
-def score(result, scene: Scene) -> float:
+def score(result, scene: LoadedSample) -> float:
     return score_masks([item.mask for item in result.masks], scene.true_masks).iou
 
 

@@ -16,9 +16,9 @@ from matplotlib.figure import Figure
 
 from cs3_model.metrics import IOU_THRESHOLDS, success_curve
 from cs3_model.types import BoolMask, UInt8Image
-from training.evaluation.rows import Row
+from training.evaluation.results.summary import RowSummary
+from training.evaluation.row import Row
 from training.evaluation.runner import Evaluation, Example
-from training.evaluation.score_table import RowSummary
 
 _PANEL_COLUMNS = 3
 _MOST_LABELS = 12

@@ -1,109 +1,57 @@
-"""The rows of a results table: each turns a scene into a `CollisionResult`, whether it hears, guesses or knows.
+"""The rows that need no network: guesses, and bounds by who knows the true masks and hands.
 
 A row that knows the truth is a bound, not a method: its label says what it knows.
 """
 
 from __future__ import annotations
 
-import enum
 import zlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
-from cs3_model.geometry import intersection_over_union, mask_to_box_xyxy
+from cs3_model.geometry import mask_to_box_xyxy
 from cs3_model.strategies import Strategy, choose_masks
 from cs3_model.types import (
-    AudioWindow,
     BoolMask,
     Candidate,
     CollisionResult,
-    Frame,
     Reason,
     Role,
     Verdict,
     no_collision,
 )
 from cs3_model.verification import VerificationConfig
-from training.data.samples import Hand, Sample, SceneObject
-from training.evaluation.oracle import choose_oracle
+from training.data.samples import Hand, SceneObject
+from training.evaluation.oracle import best_for
+from training.evaluation.row import LoadedSample
 
 _SQUARE_AREA = 0.1
 """Share of the image that the square of the paper's Centre row covers; taken as area, like its area prior."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Scene:
-    """A sample, read."""
-
-    sample: Sample
-    frame: Frame
-    window: AudioWindow
-    objects: tuple[SceneObject, ...]
-    """The truth; only rows that say so may look at it."""
-
-    @property
-    def true_masks(self) -> list[BoolMask]:
-        """Masks of the colliding objects, those that can be seen."""
-        return [item.mask for item in self.objects if item.is_colliding and item.mask.any()]
-
-
-class Sound(str, enum.Enum):
-    """What a row hears."""
-
-    OWN = "own"
-    """The sound of the sample."""
-    SHUFFLED = "shuffled"
-    """The sound of another sample: what remains of the score is not owed to hearing."""
-    SILENT = "silent"
-    """Nothing."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
-    """One row of a results table."""
-
-    name: str
-    """As given on the command line."""
-    label: str
-    """For people."""
-    predict: Callable[[Scene], CollisionResult]
-    """Finds what collided."""
-    sound: Sound = Sound.OWN
-    """What it hears."""
-    shuffle: int = 0
-    """Which of many shuffles, where `sound` is `Sound.SHUFFLED`."""
-    needs_whole_scene: bool = False
-    """True if it must know all objects and the hands that hold them."""
-    models: tuple[str, ...] = ()
-    """Identity of networks and weights, if any."""
-    trained: bool = True
-    """False if random weights make the row meaningless."""
-
-
-def centre_square(scene: Scene) -> CollisionResult:
+def centre_square(scene: LoadedSample) -> CollisionResult:
     """The paper's Centre row: a square of 10 % of the area in the middle."""
     height, width = scene.frame.size_hw
     return _selected([_square(scene, width / 2, height / 2)], "the middle of the image")
 
 
-def random_square(scene: Scene, seed: int) -> CollisionResult:
+def random_square(scene: LoadedSample, seed: int) -> CollisionResult:
     """The square of the Centre row around a random pixel."""
     height, width = scene.frame.size_hw
     rng = _generator(scene, seed)
     return _selected([_square(scene, rng.uniform(0, width), rng.uniform(0, height))], "a random place")
 
 
-def random_objects(scene: Scene, seed: int) -> CollisionResult:
+def random_objects(scene: LoadedSample, seed: int) -> CollisionResult:
     """Two random objects that can be seen."""
     visible = _nearby_objects(scene)
     chosen = _generator(scene, seed).permutation(len(visible))[:2]
     return _selected([_candidate(Role.AUDIO_VISUAL, visible[index].mask) for index in chosen], "random objects")
 
 
-def held_and_nearest(scene: Scene) -> CollisionResult:
+def held_and_nearest(scene: LoadedSample) -> CollisionResult:
     """The held object and the other object that are nearest to each other."""
     pair = _nearest_pair(scene)
     if pair is None:
@@ -112,39 +60,17 @@ def held_and_nearest(scene: Scene) -> CollisionResult:
     return _selected([_held_candidate(item) for item in pair], "a held object and the one nearest to it")
 
 
-def by_strategy(scene: Scene, strategy: Strategy) -> CollisionResult:
+def by_strategy(scene: LoadedSample, strategy: Strategy) -> CollisionResult:
     """A strategy of Table 3, given the true masks of the held objects."""
     return choose_masks(_candidates(scene), strategy, VerificationConfig())
 
 
-def best_choice(scene: Scene) -> CollisionResult:
+def best_choice(scene: LoadedSample) -> CollisionResult:
     """The best of these candidates: what perfect verification could reach (Table 3, Oracle)."""
-    return oracle(_candidates(scene), scene)
+    return best_for(_candidates(scene), scene)
 
 
-def oracle(candidates: Sequence[Candidate], scene: Scene) -> CollisionResult:
-    """The candidates that match the truth best; none where no collision can be seen."""
-    if not scene.true_masks or not candidates:
-        return _selected([], "nothing to choose")
-    return choose_oracle(candidates, scene.true_masks)
-
-
-def with_true_masks(result: CollisionResult, scene: Scene) -> CollisionResult:
-    """The same answer, with the true outline of the object that each mask overlaps most; what overlaps none is left.
-
-    What remains wrong is the choice of objects, not their segmentation.
-    """
-    masks: dict[int, Candidate] = {}
-    for chosen in result.masks:
-        ious = [intersection_over_union(chosen.mask, item.mask) for item in scene.objects]
-        if max(ious, default=0.0) > 0:
-            best = int(np.argmax(ious))
-            mask = scene.objects[best].mask
-            masks.setdefault(best, replace(chosen, mask=mask, box_xyxy=mask_to_box_xyxy(mask)))
-    return replace(result, masks=tuple(masks.values()), verdict=Verdict(len(masks)))
-
-
-def _candidates(scene: Scene) -> list[Candidate]:
+def _candidates(scene: LoadedSample) -> list[Candidate]:
     """The true held objects; the object nearest to one of them stands for what the sound points at."""
     visible = _nearby_objects(scene)
     candidates = []
@@ -157,7 +83,7 @@ def _candidates(scene: Scene) -> list[Candidate]:
     return candidates + ([_candidate(Role.AUDIO_VISUAL, pair[1].mask)] if pair else [])
 
 
-def _nearest_pair(scene: Scene, *, others_free: bool = False) -> tuple[SceneObject, SceneObject] | None:
+def _nearest_pair(scene: LoadedSample, *, others_free: bool = False) -> tuple[SceneObject, SceneObject] | None:
     """A held object and another one, of the smallest distance; with `others_free` the other is in no hand.
 
     Ties are common, since an object touches all that it overlaps in the image; a fixed random order breaks them, so
@@ -174,7 +100,7 @@ def _nearest_pair(scene: Scene, *, others_free: bool = False) -> tuple[SceneObje
     return min(distances_px, key=distances_px.__getitem__, default=None)
 
 
-def _nearby_objects(scene: Scene) -> list[SceneObject]:
+def _nearby_objects(scene: LoadedSample) -> list[SceneObject]:
     return [item for item in scene.objects if item.mask.any() and not item.is_surface]
 
 
@@ -183,7 +109,7 @@ def _held_candidate(item: SceneObject) -> Candidate:
     return _candidate(next((roles[hand] for hand in roles if hand in item.held_by), Role.AUDIO_VISUAL), item.mask)
 
 
-def _square(scene: Scene, x: float, y: float) -> Candidate:
+def _square(scene: LoadedSample, x: float, y: float) -> Candidate:
     """The square around a pixel, shifted inside the image."""
     height, width = scene.frame.size_hw
     side = min(round((_SQUARE_AREA * height * width) ** 0.5), height, width)
@@ -204,7 +130,7 @@ def _selected(masks: Sequence[Candidate], detail: str) -> CollisionResult:
     return CollisionResult(verdict=Verdict(len(masks)), reason=Reason.SELECTED, detail=detail, masks=tuple(masks))
 
 
-def _generator(scene: Scene, seed: int) -> np.random.Generator:
+def _generator(scene: LoadedSample, seed: int) -> np.random.Generator:
     """One per picture, whatever the order or number of samples: rows that do not hear answer the same to all sounds."""
     picture = scene.sample.conditions.group or scene.sample.sample_id
     return np.random.default_rng([seed, zlib.crc32(picture.encode())])

@@ -1,0 +1,78 @@
+"""Own recordings with drawn objects."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.training.conftest import number_of_picture
+from training.data import DataSpec, open_data_set
+from training.data.samples import SampleError
+
+SQUARE = [[2, 2], [9, 2], [9, 9], [2, 9]]
+HOLE = [[4, 4], [6, 4], [6, 6], [4, 6]]
+DOT = [[5, 5], [5, 5], [5, 5]]
+
+
+@pytest.fixture
+def write(tmp_path, make_video):
+    """Returns a function that labels a collision at 0.4 s of a clip and opens the folder."""
+    make_video(tmp_path / "a.mkv", seconds=1.0, click_s=[0.4])
+
+    def label(objects, **fields):
+        entry = {"clip": "a.mkv", "onset_s": 0.4, "objects": objects, **fields}
+        (tmp_path / "objects.json").write_text(json.dumps({"collisions": [entry]}))
+        return open_data_set(DataSpec.parse(f"recordings:{tmp_path}"))
+
+    return label
+
+
+def named(*alternatives):
+    return {"name": "cup", "alternatives": list(alternatives)}
+
+
+def test_picture_and_sound_are_those_of_the_onset(write) -> None:
+    (sample,) = write([named([SQUARE])]).samples
+    assert number_of_picture(sample.load_image()) == 10
+    assert (sample.sound.start_s, sample.sound.stop_s) == (0.4, 0.8)
+
+
+def test_outlines_are_joined_cut_out_and_joined_again(write) -> None:
+    """A filled polygon has its corners: 8 x 8 pixels, without 3 x 3, and one of these again."""
+    (sample,) = write([named([SQUARE, "-", HOLE, "+", DOT]), named([SQUARE], [HOLE])]).samples
+    cup, either = sample.load_objects()
+    assert cup.mask.sum() == 64 - 9 + 1 and cup.mask[5, 5] and not cup.mask[4, 4] and cup.alternatives == ()
+    assert cup.is_colliding and cup.category == "cup"
+    assert either.mask.sum() == 64 and [mask.sum() for mask in either.alternatives] == [9]
+
+
+def test_a_clip_that_is_not_there_is_listed(write) -> None:
+    assert write([named([SQUARE])], clip="gone.mp4").missing == ("clip gone.mp4",)
+
+
+def test_an_outline_outside_the_picture_is_refused_when_read(write) -> None:
+    (sample,) = write([named([(np.array(SQUARE) + 10_000).tolist()])]).samples
+    with pytest.raises(SampleError, match=r"collisions\[0\]: 'cup': an alternative has no pixel"):
+        sample.load_objects()
+
+
+@pytest.mark.parametrize(
+    ("objects", "message"),
+    [
+        ([], "one or two objects collide, got 0"),
+        ([named()], "'cup' has no outline"),
+        ([named([])], "an alternative has no polygon"),
+        ([named([[[1, 2], [3, 4]]])], r"a polygon must be three or more points \[x, y\], got"),
+        ([{"name": "cup"}], "no 'alternatives'"),
+    ],
+)
+def test_labels_of_another_form_are_refused_with_their_place(objects, message, write) -> None:
+    with pytest.raises(ValueError, match=rf"objects.json: collisions\[0\]: .*{message}"):
+        write(objects)
+
+
+def test_a_folder_without_labels_is_refused(tmp_path) -> None:
+    with pytest.raises(ValueError, match=r"objects.json does not exist: it should hold the collisions"):
+        open_data_set(DataSpec.parse(f"recordings:{tmp_path}"))
