@@ -12,7 +12,7 @@ import numpy as np
 
 from training.simulation.dataset.generation_plan import GenerationPlan, stored_plan
 from training.simulation.dataset.scene_processes import each_scene, sample_progress
-from training.simulation.dataset.scene_samples import make_scene
+from training.simulation.dataset.scene_samples import MadeScene, make_scene
 from training.simulation.dataset.storage import SimulatedSample, read_ids, read_truth, sample_folder, write_sample
 from training.simulation.physics.variants import SimulatedVariant
 from training.simulation.rendering.renderers import Renderer
@@ -123,10 +123,14 @@ def _whole_scenes(root: Path, name: str) -> list[int]:
 
 def check_scene(plan: GenerationPlan, name: str, number: int, renderer: Renderer) -> Report:
     """Checks both samples of a scene."""
+    return compare_scene(plan.root, name, make_scene(name, number, plan.form, renderer))
+
+
+def compare_scene(root: Path, name: str, made: MadeScene) -> Report:
+    """Checks both samples of a scene of the data set at `root`, which was `made` again from its seed."""
     report = Report()
-    made = make_scene(name, number, plan.form, renderer)
     for outcome, sample in zip(made.outcomes, made.samples, strict=True):
-        folder = sample_folder(plan.root, name, sample.truth.index)
+        folder = sample_folder(root, name, sample.truth.index)
         title = f"{name} {folder.name}"
         truth, ids = read_truth(folder), read_ids(folder)
         report.add("files", title, file_violations(folder, truth))

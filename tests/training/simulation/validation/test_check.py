@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from training.simulation.command import app
 from training.simulation.dataset.generation_plan import stored_plan
+from training.simulation.dataset.scene_samples import MadeScene, make_scene
 from training.simulation.dataset.storage import read_ids, read_truth, sample_folder
 from training.simulation.validation import check
 from training.simulation.validation.label_check import sound_violations, steepest_rise_s, triangle_distance
@@ -21,12 +22,17 @@ from training.simulation.validation.label_check import sound_violations, steepes
 SPLIT, SAMPLE = "counterfactual", 2
 
 
+@pytest.fixture(scope="module")
+def made(tiny, renderer) -> MadeScene:
+    """The scene of `SAMPLE`, made again from its seed."""
+    return make_scene(SPLIT, SAMPLE // 2, stored_plan(tiny).form, renderer)
+
+
 @pytest.fixture
-def spoilt(tiny, tmp_path, renderer) -> Callable[..., check.Report]:
+def spoilt(tiny, tmp_path, made) -> Callable[..., check.Report]:
     """Returns a function that checks a scene after a change of the truth, or of another file, of its first sample."""
 
     def run(change: Callable[[dict[str, Any]], None] | None = None, **files: bytes) -> check.Report:
-        shutil.copy(tiny / "dataset.json", tmp_path)
         for index in (SAMPLE, SAMPLE + 1):
             shutil.copytree(sample_folder(tiny, SPLIT, index), sample_folder(tmp_path, SPLIT, index))
         folder = sample_folder(tmp_path, SPLIT, SAMPLE)
@@ -36,7 +42,7 @@ def spoilt(tiny, tmp_path, renderer) -> Callable[..., check.Report]:
             (folder / "truth.json").write_text(json.dumps(content), encoding="utf-8")
         for name, content in files.items():
             (folder / name.replace("_", ".")).write_bytes(content)
-        return check.check_scene(stored_plan(tmp_path), SPLIT, SAMPLE // 2, renderer)
+        return check.compare_scene(tmp_path, SPLIT, made)
 
     return run
 
