@@ -4,7 +4,7 @@ PYTHON ?= python3
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup venv test demo lock clean
+.PHONY: help setup venv lint test demo lock clean
 
 # Only this machine may see the ROS 2 graph of tests and demo.
 test demo: export ROS_AUTOMATIC_DISCOVERY_RANGE = LOCALHOST
@@ -18,6 +18,11 @@ setup: ## build .venv/ and install/; fast when nothing changed
 venv: ## build .venv/ only, for use in a ROS workspace of your own
 	@scripts/setup venv
 
+lint: setup ## check style, format and types
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+
 test: setup ## run the tests
 	@scripts/run python -m pytest --durations=10 $(ARGS)
 
@@ -28,5 +33,5 @@ lock: setup ## compile requirements/*.in to pinned, hashed *.txt; ARGS=--upgrade
 	@scripts/lock $(ARGS)
 
 clean: ## remove everything that the other targets made
-	rm -rf .venv build install log out .pytest_cache .hypothesis
+	rm -rf .venv build install log out .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

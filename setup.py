@@ -13,11 +13,11 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     install_requires=["setuptools"],
-    packages=find_packages(include=["cs3_model*", "cs3_ros*", "training*"]),
+    # Not training: it runs from the checkout, and another wheel has a top-level package of this name.
+    packages=find_packages(include=["cs3_model*", "cs3_ros*"]),
     package_data={
-        "cs3_model": ["presets/*"],
-        "training.weak": ["recipes/*.yaml"],
-        "cs3_ros": ["demo_bag/*", "replay/reporting/report.html"],
+        "cs3_model": ["py.typed", "presets/*"],
+        "cs3_ros": ["py.typed", "demo_bag/*", "replay/reporting/report.html"],
     },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{package_name}"]),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from cs3_model.types import MODEL_SAMPLE_RATE_HZ, AudioWindow, Float32Array, Fra
 
 if TYPE_CHECKING:
     from cs3_model.networks.micro.parts import MicroParts
+    from cs3_model.networks.sam import Sam2Size
 
 logger = logging.getLogger(__name__)
 
@@ -242,7 +243,8 @@ def _hands23(build: Build) -> Any:
 def _sam2(build: Build) -> Any:
     from cs3_model.foundation import build_boxes
 
-    return build_boxes(build.preset.parts.boxes.removeprefix("sam2.1-"), build.placement)
+    size = cast("Sam2Size", build.preset.parts.boxes.removeprefix("sam2.1-"))  # its name is one of SAM2_NAMES
+    return build_boxes(size, build.placement)
 
 
 SAM2_NAMES = ("sam2.1-tiny", "sam2.1-small", "sam2.1-base-plus", "sam2.1-large")

@@ -6,9 +6,12 @@ import dataclasses
 import enum
 import typing
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 
 
 def from_mapping(config_type: type[T], values: Mapping[str, Any], where: str = "") -> T:
@@ -37,7 +40,7 @@ def from_mapping(config_type: type[T], values: Mapping[str, Any], where: str = "
 
 
 def _convert(wanted: Any, value: Any, where: str) -> Any:
-    if dataclasses.is_dataclass(wanted):
+    if isinstance(wanted, type) and dataclasses.is_dataclass(wanted):
         return from_mapping(wanted, value, where)
     if typing.get_origin(wanted) is tuple:
         if not isinstance(value, (list, tuple)):

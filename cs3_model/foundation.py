@@ -89,7 +89,7 @@ def prepare_audio_visual(network: AudioVisualNetwork, placement: Placement) -> A
     """Places and compiles the network, in place."""
     placement.place(network)
     _compile_clipseg(network.clipseg, placement)
-    network.condition = placement.compile(network.condition)
+    _compile_method(network, "condition", placement)
     return network
 
 
@@ -97,17 +97,16 @@ def prepare_hands(network: Hands23Network, placement: Placement) -> Hands23Netwo
     """Folds the norms of, places and compiles the network, in place."""
     network.backbone.fold_norms()  # in float32: the folded weights are rounded once
     placement.place(network)
-    network.backbone.forward = placement.compile(network.backbone.forward)
-    rpn_head = network.proposal_generator.rpn_head
-    rpn_head.forward = placement.compile(rpn_head.forward)
+    _compile_method(network.backbone, "forward", placement)
+    _compile_method(network.proposal_generator.rpn_head, "forward", placement)
     return network
 
 
 def prepare_boxes(network: torch.nn.Module, placement: Placement) -> torch.nn.Module:
     """Places and compiles SAM, in place."""
     placement.place(network)
-    network.image_encoder.forward = placement.compile(network.image_encoder.forward)
-    network.sam_mask_decoder.forward = placement.compile(network.sam_mask_decoder.forward)
+    for part in ("image_encoder", "sam_mask_decoder"):
+        _compile_method(network.get_submodule(part), "forward", placement)
     return network
 
 
@@ -176,5 +175,9 @@ def _load_tokenizer() -> CLIPTokenizer:
 
 
 def _compile_clipseg(clipseg: ConditionedCLIPSeg, placement: Placement) -> None:
-    clipseg.image_features = placement.compile(clipseg.image_features)
-    clipseg.decode_pairs = placement.compile(clipseg.decode_pairs)
+    _compile_method(clipseg, "image_features", placement)
+    _compile_method(clipseg, "decode_pairs", placement)
+
+
+def _compile_method(network: torch.nn.Module, name: str, placement: Placement) -> None:
+    setattr(network, name, placement.compile(getattr(network, name)))

@@ -32,8 +32,8 @@ class MaskDistance:
 
 def mask_to_box_xyxy(mask: BoolMask) -> BoxXYXY:
     """The tight box of a mask [H, W], maximum edges exclusive; all zeros if the mask is empty."""
-    y_min, y_max = _extent(mask.any(axis=1))
-    x_min, x_max = _extent(mask[y_min:y_max].any(axis=0))
+    y_min, y_max = _extent(np.asarray(mask.any(axis=1)))
+    x_min, x_max = _extent(np.asarray(mask[y_min:y_max].any(axis=0)))
     return (float(x_min), float(y_min), float(x_max), float(y_max))
 
 
@@ -97,7 +97,7 @@ def _search_pixels(
         middle = _middle_pixel(overlap)
         return MaskDistance(distance_px=0.0, first_xy=middle, second_xy=middle)
     first_xy, second_xy = _edge_pixels(first, first_near, block), _edge_pixels(second, second_near, block)
-    tree = cv2.flann_Index(second_xy.astype(np.float32), {"algorithm": _SINGLE_KD_TREE})
+    tree = cv2.flann.Index(second_xy.astype(np.float32), {"algorithm": _SINGLE_KD_TREE})
     indices_N1, squares_N1 = tree.knnSearch(first_xy.astype(np.float32), 1, params={"checks": _EXACT})
     nearest = int(squares_N1.argmin())
     return MaskDistance(
@@ -140,7 +140,8 @@ def _any_in_blocks(mask: BoolMask, block: int) -> BoolMask:
 
 def _distance_to(mask: BoolMask) -> npt.NDArray[np.float32]:
     """Euclidean distance of every cell to the nearest set cell."""
-    return cv2.distanceTransform((~mask).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    distances = cv2.distanceTransform((~mask).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return distances.astype(np.float32, copy=False)
 
 
 def _edge_pixels(mask: BoolMask, blocks: BoolMask, block: int) -> npt.NDArray[np.intp]:

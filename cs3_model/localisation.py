@@ -70,7 +70,8 @@ def score_map(logits: Float32Array, config: LocalisationConfig) -> Float32Array:
         float32 [h, w] in [0, 1].
     """
     if config.smoothing > 0:
-        logits = cv2.GaussianBlur(logits, (0, 0), config.smoothing * logits.shape[1], borderType=cv2.BORDER_REPLICATE)
+        sigma = config.smoothing * logits.shape[1]
+        logits = cv2.GaussianBlur(logits, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE).astype(np.float32, copy=False)
     low, high = float(logits.min()), float(logits.max())
     if high - low <= 1e-6 * max(abs(low), abs(high)):  # equal but for the rounding of the blur
         return np.ones_like(logits)
@@ -94,7 +95,8 @@ def peaks_xy(scores: Float32Array, frame_hw: tuple[int, int], count: int) -> Flo
     highest_near = cv2.dilate(scores, np.ones((side, side), np.uint8))
     rows, columns = np.nonzero(scores >= highest_near)
     best = np.argsort(-scores[rows, columns], kind="stable")[:count]
-    return np.float32(np.stack([columns[best], rows[best]], 1) + 0.5) * np.float32(_scale_xy(scores, frame_hw))
+    centres_xy = (np.stack([columns[best], rows[best]], 1) + 0.5).astype(np.float32)
+    return centres_xy * np.array(_scale_xy(scores, frame_hw), np.float32)
 
 
 def share_of_map(logits: Float32Array, mask: BoolMask) -> float:
@@ -154,7 +156,7 @@ def box_around_peak(scores: Float32Array, frame_hw: tuple[int, int], config: Loc
     height, width = frame_hw
     scale_x, scale_y = _scale_xy(scores, frame_hw)
     _, labels, statistics, _ = cv2.connectedComponentsWithStats((scores >= config.threshold).view(np.uint8))
-    column, row, columns, rows, _ = statistics[labels.flat[scores.argmax()]]
+    column, row, columns, rows, _ = statistics[int(labels.flat[int(scores.argmax())])]
     x_min, x_max = _widen(column * scale_x, (column + columns) * scale_x, width, config)
     y_min, y_max = _widen(row * scale_y, (row + rows) * scale_y, height, config)
     return x_min, y_min, x_max, y_max

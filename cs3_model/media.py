@@ -79,18 +79,22 @@ class MediaFile:
             pictures = [stream for stream in container.streams.video if stream.codec_context and not _is_cover(stream)]
             sounds = [stream for stream in container.streams.audio if stream.codec_context]
             used = (*pictures[:1], *sounds[:1])
-            starts_s = [stream.start_time * stream.time_base for stream in used if stream.start_time is not None]
+            starts_s = [
+                stream.start_time * stream.time_base
+                for stream in used
+                if stream.start_time is not None and stream.time_base is not None
+            ]
             self._zero_s = min(starts_s, default=Fraction(0))
             self.duration_s = float(Fraction(container.duration or 0, av.time_base))
             """Length that the container states; 0 where it states none."""
             self.has_pictures = bool(pictures)
             self.has_sound = bool(sounds)
             if pictures:
-                self._video_index = pictures[0].index
+                self._video_number = container.streams.video.index(pictures[0])
                 self.frame_s = 1 / Fraction(pictures[0].average_rate or 30)
                 """Nominal time from picture to picture; only files with pictures have it."""
             if sounds:  # only files with sound have these
-                self._audio_index = sounds[0].index
+                self._audio_number = container.streams.audio.index(sounds[0])
                 self.sample_rate_hz = sounds[0].rate
                 self.channels = sounds[0].channels
                 self._packed_format, self.encoding = _LOSSLESS.get(sounds[0].format.packed.name, _FLOAT)
@@ -141,9 +145,12 @@ class MediaFile:
         with self._open() as container:
             self._seek(container, start_ns)
             time_s = Fraction(0)
-            for frame in container.decode(container.streams[self._video_index]):
+            for frame in container.decode(container.streams.video[self._video_number]):
                 # Raw streams have no times: their pictures follow each other at the nominal rate.
-                time_s = time_s + self.frame_s if frame.pts is None else frame.pts * frame.time_base - self._zero_s
+                if frame.pts is None or frame.time_base is None:
+                    time_s += self.frame_s
+                else:
+                    time_s = frame.pts * frame.time_base - self._zero_s
                 time_ns = round(time_s * NS_PER_S)
                 if time_ns >= stop_ns:
                     return
@@ -173,11 +180,13 @@ class MediaFile:
         running = False
         with self._open() as container:
             self._seek(container, start_ns)
-            stream = container.streams[self._audio_index]
+            stream = container.streams.audio[self._audio_number]
             target = {"format": self._packed_format, "layout": stream.layout.name, "rate": rate_hz}
             for packed in _pack(container.decode(stream), target):
                 samples = packed.to_ndarray().reshape(-1, self.channels)
-                index = due if packed.pts is None else round((packed.pts * packed.time_base - self._zero_s) * rate_hz)
+                index = due
+                if packed.pts is not None and packed.time_base is not None:
+                    index = round((packed.pts * packed.time_base - self._zero_s) * rate_hz)
                 if running and abs(index - due) <= tolerance:
                     index = due
                 if index >= stop:
@@ -212,11 +221,13 @@ class MediaFile:
 
 def _pack(frames: Iterator[av.AudioFrame], target: dict[str, Any]) -> Iterator[av.AudioFrame]:
     """Brings all frames to one format, layout and rate: joined and broadcast files change theirs on the way."""
-    packer, source = None, None
+    packer: av.AudioResampler | None = None
+    source = None
     for frame in frames:
-        if source != (source := (frame.format.name, frame.layout.name, frame.sample_rate)):
+        if packer is None or source != (frame.format.name, frame.layout.name, frame.sample_rate):
             if packer is not None:
                 yield from filter(None, packer.resample(None))  # the last samples, held back by a change of rate
+            source = (frame.format.name, frame.layout.name, frame.sample_rate)
             packer = av.AudioResampler(**target)
         yield from packer.resample(frame)
     if packer is not None:

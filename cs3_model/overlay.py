@@ -89,7 +89,8 @@ def _draw_box(canvas: UInt8Image, candidate: Candidate, scale: float) -> None:
 
 def _draw_labels(canvas: UInt8Image, result: CollisionResult, scale: float) -> None:
     """Writes each candidate's role and score on a dark plate at the top left of its box, below labels that are there."""
-    size, taken = 0.6 * scale, []
+    size = 0.6 * scale
+    taken: list[tuple[int, int]] = []
     coloured = [(candidate, role_colour(candidate.role)) for candidate in result.masks]
     for candidate, colour in coloured + [(candidate, _GREY) for candidate in result.rejected]:
         text = f"{role_name(candidate.role)} {candidate.score:.2f}"

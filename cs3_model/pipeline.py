@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import enum
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -225,7 +225,7 @@ class CollisionPipeline:
             reason = f"it has {shares[index]:.2f} of the map, another heard object {shares[first]:.2f}"
             yield _candidate(Role.AUDIO_VISUAL, mask, shares[index], reason)
 
-    def _refined(self, prepared: PreparedFrame, masks: Sequence[BoolMask]) -> list[BoolMask]:
+    def _refined(self, prepared: PreparedFrame, masks: Iterable[BoolMask]) -> list[BoolMask]:
         """The masks in the boxes of the masks, as often as the configuration says; an empty one stays empty."""
         masks = list(masks)
         for _ in range(self.config.heard_box_rounds - 1):

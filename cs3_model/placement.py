@@ -5,12 +5,12 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 
 Network = TypeVar("Network", bound=torch.nn.Module)
-Function = TypeVar("Function", bound=Callable)
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Precision(str, enum.Enum):
@@ -60,4 +60,6 @@ class Placement:
         graphs, which may be replayed only by the thread that recorded them (pytorch#123177), while pipelines are built
         in one thread and used in another.
         """
-        return torch.compile(function, fullgraph=True, dynamic=False) if self.compiled else function
+        if not self.compiled:
+            return function
+        return cast(Function, torch.compile(function, fullgraph=True, dynamic=False))

@@ -12,6 +12,8 @@ from cs3_model.media import NS_PER_S
 from cs3_model.onset import OnsetState
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from cs3_model.cli.sound import Onset
 
 _COLUMN_S = 0.01
@@ -92,7 +94,7 @@ class OnsetPlot:
         self._draw_onsets(wave, spectrogram)
         figure.savefig(path, dpi=120)
 
-    def _draw_onsets(self, wave, spectrogram) -> None:
+    def _draw_onsets(self, wave: Axes, spectrogram: Axes) -> None:
         handles = []
         for state, colour in _COLOURS.items():
             times_s = [onset.time_ns / NS_PER_S for onset in self._onsets if onset.state is state]

@@ -33,9 +33,10 @@ def onsets(
         first = next(found, None)
         typer.echo("onset_s,confirmed_s,strength,state")
         for onset in itertools.chain([first] if first else [], found):
+            assert onset.decided_ns is not None  # it was found, not given
             time_s, decided_s = onset.time_ns / NS_PER_S, onset.decided_ns / NS_PER_S
             typer.echo(f"{time_s:.4f},{decided_s:.4f},{onset.strength_db:.1f},{onset.state.value}")
-        if picture is not None:
+        if picture is not None and plot is not None:
             picture.save(plot, title=file.name)
     except BrokenPipeError:  # the reader of our output has had enough; Typer ends quietly
         raise

@@ -110,7 +110,7 @@ def _write(
 
 def _describe(candidate: Candidate) -> dict[str, Any]:
     return {
-        "roles": [role.name.lower() for role in Role if role in candidate.role],
+        "roles": [str(role.name).lower() for role in Role if role in candidate.role],
         "score": round(candidate.score, 4),
         "box_xyxy": candidate.box_xyxy,
         "contact_xy": candidate.contact_xy,

@@ -45,7 +45,8 @@ def find_onsets(media: MediaFile, chunk: int = 960, picture: OnsetPlot | None = 
         detector = OnsetDetector(rate_hz)
     except ValueError as error:
         raise ValueError(f"{media.path} cannot be used: {error}") from None
-    origin_ns = due_ns = None
+    origin_ns = due_ns = 0
+    any_sound = False
 
     def ended(events: list[OnsetEvent]) -> Iterator[Onset]:
         for event in events:
@@ -62,15 +63,15 @@ def find_onsets(media: MediaFile, chunk: int = 960, picture: OnsetPlot | None = 
             yield onset
 
     for time_ns, samples in pieces:
-        if origin_ns is None or time_ns - due_ns > 1:  # a hole; times are rounded down to the nanosecond
+        if not any_sound or time_ns - due_ns > 1:  # a hole; times are rounded down to the nanosecond
             yield from ended(detector.reset())
-            origin_ns = time_ns
+            origin_ns, any_sound = time_ns, True
         due_ns = time_ns + len(samples) * NS_PER_S // rate_hz
         for start in range(0, len(samples), chunk):
             yield from ended(detector.push(samples[start : start + chunk]))
         if picture is not None:
             picture.hear(samples, time_ns / NS_PER_S, rate_hz)
-    if origin_ns is None:
+    if not any_sound:
         raise ValueError(f"{media.path} holds no samples of sound")
     yield from ended(detector.flush())
 
@@ -106,7 +107,7 @@ def _strongest_onset(media: MediaFile) -> Onset:
     confirmed = [onset for onset in find_onsets(media) if onset.state is OnsetState.CONFIRMED]
     if not confirmed:
         raise ValueError(f"no collision was heard in {media.path}; say when it is with --onset SECONDS")
-    return max(confirmed, key=lambda onset: onset.strength_db)
+    return max(confirmed, key=lambda onset: onset.strength_db or 0.0)
 
 
 def _given_onset(media: MediaFile, onset_s: float) -> Onset:

@@ -125,7 +125,7 @@ class ConditionedCLIPSeg(nn.Module):
         decoder = self.model.decoder
         _, num_images, num_tokens, _ = features_SBNR.shape
         num_conditions = len(conditions_AP)
-        x_PNR: Tensor | float = 0.0
+        x_PNR = features_SBNR.new_zeros(())
         for stage, (features_BNR, layer) in enumerate(zip(features_SBNR, decoder.layers, strict=True)):
             x_PNR = x_PNR + features_BNR.repeat_interleave(num_conditions, dim=0)
             if stage == decoder.conditional_layer:  # FiLM, on the class token too

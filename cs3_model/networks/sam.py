@@ -77,7 +77,8 @@ class Sam2Segmenter:
             name: identity of network and weights.
             trained: whether the weights mean anything.
         """
-        self.network = network.eval().requires_grad_(False)
+        # What it consists of is sam2's, which has no types.
+        self.network: Any = network.eval().requires_grad_(False)
         # It multiplies float32 coordinates with its weights, whatever the type of the rest.
         self.network.sam_prompt_encoder.float()
         self.name = name
@@ -97,7 +98,7 @@ class Sam2Segmenter:
         # A single image has no memory of earlier ones; the network learned an embedding that says so. The pyramid sums
         # its levels in float32, whatever the type of the weights.
         coarse = coarse.to(weight.dtype) + weight.reshape(1, -1, 1, 1)
-        return Sam2Embedding(image=coarse, high_resolution=(fine, middle), size_hw=image.shape[:2])
+        return Sam2Embedding(image=coarse, high_resolution=(fine, middle), size_hw=(image.shape[0], image.shape[1]))
 
     @torch.inference_mode()
     def segment(self, embedding: Sam2Embedding, boxes_xyxy: Float32Array) -> tuple[BoolMask, Float32Array]:
@@ -199,7 +200,7 @@ def _instantiate(config_file: str, changes: Mapping[str, Any]) -> torch.nn.Modul
     from hydra.utils import instantiate
     from omegaconf import OmegaConf
 
-    text = resources.files("sam2").joinpath("configs", "sam2.1", config_file).read_text(encoding="utf-8")
+    text = (resources.files("sam2") / "configs" / "sam2.1" / config_file).read_text(encoding="utf-8")
     return instantiate(OmegaConf.merge(OmegaConf.create(text).model, dict(changes))).eval()
 
 

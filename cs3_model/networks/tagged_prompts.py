@@ -79,6 +79,10 @@ class TaggedPrompts(nn.Module):
         generic_weight: weight of the generic prompt, on the scale of tag probabilities.
     """
 
+    class_indices: Tensor
+    embeddings_QP: Tensor
+    generic_1P: Tensor
+
     def __init__(
         self,
         beats: BEATs,

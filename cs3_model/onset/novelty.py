@@ -122,7 +122,7 @@ class SpectralNovelty:
 
 
 def triangular_filters(
-    bins_hz: FloatArray, bands_per_octave: int, min_hz: float, max_hz: float
+    bins_hz: npt.NDArray[np.floating], bands_per_octave: int, min_hz: float, max_hz: float
 ) -> tuple[FloatArray, FloatArray]:
     """Overlapping triangular filters of height 1, spaced by a fraction of an octave around 440 Hz.
 

@@ -12,6 +12,7 @@ import hashlib
 import logging
 import os
 from pathlib import Path
+from typing import TypeGuard
 
 import httpx
 from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
@@ -198,5 +199,5 @@ def _is_offline(error: BaseException) -> bool:
     )
 
 
-def _is_full_disk(error: BaseException) -> bool:
+def _is_full_disk(error: BaseException) -> TypeGuard[OSError]:
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)

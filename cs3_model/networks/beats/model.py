@@ -136,6 +136,8 @@ class BEATs(nn.Module):
 
 
 class _Encoder(nn.Module):
+    bucket_of_distance: Tensor
+
     def __init__(
         self,
         num_layers: int,
@@ -176,9 +178,10 @@ class _Encoder(nn.Module):
         return outputs
 
     def _position_bias(self, num_tokens: int) -> Tensor:
-        embedding = self.layers[0].self_attn.relative_attention_bias
+        embedding = self.get_submodule("layers.0.self_attn.relative_attention_bias")
         buckets_NN = relative_position_buckets(num_tokens, self.bucket_of_distance, num_buckets=self.num_buckets)
-        return embedding(buckets_NN).permute(2, 0, 1)
+        bias_NNH: Tensor = embedding(buckets_NN)
+        return bias_NNH.permute(2, 0, 1)
 
 
 class _Block(nn.Module):

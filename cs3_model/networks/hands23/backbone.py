@@ -13,7 +13,7 @@ from torchvision.ops import FrozenBatchNorm2d
 from cs3_model.networks.hands23.config import Hands23Config
 
 
-class FrozenNorm(FrozenBatchNorm2d):
+class FrozenNorm(FrozenBatchNorm2d):  # type: ignore[misc]  # torchvision has no types
     """torchvision's frozen batch norm, in one kernel instead of six."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -25,13 +25,14 @@ class ConvNorm(nn.Conv2d):
 
     def __init__(self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1) -> None:
         super().__init__(inputs, outputs, kernel, stride=stride, padding=kernel // 2, groups=groups, bias=False)
-        self.norm = FrozenNorm(outputs)
+        self.norm: FrozenNorm | nn.Identity = FrozenNorm(outputs)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.norm(super().forward(x))
 
     def fold(self) -> None:
         """Merges the norm, which is affine, into the convolution. Exact up to rounding; the state dict changes."""
+        assert isinstance(self.norm, FrozenNorm), "the norm is merged already"
         scale = self.norm.weight * (self.norm.running_var + self.norm.eps).rsqrt()
         self.weight = nn.Parameter(self.weight * scale[:, None, None, None])
         self.bias = nn.Parameter(self.norm.bias - self.norm.running_mean * scale)
@@ -72,6 +73,7 @@ class ResNeXt(nn.Module):
         super().__init__()
         self.stem = Stem(config.stem_channels)
         inputs = config.stem_channels
+        self._names = [f"res{2 + stage}" for stage in range(len(config.blocks))]
         self.channels: list[int] = []
         for stage, num_blocks in enumerate(config.blocks):
             outputs = config.res2_channels * 2**stage
@@ -81,14 +83,14 @@ class ResNeXt(nn.Module):
                 stride = 2 if stage > 0 and index == 0 else 1
                 blocks.append(Bottleneck(inputs, width, outputs, stride=stride, groups=config.groups))
                 inputs = outputs
-            self.add_module(f"res{stage + 2}", nn.Sequential(*blocks))
+            self.add_module(self._names[stage], nn.Sequential(*blocks))
             self.channels.append(outputs)
 
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
         x = self.stem(x)
         features = []
-        for stage in (self.res2, self.res3, self.res4, self.res5):
-            x = stage(x)
+        for name in self._names:
+            x = self.get_submodule(name)(x)
             features.append(x)
         return features
 

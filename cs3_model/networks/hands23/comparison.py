@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from cs3_model.networks.hands23.detections import DetectedHand, HandDetections
+from cs3_model.networks.hands23.detections import DetectedHand, FirstObject, HandDetections, SecondObject
 from cs3_model.types import BoxXYXY
 
 
@@ -96,7 +96,7 @@ def _compare_hands(index: int, ours: DetectedHand, theirs: DetectedHand) -> Hand
     )
 
 
-def _object_iou(ours, theirs) -> float | None:
+def _object_iou(ours: FirstObject | SecondObject | None, theirs: FirstObject | SecondObject | None) -> float | None:
     if ours is None and theirs is None:
         return None
     return box_iou(ours.box_xyxy, theirs.box_xyxy) if ours and theirs else 0.0

@@ -134,7 +134,8 @@ def _load_second_object(prediction: Mapping[str, Any]) -> SecondObject | None:
 def _load_box(values: list[str]) -> BoxXYXY:
     if len(values) != 4:
         raise ValueError(f"a box has 4 numbers, got {values}")
-    return tuple(float(value) for value in values)
+    x_min, y_min, x_max, y_max = map(float, values)
+    return x_min, y_min, x_max, y_max
 
 
 def _load_scores(labels: type[LabelledEnum], scores: Mapping[str, str]) -> tuple[float, ...]:

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cs3_model.types import BoxXYXY, HandObjects, HeldObject
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class LabelledEnum(enum.IntEnum):
@@ -16,14 +20,14 @@ class LabelledEnum(enum.IntEnum):
 
     label: str
 
-    def __new__(cls, value: int, label: str) -> LabelledEnum:
+    def __new__(cls, value: int, label: str = "") -> Self:
         member = int.__new__(cls, value)
         member._value_ = value
         member.label = label
         return member
 
     @classmethod
-    def from_label(cls, label: str) -> LabelledEnum:
+    def from_label(cls, label: str) -> Self:
         """Finds a member by its name in the demo's JSON; ValueError lists the known names."""
         for member in cls:
             if member.label == label:

@@ -91,7 +91,10 @@ class ProposalGenerator(nn.Module):
             objectness = objectness[0].float()
             best, index = objectness.topk(min(self._per_level, objectness.numel()))
             anchors = grid_anchors(
-                feature.shape[-2:], stride=STRIDES[level], side=ANCHOR_SIZES[level], device=feature.device
+                (feature.shape[-2], feature.shape[-1]),
+                stride=STRIDES[level],
+                side=ANCHOR_SIZES[level],
+                device=feature.device,
             )
             boxes.append(decode_boxes(deltas[0, index, None], anchors[index], RPN_WEIGHTS)[:, 0])
             scores.append(best)

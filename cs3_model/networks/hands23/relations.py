@@ -36,7 +36,8 @@ def related_pairs(classes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         Indices of the first and of the second box of each pair, int64 [P] each.
     """
     source, target = classes[:, None], classes[None, :]
-    return ((source < 2) & (target == source + 1)).nonzero(as_tuple=True)
+    first, second = ((source < 2) & (target == source + 1)).nonzero(as_tuple=True)
+    return first, second
 
 
 def pair_geometry(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

@@ -130,6 +130,9 @@ class LogMel(nn.Module):
         num_mel_bands: M, from 50 Hz to half the sample rate.
     """
 
+    bands: Tensor
+    taper: Tensor
+
     def __init__(self, num_mel_bands: int) -> None:
         super().__init__()
         bands = torchaudio.functional.melscale_fbanks(

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cs3_model.networks.micro.tower import STRIDE, conv_norm
+from cs3_model.networks.micro.tower import STRIDE, conv_norm, fill_bias
 
 GRID_STRIDE = 2 * STRIDE
 """Pixels of the network's image per cell."""
@@ -41,8 +41,8 @@ class HeldHead(nn.Module):
         )
         self.centre = nn.Conv2d(feature_dim, len(SIDES), 1)
         self.distances = nn.Conv2d(feature_dim, 4 * len(SIDES), 1)
-        nn.init.constant_(self.centre.bias, -4.0)
-        nn.init.constant_(self.distances.bias, 1.0)
+        fill_bias(self.centre, -4.0)
+        fill_bias(self.distances, 1.0)
 
     def forward(self, features_NCHW: Tensor) -> HeldMaps:
         """Returns maps at half the resolution of the features."""

@@ -102,11 +102,11 @@ def build_micro_parts(path: Path, device: torch.device) -> MicroParts:
     """
     networks = load_micro(path, device)
     tower = SharedTower(networks.vision, device)
-    identity = {"name": f"micro ({path.name}, {_digest(path)}, trained in simulation)", "trained": True}
+    name = f"micro ({path.name}, {_digest(path)}, trained in simulation)"
     return MicroParts(
-        audio_visual=MicroAudioVisual(networks, tower, **identity),
-        hands=MicroHands(tower, **identity),
-        boxes=MicroBoxes(tower, **identity),
+        audio_visual=MicroAudioVisual(networks, tower, name=name, trained=True),
+        hands=MicroHands(tower, name=name, trained=True),
+        boxes=MicroBoxes(tower, name=name, trained=True),
     )
 
 
@@ -186,9 +186,10 @@ class MicroHands:
         edges = boxes[0].cpu().numpy() * scale
         limits = np.array([width, height, width, height], float)
         held = []
-        for box, score in zip(np.clip(edges, 0.0, limits), scores[0].tolist(), strict=True):
-            seen = score >= self._min_score and box[2] > box[0] and box[3] > box[1]
-            held.append(HeldObject(box_xyxy=tuple(map(float, box)), score=score) if seen else None)
+        for box, score in zip(np.clip(edges, 0.0, limits).tolist(), scores[0].tolist(), strict=True):
+            x_min, y_min, x_max, y_max = box
+            seen = score >= self._min_score and x_max > x_min and y_max > y_min
+            held.append(HeldObject(box_xyxy=(x_min, y_min, x_max, y_max), score=score) if seen else None)
         return HandObjects(left=held[0], right=held[1])
 
 

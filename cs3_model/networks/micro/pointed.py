@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cs3_model.networks.micro.tower import STRIDE, ResidualBlock
+from cs3_model.networks.micro.tower import STRIDE, ResidualBlock, fill_bias
 
 _MAX_LOG_DISTANCE = 6.0
 
@@ -25,7 +25,7 @@ class PointBoxHead(nn.Module):
         super().__init__()
         self.near = ResidualBlock(feature_dim)
         self.log_distances = nn.Conv2d(feature_dim, 4, 1)
-        nn.init.constant_(self.log_distances.bias, 3.0)
+        fill_bias(self.log_distances, 3.0)
 
     def forward(self, features_NCHW: Tensor) -> Tensor:
         """Returns x_min, y_min, x_max, y_max in pixels of the network's image, float32 [N, 4, H, W]."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cs3_model.networks.micro.tower import conv_norm
+from cs3_model.networks.micro.tower import conv_norm, fill_bias
 from cs3_model.networks.micro.vocabulary import PAD, WORDS
 
 
@@ -52,7 +52,7 @@ class PromptDecoder(nn.Module):
         self.film = nn.ModuleList(nn.Linear(condition_dim, 2 * feature_dim) for _ in range(2))
         self.hidden = nn.ModuleList(nn.Linear(feature_dim, feature_dim) for _ in range(2))
         self.out = nn.Linear(feature_dim, 4)
-        nn.init.constant_(self.out.bias, -2.0)
+        fill_bias(self.out, -2.0)
 
     def forward(self, features_NCHW: Tensor, conditions_NQP: Tensor) -> Tensor:
         """Returns logits [N, Q, 2 H, 2 W]."""
@@ -84,7 +84,7 @@ class HeardDecoder(nn.Module):
         self.second = nn.ModuleList(conv_norm(feature_dim, feature_dim) for _ in range(num_blocks))
         self.near = nn.Conv2d(2 * feature_dim, feature_dim, 1)
         self.out = nn.Conv2d(feature_dim, 4, 1)
-        nn.init.constant_(self.out.bias, -2.0)
+        fill_bias(self.out, -2.0)
 
     def forward(self, features_NCHW: Tensor, condition_NP: Tensor) -> Tensor:
         """Returns logits [N, 1, 2 H, 2 W]."""

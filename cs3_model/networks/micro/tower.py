@@ -21,6 +21,12 @@ def conv_norm(num_in: int, num_out: int, *, kernel: int = 3, stride: int = 1) ->
     return nn.Sequential(conv, nn.BatchNorm2d(num_out))
 
 
+def fill_bias(layer: nn.Conv2d | nn.Linear, value: float) -> None:
+    """Sets all biases of a layer that has some."""
+    assert layer.bias is not None
+    nn.init.constant_(layer.bias, value)
+
+
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions beside an identity."""
 
