@@ -125,7 +125,7 @@ class SharedTower:
     """
 
     def __init__(self, vision: MicroVision, device: torch.device) -> None:
-        self.vision = vision.to(memory_format=torch.channels_last)
+        self.vision = vision.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in its types
         self.device = device
         self._latest: list[tuple[UInt8Image, Tensor]] = []
 
