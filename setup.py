@@ -31,6 +31,7 @@ setup(
         "console_scripts": [
             "perception = cs3_ros.perception.node:main",
             "microphone = cs3_ros.microphone.node:main",
+            "bringup = cs3_ros.bringup.command:main",
             "bag_player = cs3_ros.bags.bag_player:main",
             "rerun_viewer = cs3_ros.viewers.rerun_viewer:main",
             "evaluate_bag = cs3_ros.evaluate_bag:main",

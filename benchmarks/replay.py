@@ -30,7 +30,8 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.memory import memory_now, memory_of_torch  # noqa: E402
 from benchmarks.sounds import impact  # noqa: E402
 from cs3_ros.bags.bag_writer import BagWriter  # noqa: E402
-from cs3_ros.perception.parameters import default_values, stream_config  # noqa: E402
+from cs3_ros.default_parameters import default_values  # noqa: E402
+from cs3_ros.perception.parameters import stream_config  # noqa: E402
 
 WIDTH, HEIGHT, FPS = 640, 480, 30
 RATE_HZ, BLOCK_S = 48_000, 0.02

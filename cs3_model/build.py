@@ -18,6 +18,7 @@ import yaml
 from cs3_model.config import from_mapping
 from cs3_model.pipeline import CollisionPipeline, PipelineConfig
 from cs3_model.placement import Compilation, Placement, Precision
+from cs3_model.preset_files import PRESETS, read_preset_file
 from cs3_model.stream import StreamConfig
 from cs3_model.types import MODEL_SAMPLE_RATE_HZ, AudioWindow, Float32Array, Frame
 
@@ -76,23 +77,13 @@ class Preset:
         StreamConfig(audio_pre_s=self.audio_pre_s, audio_post_s=self.audio_post_s)  # refuses what no stream can cut
 
 
-def preset_names() -> list[str]:
-    """The presets that ship with the package."""
-    return sorted(Path(entry.name).stem for entry in _preset_folder().iterdir() if entry.name.endswith(".yaml"))
-
-
 def load_preset(name: str) -> Preset:
     """Reads a preset that ships with the package, or a YAML file of one's own.
 
     Raises:
         ValueError: if there is no such preset, or it holds unknown fields or bad values.
     """
-    if name in preset_names():
-        text, folder = (_preset_folder() / f"{name}.yaml").read_text(encoding="utf-8"), Path()
-    elif name.endswith(".yaml") and Path(name).is_file():
-        text, folder = Path(name).read_text(encoding="utf-8"), Path(name).resolve().parent
-    else:
-        raise ValueError(f"unknown preset '{name}'; choose one of {', '.join(preset_names())}, or give a .yaml file")
+    text, folder = read_preset_file(name)
     try:
         preset = from_mapping(Preset, yaml.safe_load(text) or {})
     except (ValueError, yaml.YAMLError) as error:
@@ -171,10 +162,6 @@ def _boxes_inside(size_hw: tuple[int, int], num_boxes: int) -> Float32Array:
     return np.tile(np.array([width / 4, height / 4, width / 2, height / 2], np.float32), (num_boxes, 1))
 
 
-def _preset_folder() -> Any:
-    return resources.files("cs3_model") / "presets"
-
-
 class Build:
     """A pipeline in the making: what its parts are built from, and what they share.
 
@@ -197,7 +184,7 @@ class Build:
         """The parts of `micro`, which share a tower."""
         from cs3_model.networks.micro.parts import build_micro_parts
 
-        with resources.as_file(_preset_folder() / "micro.safetensors") as shipped:
+        with resources.as_file(PRESETS / "micro.safetensors") as shipped:
             return build_micro_parts(Path(self.preset.micro_weights or shipped), self.device)
 
 

@@ -25,8 +25,8 @@ from cs3_ros.bags.video_to_bag import VideoToBag, video_to_bag
 from cs3_ros.conversions.collisions import collision_from_msg
 from cs3_ros.conversions.images import image_decoder
 from cs3_ros.conversions.times import NS_PER_S, stamp_to_ns
+from cs3_ros.default_parameters import default_values
 from cs3_ros.distribution import ros_context
-from cs3_ros.perception.parameters import default_values
 from cs3_ros.qos import publication
 from cs3_ros.replay.reading.bag_inputs import BagInputs, InputTopics
 from cs3_ros.replay.reporting.video import ShownEvent, write_overlay_video

@@ -15,7 +15,9 @@ from typing import Any
 import yaml
 from tqdm import tqdm
 
-from cs3_ros.perception.parameters import default_values, override_values
+from cs3_ros.bringup.params_file import read_params_file
+from cs3_ros.default_parameters import default_values
+from cs3_ros.perception.parameters import override_values
 from cs3_ros.replay.reading.ground_truth import is_truth_file
 from cs3_ros.replay.running.bag_evaluation import EvaluationOptions
 from cs3_ros.replay.running.batch import (
@@ -88,7 +90,7 @@ def _collect(outcomes: Iterable[BagOutcome], count: int) -> list[BagOutcome]:
 def _options(arguments: argparse.Namespace) -> EvaluationOptions:
     values = default_values()
     if arguments.params_file:
-        values = override_values(values, _read_params_file(arguments.params_file))
+        values = override_values(values, read_params_file(arguments.params_file, node=arguments.node))
     overrides = dict(arguments.param)
     if arguments.preset:
         overrides["preset"] = arguments.preset
@@ -117,18 +119,6 @@ def _check(arguments: argparse.Namespace, tasks: Sequence[Task]) -> None:
         import_rerun()
     if len(tasks) > 1 and arguments.ground_truth and is_truth_file(arguments.ground_truth):
         raise ValueError("a file of ground truth is of one bag: evaluate the bags one by one, or name a topic")
-
-
-def _read_params_file(path: Path) -> dict[str, Any]:
-    """The values that a ROS parameter file has for the node."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        sections = [content[name] for name in ("/**", "perception", "/perception") if name in content]
-        return {name: value for section in sections for name, value in section["ros__parameters"].items()}
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError):
-        raise ValueError(f"{path} is no parameter file as in config/perception.yaml") from None
 
 
 def _table(outcomes: Sequence[BagOutcome], summary: dict[str, Any]) -> str:
@@ -169,6 +159,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--audio", default="", metavar="TOPIC", help="topic of the sound, where there are several")
     parser.add_argument("--image", default="", metavar="TOPIC", help="topic of the images, where there are several")
     parser.add_argument("--params-file", type=Path, help="parameter file of the perception node")
+    parser.add_argument("--node", default="/perception", help="for which node that file is (default /perception)")
     parser.add_argument(
         "-p", "--param", type=_assignment, action="append", default=[], metavar="NAME:=VALUE", help="one parameter"
     )

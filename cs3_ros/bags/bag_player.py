@@ -28,6 +28,7 @@ from rosbags.rosbag2 import Reader, ReaderError
 from rosgraph_msgs.msg import Clock
 from tqdm import tqdm
 
+from cs3_ros.bags.input_topics import INPUTS, input_remappings
 from cs3_ros.conversions.times import NS_PER_S, ns_to_stamp
 from cs3_ros.distribution import ros_context
 from cs3_ros.message_types import message_class
@@ -52,6 +53,8 @@ class Playback:
     """Topics of the bag to replay; none means all."""
     remap: Mapping[str, str] = field(default_factory=dict)
     """Names to publish under, by the names in the bag."""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    """Topics of the perception node's inputs: the bag's topic of that kind is published there, whatever its name."""
     rate: float = 1.0
     """Speed: 2 is twice as fast."""
     loop: bool = False
@@ -151,7 +154,9 @@ class BagPlayer:
         present = {connection.topic for connection in self._bag.connections}
         if missing := wanted - present:
             raise ValueError(f"the bag has no topic {', '.join(sorted(missing))}; it has {', '.join(sorted(present))}")
-        remap = {_absolute(old): new for old, new in self._playback.remap.items()}
+        types = {connection.topic: connection.msgtype for connection in self._bag.connections}
+        remap = input_remappings(types, self._playback.inputs, self._node.resolve_topic_name)
+        remap |= {_absolute(old): new for old, new in self._playback.remap.items()}
         publishers, problems = {}, []
         for connection in self._bag.connections:
             if connection.topic in (wanted or present):
@@ -268,6 +273,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("bag", type=Path, help="bag folder, or one .mcap or .db3 file")
     parser.add_argument("--topics", nargs="+", help="replay only these")
     parser.add_argument("--remap", nargs="+", type=_remapping, action=_CollectPairs, help="publish OLD:=NEW under NEW")
+    parser.add_argument(
+        "--inputs",
+        nargs="+",
+        type=_input,
+        action=_CollectPairs,
+        metavar="INPUT:=TOPIC",
+        help="publish the bag's image, audio and camera_info there, whatever their names in the bag",
+    )
     parser.add_argument("--rate", type=float, help="speed: 2 is twice as fast")
     parser.add_argument("--loop", action="store_true", help="begin again at the end")
     parser.add_argument("--clock", action="store_true", help="publish /clock at 100 Hz, for use_sim_time")
@@ -284,6 +297,13 @@ def _remapping(text: str) -> tuple[str, str]:
     if not (old and separator and new):
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form OLD:=NEW")
     return old, new
+
+
+def _input(text: str) -> tuple[str, str]:
+    kind, topic = _remapping(text)
+    if kind not in INPUTS:
+        raise argparse.ArgumentTypeError(f"{kind!r} is no input: choose from {', '.join(INPUTS)}")
+    return kind, topic
 
 
 class _CollectPairs(argparse.Action):

@@ -5,11 +5,8 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 from rcl_interfaces.msg import (
     FloatingPointRange,
     IntegerRange,
@@ -23,6 +20,7 @@ from cs3_model.stream import StreamConfig
 from cs3_model.verification import VerificationConfig
 from cs3_ros.conversions.audio import AudioFormat
 from cs3_ros.conversions.pcm import PCM_ENCODINGS
+from cs3_ros.default_parameters import default_values
 
 if TYPE_CHECKING:
     from cs3_model.build import Preset  # imports PyTorch, which takes seconds
@@ -113,28 +111,6 @@ SPECS: dict[str, Spec] = {
     ),
     "publish_rejected": Spec(about="send the masks of rejected candidates too", changes=Changes.ALWAYS),
 }
-
-
-def default_config_path() -> Path:
-    """The installed config/perception.yaml, or that of the source tree.
-
-    Raises:
-        FileNotFoundError: if there is neither.
-    """
-    source = Path(__file__).resolve().parents[2] / "config" / "perception.yaml"
-    try:
-        installed = Path(get_package_share_directory("cs3_ros")) / "config" / "perception.yaml"
-    except PackageNotFoundError:
-        installed = source
-    for path in (installed, source):
-        if path.is_file():
-            return path
-    raise FileNotFoundError(f"the package's defaults are missing: {installed}; rebuild with colcon")
-
-
-def default_values() -> dict[str, Any]:
-    """The default of every parameter by name."""
-    return yaml.safe_load(default_config_path().read_text(encoding="utf-8"))["/**"]["ros__parameters"]
 
 
 def override_values(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,8 @@ from cs3_model.types import AudioBlock, AudioWindow, CollisionResult, Frame
 from cs3_model.worker import Outcome
 from cs3_ros.bags.bag_reader import RecordedBag
 from cs3_ros.conversions.times import NS_PER_S
-from cs3_ros.perception.parameters import SPECS, default_values, stream_config, verification_config
+from cs3_ros.default_parameters import default_values
+from cs3_ros.perception.parameters import SPECS, stream_config, verification_config
 from cs3_ros.replay.provenance import bag_identity, versions
 from cs3_ros.replay.reading.bag_inputs import BagInputs, InputTopics, choose_topics
 from cs3_ros.replay.reading.clocks import ClockOffset, estimate_clock_offset

@@ -18,7 +18,8 @@ from rclpy.parameter import Parameter  # noqa: E402
 from cs3_model.build import Preset  # noqa: E402
 from cs3_model.types import Reason  # noqa: E402
 from cs3_ros.conversions.images import mask_from_msg  # noqa: E402
-from cs3_ros.perception.parameters import SPECS, Changes, default_values, override_values, stream_config  # noqa: E402
+from cs3_ros.default_parameters import default_values  # noqa: E402
+from cs3_ros.perception.parameters import SPECS, Changes, override_values, stream_config  # noqa: E402
 from tests.ros.perception.perception_graph import raw_picture  # noqa: E402
 
 pytestmark = pytest.mark.ros

@@ -9,7 +9,8 @@ from rosbags.interfaces import MessageDefinition, MessageDefinitionFormat
 from cs3_model.frame_ring import StoredFrame
 from cs3_model.types import AudioBlock
 from cs3_ros.bags.bag_reader import RecordedBag
-from cs3_ros.perception.parameters import default_values, override_values
+from cs3_ros.default_parameters import default_values
+from cs3_ros.perception.parameters import override_values
 from cs3_ros.replay.reading.bag_inputs import BagInputs, choose_topics
 from tests.ros.conftest import FOREIGN_PACKAGES
 from tests.ros.replay.recordings import BLOCK_S, FPS, NS, RATE_HZ, ZERO_S, picture, write_recording

@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("rosbags", reason="needs the reader of bags")
 
 from cs3_ros.bags.bag_reader import RecordedBag
-from cs3_ros.perception.parameters import default_values
+from cs3_ros.default_parameters import default_values
 from cs3_ros.replay.reading.bag_inputs import BagInputs, choose_topics
 from cs3_ros.replay.reading.clocks import compare_delays, estimate_clock_offset
 from tests.ros.replay.recordings import write_recording

@@ -1,0 +1,1 @@
+"""Starts the perception node and what belongs beside it: one table of arguments, for `ros2 launch` and without it."""
