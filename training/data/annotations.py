@@ -91,9 +91,10 @@ def _check_unique(rows: Sequence[CollisionRow]) -> None:
             raise ValueError(f"{row.source}: annotation_id '{row.annotation_id}' is already used in {earlier.source}")
 
 
-def _read_row(values: Mapping[str, str | None], source: str, has_pictures: bool) -> CollisionRow:
+def _read_row(found: Mapping[str, str | None], source: str, has_pictures: bool) -> CollisionRow:
     try:
-        if None in values.values() or None in values:
+        values = {column: value for column, value in found.items() if value is not None}
+        if len(values) < len(found) or None in found:
             raise ValueError("expected as many values as columns")
         start_s, stop_s = _seconds(values, "start_timestamp"), _seconds(values, "stop_timestamp")
         if not start_s < stop_s:

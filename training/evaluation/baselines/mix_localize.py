@@ -2,8 +2,8 @@
 
 After *Mix and Localize* (Hu, Chen and Owens, CVPR 2022): a walker steps from a slot of one mixture to one of the two
 pictures, by the best place in each, and on to a slot of another mixture of the same events; it should come back to the
-slot that it left. Slots and places are two-layer embeddings of unit length. Here they stand on the frozen ear and
-tower of `micro`, where the original trains a ResNet-18 for each.
+slot that it left. Slots and places are two-layer embeddings of unit length. Here they stand on the frozen audio encoder
+and tower of `micro`, where the original trains a ResNet-18 for each.
 
 Shape suffixes: G pairs of pictures with a mixture each, K = 2 slots and pictures, P joint features, N places.
 """
@@ -47,7 +47,7 @@ class MixtureNetwork(nn.Module):
         self.places = _two_layers(config.vision.feature_dim)
 
     def embed_sound(self, embedding_GD: Tensor) -> Tensor:
-        """From the ear's summaries to [G, K, P]."""
+        """From the audio encoder's summaries to [G, K, P]."""
         return F.normalize(torch.stack([slot(embedding_GD) for slot in self.slots], 1), dim=-1)
 
     def embed_image(self, features_BChw: Tensor) -> Tensor:
@@ -104,13 +104,13 @@ class MixtureBaseline:
         self._network = MixtureNetwork(networks.config)
         load_strictly(self._network, tensors, "mixture")
         self._network.eval().requires_grad_(False).to(tower.device)
-        self._ear, self._tower = networks.audio, tower
+        self._audio_encoder, self._tower = networks.audio, tower
 
     @torch.inference_mode()
     def predict(self, scene: LoadedSample) -> CollisionResult:
         """All of the picture that is at least half as near to a slot as the nearest place."""
         samples = torch.from_numpy(scene.window.samples).unsqueeze(0).to(self._tower.device)
-        slots_KP = self._network.embed_sound(self._ear(samples).embedding_ND)[0]
+        slots_KP = self._network.embed_sound(self._audio_encoder(samples).embedding_ND)[0]
         places_hwP = self._network.embed_image(self._tower.features(scene.frame.image))[0]
         config, masks = LocalisationConfig(), []
         for similarity in (places_hwP @ slots_KP.T).permute(2, 0, 1).float().cpu().numpy():

@@ -13,7 +13,7 @@ from cs3_model.types import AudioWindow, Float32Array, UInt8Image
 
 
 class PromptedMap:
-    """`cs3_model.parts.AudioVisualSegmenter` that is deaf.
+    """`cs3_model.parts.AudioVisualSegmenter` that hears nothing.
 
     Args:
         networks: of `micro`.
