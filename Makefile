@@ -1,5 +1,5 @@
 # PYTHON=python3.12 make setup   chooses the interpreter (3.10 to 3.13)
-# make test ARGS="-k onset"      hands arguments to pytest
+# make test ARGS="-k onset"      hands arguments to pytest; ARGS="-n 0" runs without parallel workers
 PYTHON ?= python3
 export PYTHON
 
@@ -24,7 +24,7 @@ lint: setup ## check style, format and types
 	@.venv/bin/mypy
 
 test: setup ## run the tests
-	@scripts/run python -m pytest --durations=10 $(ARGS)
+	@scripts/run python -m pytest -n auto --maxprocesses 4 --dist loadgroup --durations=10 $(ARGS)
 
 demo: setup ## replay a real clip through the ROS 2 graph, results in out/
 	@scripts/run python -m cs3_ros.demo $(ARGS)

@@ -10,10 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.skips import lines_about_skips
+from tests.sole_use import claim_domain_id
+
 # Before anything imports rclpy: a graph of this process alone, on the loopback interface alone.
-# Domain ids above 101 would collide with the ephemeral ports of Linux.
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 101)
+os.environ["ROS_DOMAIN_ID"] = str(claim_domain_id())
+
+# Before anything imports torch: parallel workers share the cores instead of fighting for them.
+if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // workers)))
+
+MADE_ONCE = ("generated_world", "tiny", "outcomes", "demo", "foreign_workspace")
+"""Fixtures that take long: the tests of each run in one worker, where they share it."""
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -85,3 +94,22 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
         if not torch.cuda.is_available():
             pytest.skip("PyTorch sees no CUDA device")
+
+
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Groups the tests that share a slow fixture, and begins with the slow ones, so that no worker ends alone."""
+    for item in items:
+        for name in MADE_ONCE:
+            if name in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.xdist_group(name))
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Ends with one line per reason of skipping and what would enable the tests."""
+    reports = terminalreporter.getreports("skipped")
+    if reports:
+        terminalreporter.section("skipped, and what would enable it")
+        for line in lines_about_skips(report.longrepr[2] for report in reports):
+            terminalreporter.write_line(line)

@@ -76,7 +76,6 @@ def test_all_networks_run_in_bfloat16(frame: Frame, window: AudioWindow) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_compiled_networks_are_whole_graphs_and_not_captured_again(frame, window, monkeypatch) -> None:
     """All that TorchDynamo decides. The generated code is left out: it takes minutes, and is PyTorch's own."""
     eager = build(Precision.FLOAT32, Compilation.NEVER).process(frame, window)

@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from tests.sole_use import locked
+
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 20.0
 
@@ -156,12 +158,14 @@ def foreign_workspace() -> Callable[[str], Path]:
         digest = hashlib.sha256(f"{packages} {sys.prefix} {sys.version}".encode()).hexdigest()[:12]
         workspace = ROOT / "build" / "foreign_messages" / f"{vendor}-{digest}"
         setup = workspace / "install" / "setup.bash"
-        if not (workspace / "complete").exists():
-            shutil.rmtree(workspace, ignore_errors=True)
-            for package, messages in packages.items():
-                _write_package(workspace / "src" / package, messages)
-            _colcon_build(workspace)
-            (workspace / "complete").touch()
+        workspace.parent.mkdir(parents=True, exist_ok=True)
+        with locked(Path(f"{workspace}.lock")):  # another run of the tests may need it at the same time
+            if not (workspace / "complete").exists():
+                shutil.rmtree(workspace, ignore_errors=True)
+                for package, messages in packages.items():
+                    _write_package(workspace / "src" / package, messages)
+                _colcon_build(workspace)
+                (workspace / "complete").touch()
         return setup
 
     return build

@@ -11,7 +11,6 @@ pytestmark = pytest.mark.ros
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)  # the first run compiles the messages
 @pytest.mark.parametrize("vendor", ["ros_drivers", "mgonzs13"])
 def test_audio_of_other_packages_arrives_over_a_real_graph(vendor, foreign_workspace, audio_messages_of):
     """Real message classes, real middleware, in an environment that has one of the two audio_common_msgs."""
@@ -38,7 +37,6 @@ def test_audio_of_other_packages_arrives_over_a_real_graph(vendor, foreign_works
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_the_other_package_of_the_same_name_is_told_apart(foreign_workspace):
     setup = foreign_workspace("mgonzs13")
     code = "from cs3_ros.message_types import message_class; message_class('audio_common_msgs/msg/AudioDataStamped')"

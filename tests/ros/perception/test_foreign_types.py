@@ -14,7 +14,6 @@ pytestmark = [pytest.mark.ros, pytest.mark.slow]
 ROOT = Path(__file__).resolve().parents[3]
 
 
-@pytest.mark.timeout(600)  # the first run compiles the messages
 @pytest.mark.parametrize("vendor", ["ros_drivers", "mgonzs13"])
 def test_collisions_are_heard_through_every_type_of_audio(vendor, foreign_workspace, audio_messages_of) -> None:
     """And where vision_msgs is installed, the boxes of the masks are published as detections."""

@@ -136,7 +136,6 @@ LAYOUT_PROBE = """<script>addEventListener("load", () => {
     broken: images.filter(image => !image.naturalWidth).length}); });</script>"""
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("width", [600, 1400])
 def test_a_browser_without_network_shows_the_whole_report(evaluate, browse, tmp_path, width) -> None:
     """All pictures are there, nothing is wider than the window, and the page is not blank."""
@@ -287,7 +286,6 @@ def test_bags_of_one_name_get_the_names_of_their_folders_too(tmp_path) -> None:
     assert name_bags(paths) == [("monday-bag", paths[0]), ("tuesday-bag", paths[1])]
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("option", [("--workers", "2"), ("--workers", "2", "--cluster", "submitit")])
 def test_bags_are_evaluated_by_two_processes(tmp_path, option) -> None:
     """With the preset's own parts: other processes do not know the hand-made ones."""
@@ -335,7 +333,6 @@ def test_a_recording_for_rerun_has_what_was_seen_heard_and_decided(evaluate, tmp
     assert not rows_of(path, "/latency/after_last_audio_ms")  # nothing arrives in an offline replay
 
 
-@pytest.mark.timeout(300)
 def test_a_live_replay_gives_the_events_and_masks_of_the_offline_one(tmp_path) -> None:
     """Allowed: onsets 1 ms apart and masks of IoU 0.99, for a block of sound that the middleware lost."""
     for mode, out in (((), "offline"), (("--live",), "live")):

@@ -16,7 +16,6 @@ FLOOR = 0.5
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_micro_finds_what_collided_in_scenes_that_it_never_saw(generated_world) -> None:
     row = build_row("preset:micro", device=torch.device("cpu"), seed=0, prior_map=None)
     data_set = open_data_set(DataSpec(name="sim_cs3", root=generated_world, split="test"))

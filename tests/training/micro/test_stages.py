@@ -87,7 +87,6 @@ def test_files_have_the_names_that_the_tables_are_made_from(tmp_path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_all_stages_end_in_weights_that_segment(generated_world, tmp_path) -> None:
     """The whole command at debug size, on scenes generated for the tests."""
     out = tmp_path / "micro"
