@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,16 @@ from rosbags.interfaces import MessageDefinition, MessageDefinitionFormat
 from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
+_PACKAGE_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_TYPE_NAME = re.compile(r"([a-z][a-z0-9_]*)/(?:msg/)?([A-Z][A-Za-z0-9]*)")
 _SOURCE_MSG_DIR = Path(__file__).resolve().parents[1] / "msg" / "msg"
 
 
 def message_class(type_name: str) -> Any:
-    """Imports the rclpy class of a message type.
+    """Imports the rclpy class of a message type that is registered in the ament index.
+
+    Names come from bags and from the graph. Only packages of the index are imported, and only from where the index says
+    they are installed: a folder of the same name elsewhere on the path must not run.
 
     Args:
         type_name: For instance ``"sensor_msgs/msg/Image"``.
@@ -23,23 +30,30 @@ def message_class(type_name: str) -> Any:
     Raises:
         ValueError: if the name is not of that form or the package is not installed or has no such message.
     """
-    package, _, name = type_name.replace("/msg/", "/").partition("/")
-    if not package or not name.isidentifier():
-        raise ValueError(f"message type {type_name!r} is not of the form package/msg/Name")
-    try:
-        module = importlib.import_module(f"{package}.msg")
-    except ImportError as error:
+    from ament_index_python.resources import get_resource, has_resource  # only this half of the module needs ROS
+
+    match = _TYPE_NAME.fullmatch(type_name)
+    if match is None:
+        raise ValueError(f"message type {_shown(type_name)} is not of the form package/msg/Name")
+    package, name = match.groups()
+    if not has_resource("rosidl_interfaces", package):
         raise ValueError(
-            f"message package {package} of {type_name} is not installed here ({error}): source its workspace or "
+            f"message package {package} of {type_name} is not installed here: source its workspace or "
             f"install ros-$ROS_DISTRO-{package.replace('_', '-')}"
-        ) from error
-    try:
-        return getattr(module, name)
-    except AttributeError:
+        )
+    interfaces, prefix = get_resource("rosidl_interfaces", package)
+    spec = importlib.util.find_spec(package)
+    places = [Path(place) for place in spec.submodule_search_locations or ()] if spec else []
+    if not any(place.is_relative_to(prefix) for place in places):
+        found = f"Python finds it at {places[0]}" if places else "Python does not find it"
+        raise ValueError(f"message package {package} of {type_name} is installed in {prefix}, but {found}")
+    module = importlib.import_module(f"{package}.msg")
+    if f"msg/{name}.msg" not in interfaces.split() or not hasattr(module, name):
         raise ValueError(
-            f"message package {package} at {Path(str(module.__file__)).parent} has no message {name}: "
+            f"message package {package} at {places[0]} has no message {name}: "
             "another package of the same name may be installed"
-        ) from None
+        )
+    return getattr(module, name)
 
 
 def typestore_with_cs3_msgs() -> Typestore:
@@ -63,7 +77,12 @@ def register_definition(typestore: Typestore, type_name: str, definition: Messag
 
 
 def register_package(typestore: Typestore, package: str, *more_folders: Path) -> bool:
-    """Adds the messages of an installed package, where its .msg files are installed too; returns whether they are."""
+    """Adds the messages of an installed package, where its .msg files are installed too; returns whether they are.
+
+    A name that is not one of a package, and could be a path, is of none.
+    """
+    if _PACKAGE_NAME.fullmatch(package) is None:
+        return False
     prefixes = [Path(prefix) for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if prefix]
     for folder in (*(prefix / "share" / package / "msg" for prefix in prefixes), *more_folders):
         if paths := sorted(folder.glob("*.msg")):
@@ -72,3 +91,7 @@ def register_package(typestore: Typestore, package: str, *more_folders: Path) ->
                 typestore.register(get_types_from_msg(text, f"{package}/msg/{path.stem}"))
             return True
     return False
+
+
+def _shown(name: str) -> str:
+    return repr(name if len(name) <= 80 else f"{name[:77]}...")

@@ -8,32 +8,31 @@ from __future__ import annotations
 
 import argparse
 import signal
-import struct
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from sqlite3 import DatabaseError
 from typing import Any
 
 import numpy as np
 from rclpy.duration import Duration
+from rclpy.exceptions import NameValidationException
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.signals import SignalHandlerOptions
-from rosbags.rosbag2 import Reader, ReaderError
 from rosgraph_msgs.msg import Clock
 from tqdm import tqdm
 
+from cs3_ros.bags.bag_reader import RecordedBag
 from cs3_ros.bags.input_topics import INPUTS, input_remappings
 from cs3_ros.conversions.times import NS_PER_S, ns_to_stamp
 from cs3_ros.distribution import ros_context
 from cs3_ros.message_types import message_class
 from cs3_ros.qos import publication, recorded_offer
 
+_CLOCK_TOPIC = "/clock"
 _CLOCK_PERIOD_NS = 10_000_000
 _LATENESS_HISTORY = 100_000
 _LAST_ACKNOWLEDGEMENT_S = 1.0
@@ -91,30 +90,10 @@ class PlaybackReport:
     """How late messages were handed to the middleware, 99th percentile over the last 100000."""
 
 
-@contextmanager
-def open_bag(path: Path) -> Iterator[Reader]:
-    """Opens a ROS 2 bag: a folder, or one mcap or db3 file.
-
-    Raises:
-        ValueError: if it is not a bag, is damaged (also when that shows while it is read), or has no messages.
-    """
-    if path.suffix == ".bag":
-        raise ValueError(f"{path} is a ROS 1 bag: convert it with rosbags-convert --src {path} --dst NEW_FOLDER")
-    try:
-        with Reader(path) as bag:
-            if bag.message_count == 0:
-                raise ValueError(f"{path} is an empty bag: it has no messages")
-            yield bag
-    except FileNotFoundError as error:
-        raise ValueError(f"{path} is not a bag: {error}") from error
-    except (ReaderError, DatabaseError, struct.error, EOFError, OSError) as error:
-        raise ValueError(f"{path} is not a readable bag, or is damaged: {error}") from error
-
-
 class BagPlayer:
     """Publishes the messages of one open bag from a node."""
 
-    def __init__(self, node: Node, bag: Reader, playback: Playback) -> None:
+    def __init__(self, node: Node, bag: RecordedBag, playback: Playback) -> None:
         """Makes the publishers.
 
         Args:
@@ -127,14 +106,14 @@ class BagPlayer:
         """
         self._node, self._bag, self._playback = node, bag, playback
         self._publishers = self._make_publishers()
-        self._clock = node.create_publisher(Clock, "/clock", publication(1)) if playback.clock else None
+        self._clock = node.create_publisher(Clock, _CLOCK_TOPIC, publication(1)) if playback.clock else None
         self._lateness_s: deque[float] = deque(maxlen=_LATENESS_HISTORY)
 
     def play(self) -> PlaybackReport:
         """Waits as told, then replays until the end; with `Playback.loop` until interrupted.
 
         Raises:
-            ValueError: if there is nothing in the chosen span, the bag is damaged, or the subscribers do not come.
+            ValueError: if there is nothing in the chosen span, or the subscribers do not come.
         """
         self._wait_for_subscribers()
         time.sleep(self._playback.delay_s)
@@ -143,32 +122,35 @@ class BagPlayer:
             count += self._play_once()
         if not count:
             raise ValueError(
-                f"no messages from {self._playback.start_s} s on: the bag is {self._bag.duration / NS_PER_S:.3f} s long"
+                f"no messages from {self._playback.start_s} s on: the bag is {self._bag.duration_s:.3f} s long"
             )
         for publisher in set(self._publishers.values()):
             publisher.wait_for_all_acked(Duration(seconds=_LAST_ACKNOWLEDGEMENT_S))
         return PlaybackReport(num_messages=count, lateness_p99_s=float(np.percentile(self._lateness_s, 99)))
 
-    def _make_publishers(self) -> dict[int, Publisher]:
+    def _make_publishers(self) -> dict[str, Publisher]:
         wanted = {_absolute(topic) for topic in self._playback.topics}
-        present = {connection.topic for connection in self._bag.connections}
+        present = set(self._bag.topics)
         if missing := wanted - present:
             raise ValueError(f"the bag has no topic {', '.join(sorted(missing))}; it has {', '.join(sorted(present))}")
-        types = {connection.topic: connection.msgtype for connection in self._bag.connections}
+        types = {name: topic.type_name for name, topic in self._bag.topics.items()}
         remap = input_remappings(types, self._playback.inputs, self._node.resolve_topic_name)
         remap |= {_absolute(old): new for old, new in self._playback.remap.items()}
         publishers, problems = {}, []
-        for connection in self._bag.connections:
-            if connection.topic in (wanted or present):
-                name = remap.get(connection.topic, connection.topic)
-                try:
-                    kind = message_class(connection.msgtype)
-                    publishers[connection.id] = self._node.create_publisher(
-                        kind, name, recorded_offer(connection.ext.offered_qos_profiles)
-                    )
-                except ValueError as error:
-                    problems.append(f"topic {connection.topic} is skipped: {error}")
-                    self._node.get_logger().warning(problems[-1])
+        for name, topic in self._bag.topics.items():
+            published = remap.get(name, name)
+            if name not in (wanted or present):
+                continue
+            if self._playback.clock and published == _CLOCK_TOPIC:
+                self._node.get_logger().info("the bag's own /clock is left out: this player publishes it")
+                continue
+            try:
+                kind = message_class(topic.type_name)
+                offer = recorded_offer(topic.offered_qos)
+                publishers[name] = self._node.create_publisher(kind, published, offer)
+            except (ValueError, NameValidationException) as error:
+                problems.append(f"topic {name} is skipped: {' '.join(str(error).split())}")
+                self._node.get_logger().warning(problems[-1])
         if not publishers:
             raise ValueError("nothing to replay: " + "; ".join(problems))
         return publishers
@@ -196,17 +178,16 @@ class BagPlayer:
 
     def _play_once(self) -> int:
         playback = self._playback
-        start_ns = self._bag.start_time + round(playback.start_s * NS_PER_S)
-        span_s = min(playback.duration_s, (self._bag.end_time - start_ns) / NS_PER_S)
-        chosen = [connection for connection in self._bag.connections if connection.id in self._publishers]
+        start_ns = self._bag.start_ns + round(playback.start_s * NS_PER_S)
+        span_s = min(playback.duration_s, (self._bag.end_ns - start_ns) / NS_PER_S)
         stop_ns = start_ns + max(0, round(span_s * NS_PER_S))
-        messages = self._bag.messages(chosen, start=start_ns, stop=stop_ns)
+        messages = self._bag.messages(set(self._publishers), start_ns=start_ns, stop_ns=stop_ns)
         pace = _Pace(start_ns, playback.rate, self._publish_clock if self._clock else None)
         count = 0
         with tqdm(total=max(0.0, span_s), unit="s", unit_scale=True, leave=False, disable=None) as progress:
-            for connection, time_ns, data in messages:
+            for topic, time_ns, data in messages:
                 self._lateness_s.append(pace.wait_until(time_ns))
-                self._publishers[connection.id].publish(bytes(data))
+                self._publishers[topic].publish(bytes(data))
                 count += 1
                 progress.update((time_ns - start_ns) / NS_PER_S - progress.n)
         return count
@@ -253,13 +234,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(number, signal.default_int_handler)
     try:
         # Without rclpy's own handlers, an interrupt ends the sleep between two messages.
-        with ros_context(argv[split:], signals=SignalHandlerOptions.NO), open_bag(bag_path) as bag:
+        with ros_context(argv[split:], signals=SignalHandlerOptions.NO), RecordedBag(bag_path) as bag:
             report = BagPlayer(Node("bag_player"), bag, Playback(**options)).play()
     except ValueError as error:
         print(f"bag_player: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 0
+    for loss in bag.losses:
+        print(f"bag_player: {loss}", file=sys.stderr)
     print(f"{report.num_messages} messages replayed, p99 lateness {1e3 * report.lateness_p99_s:.1f} ms")
     return 0
 

@@ -5,23 +5,29 @@ Of a damaged bag everything up to the damage is read, and what is lost is said.
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
 import yaml
-from rosbags.interfaces import MessageDefinition, MessageDefinitionFormat
+from rosbags.interfaces import MessageDefinition, MessageDefinitionFormat, Qos
 from rosbags.rosbag2 import Reader
+from rosbags.rosbag2.storage_mcap import McapReader
 
-from cs3_ros.bags.salvage import salvage
+from cs3_ros.bags.ordering import in_order
+from cs3_ros.bags.salvage import is_ros1_mcap, salvage
+from cs3_ros.bags.sqlite_log import copy_with_log, has_unmerged_log
 from cs3_ros.bags.unpacking import UnpackingError, unpack_file, unpack_message
 
 STORAGE_SUFFIXES = (".mcap", ".db3")
+_NUMBER_FIRST = re.compile(r"^\d+_")
+_NUMBERED = re.compile(r"^\d+_rosbag2_\d{4}_")
 _ZSTD_START = b"\x28\xb5\x2f\xfd"
 """How a message begins that is compressed by itself, which only the metadata say; messages in CDR begin with 0."""
 
@@ -36,6 +42,17 @@ class Topic:
     """Of the type, where the bag has it."""
     num_messages: int = 0
     """Readable messages, as far as is known before all are read."""
+    offered_qos: list[Qos] = field(default_factory=list)
+    """Qualities of service that its publishers offered, where the bag says them."""
+
+
+class _Part(NamedTuple):
+    """One file of a bag."""
+
+    name: str
+    source: Reader | Path
+    """A path is read as far as it goes."""
+    start_ns: int
 
 
 class RecordedMessage(NamedTuple):
@@ -63,8 +80,9 @@ class RecordedBag:
         self.losses: list[str] = []
         self.start_ns = 0
         self.end_ns = 0
+        """A nanosecond after the last message."""
         self._stack = ExitStack()
-        self._parts: list[Reader | Path] = []
+        self._parts: list[_Part] = []
 
     def __enter__(self) -> RecordedBag:
         try:
@@ -84,11 +102,12 @@ class RecordedBag:
         """From the first to the last message that can be read, seconds."""
         return (self.end_ns - self.start_ns) / 1e9
 
-    def messages(self, topics: Collection[str]) -> Iterator[RecordedMessage]:
-        """Yields the messages of some topics in the order in which they were received."""
+    def messages(
+        self, topics: Collection[str], *, start_ns: int | None = None, stop_ns: int | None = None
+    ) -> Iterator[RecordedMessage]:
+        """Yields the messages of some topics with start_ns <= time < stop_ns in the order in which they were received."""
         for part in self._parts:
-            messages = self._read_salvaged(part, topics) if isinstance(part, Path) else self._read(part, topics)
-            for topic, time_ns, data in messages:
+            for topic, time_ns, data in self._read(part, topics, start_ns, stop_ns):
                 if data[:4] == _ZSTD_START:
                     try:
                         data = unpack_message(data)
@@ -98,104 +117,132 @@ class RecordedBag:
                 yield RecordedMessage(topic, time_ns, data)
 
     def _open(self) -> None:
+        """Each file for itself, so that a damaged one costs no other."""
         if self.path.suffix == ".bag":
             raise ValueError(
                 f"{self.path} is a ROS 1 bag: convert it with rosbags-convert --src {self.path} --dst NEW_FOLDER"
             )
         if not is_bag(self.path):
             raise ValueError(f"{self.path} is no bag: there is no metadata.yaml, .mcap or .db3")
-        if _metadata(self.path).get("compression_mode") in ("FILE", "file"):
-            self._open_parts(None)
-        else:
-            try:
-                self._add_reader(self.path)
-            except Exception as error:  # inside the reader, damaged bytes fail in any way
-                self._open_parts(error)
-        if not sum(topic.num_messages for topic in self.topics.values()):
-            lost = f": {self.losses[0]}" if self.losses else ""
-            raise ValueError(f"{self.path} has no message that can be read{lost}")
-
-    def _open_parts(self, error: Exception | None) -> None:
-        """Each file for itself, so that a damaged one costs no other."""
         paths, missing = self._storage_files()
         self.losses += [f"{name} is missing" for name in missing]
-        if not self.path.is_file() and not (self.path / "metadata.yaml").exists():
-            self.losses.append("metadata.yaml is missing: the recorder was killed; ros2 bag reindex makes a new one")
+        if self.path.is_dir() and not _metadata(self.path):
+            state = "cannot be read" if (self.path / "metadata.yaml").exists() else "is missing"
+            self.losses.append(f"metadata.yaml {state}: the recorder was killed; ros2 bag reindex makes a new one")
         for path in paths:
-            try:
-                self._add_reader(path)
-            except Exception as reason:
-                self._add_salvaged(path, reason)
-        if error is not None and not self.losses:
-            self.losses.append(
-                f"metadata.yaml does not fit the files ({_line(error)}): ros2 bag reindex makes a new one"
-            )
+            self._add(path)
+        self._parts.sort(key=lambda part: part.start_ns)
+        count = sum(topic.num_messages for topic in self.topics.values())
+        stated = self.path.is_dir() and _metadata(self.path).get("message_count")
+        if isinstance(stated, int) and count < stated and not self.losses:
+            self.losses.append(f"{count} messages are there, metadata.yaml says {stated}")
+        if not count:
+            lost = f": {self.losses[-1]}" if self.losses else ""
+            raise ValueError(f"{self.path} has no message that can be read{lost}")
 
     def _storage_files(self) -> tuple[list[Path], list[str]]:
-        """Existing storage files in order, unpacked, and the names of those that should be there."""
+        """Existing storage files, and the names of those that should be there."""
         if self.path.is_file():
             return [self.path], []
         names = _names_in_metadata(self.path) or [path.name for path in storage_files(self.path)]
-        there = [self.path / name for name in names if (self.path / name).exists()]
-        return [self._unpacked(path) for path in there], [name for name in names if not (self.path / name).exists()]
+        return (
+            [self.path / name for name in names if (self.path / name).exists()],
+            [name for name in names if not (self.path / name).exists()],
+        )
 
-    def _unpacked(self, path: Path) -> Path:
-        if path.suffix != ".zstd":
-            return path
+    def _add(self, path: Path) -> None:
+        if is_ros1_mcap(path):
+            self.losses.append(f"{path.name} holds messages of ROS 1: convert the original .bag with rosbags-convert")
+            return
+        try:
+            ready = self._made_ready(path)
+        except (OSError, UnpackingError) as error:
+            self.losses.append(f"{path.name} is left out: {_line(error)}")
+            return
+        try:
+            self._add_reader(path.name, ready)
+        except Exception as error:  # inside the reader, damaged bytes fail in any way
+            self._add_salvaged(path.name, ready, error)
+
+    def _made_ready(self, path: Path) -> Path:
+        """A file that can be opened in place: unpacked, with what waits in SQLite's log, under a name it can take."""
+        if path.suffix == ".zstd":
+            unpacked = self._temporary_folder() / path.stem
+            if not unpack_file(path, unpacked):
+                self.losses.append(f"{path.name} is cut or damaged: what could be unpacked is used")
+            return unpacked
+        if path.suffix == ".db3" and has_unmerged_log(path):
+            return copy_with_log(path, self._temporary_folder())
+        if path.suffix == ".db3" and set(str(path)) & set("#%?"):  # rosbags puts the path into a URI as it is
+            link = self._temporary_folder() / "bag.db3"
+            link.symlink_to(path.resolve())
+            return link
+        return path
+
+    def _temporary_folder(self) -> Path:
         folder = Path(tempfile.mkdtemp(prefix="cs3_bag_"))
-        self._stack.callback(shutil.rmtree, folder)
-        if not unpack_file(path, folder / path.stem):
-            self.losses.append(f"{path.name} is cut or damaged: what could be unpacked is used")
-        return folder / path.stem
+        self._stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        return folder
 
-    def _add_reader(self, path: Path) -> None:
+    def _add_reader(self, name: str, path: Path) -> None:
         with ExitStack() as attempt:
             reader = attempt.enter_context(Reader(path))
-            # Messages that are compressed by themselves are unpacked here, up to a ceiling.
-            reader.storage.metadata = reader.storage.metadata._replace(compression_mode=None)
             if reader.message_count:
                 self._extend(reader.start_time, reader.end_time)
             for connection in reader.connections:
-                self._count(connection.topic, connection.msgtype, connection.msgdef, connection.msgcount)
+                topic = self._count(connection.topic, connection.msgtype, connection.msgdef, connection.msgcount)
+                topic.offered_qos += connection.ext.offered_qos_profiles
             self._stack.push(attempt.pop_all())
-        self._parts.append(reader)
+        self._parts.append(_Part(name, reader, reader.start_time))
 
-    def _add_salvaged(self, path: Path, reason: Exception) -> None:
+    def _add_salvaged(self, name: str, path: Path, reason: Exception) -> None:
         """Reads the file once to learn what there is."""
-        count = 0
+        count, start_ns = 0, 2**63
         for topic, type_name, definition, time_ns, _ in salvage(path):
             self._count(topic, type_name, definition, 1)
-            self._extend(time_ns, time_ns)
-            count += 1
-        self.losses.append(f"{path.name} is cut or damaged ({_line(reason)}): its first {count} messages are used")
-        self._parts.append(path)
+            self._extend(time_ns, time_ns + 1)
+            count, start_ns = count + 1, min(start_ns, time_ns)
+        self.losses.append(f"{name} is cut or damaged ({_line(reason)}): its first {count} messages are used")
+        self._parts.append(_Part(name, path, start_ns))
 
-    def _read(self, reader: Reader, topics: Collection[str]) -> Iterator[tuple[str, int, bytes]]:
-        wanted = [connection for connection in reader.connections if connection.topic in topics]
+    def _read(
+        self, part: _Part, topics: Collection[str], start_ns: int | None, stop_ns: int | None
+    ) -> Iterator[tuple[str, int, bytes]]:
+        if isinstance(part.source, Path):
+            low, high = start_ns or 0, 2**63 if stop_ns is None else stop_ns
+            yield from in_order(
+                (message.topic, message.time_ns, message.data)
+                for message in salvage(part.source)
+                if message.topic in topics and low <= message.time_ns < high
+            )
+            return
+        wanted = [connection for connection in part.source.connections if connection.topic in topics]
         num_read, num_expected = 0, sum(connection.msgcount for connection in wanted)
+        # rosbags gives up where an MCAP without an index is not in order.
+        storage = part.source.storage
+        unindexed = isinstance(storage, McapReader) and not storage.chunks
+        read = storage.messages_scan if unindexed else storage.messages
+        messages = (
+            (connection.topic, time_ns, data)
+            for connection, time_ns, data in (read(wanted, start_ns, stop_ns) if wanted else ())
+        )
         try:
-            for connection, time_ns, data in reader.messages(wanted) if wanted else ():
-                yield connection.topic, time_ns, data
+            for message in in_order(messages) if unindexed else messages:
+                yield message
                 num_read += 1
         except Exception as error:  # as above
-            self._lose(
-                f"{reader.path.name} is damaged ({_line(error)}): {num_read} of {num_expected} messages are used"
-            )
-
-    def _read_salvaged(self, path: Path, topics: Collection[str]) -> Iterator[tuple[str, int, bytes]]:
-        for topic, _, _, time_ns, data in salvage(path):
-            if topic in topics:
-                yield topic, time_ns, data
+            self._lose(f"{part.name} is damaged ({_line(error)}): {num_read} of {num_expected} messages are used")
 
     def _lose(self, loss: str) -> None:
         if loss not in self.losses:  # several passes meet the same damage
             self.losses.append(loss)
 
-    def _count(self, topic: str, type_name: str, definition: MessageDefinition, num_messages: int) -> None:
+    def _count(self, topic: str, type_name: str, definition: MessageDefinition, num_messages: int) -> Topic:
         known = self.topics.setdefault(topic, Topic(type_name, definition))
         known.num_messages += num_messages
         if known.definition.format is MessageDefinitionFormat.NONE:
             known.definition = definition
+        return known
 
     def _extend(self, start_ns: int, end_ns: int) -> None:
         self.start_ns = min(self.start_ns or start_ns, start_ns)
@@ -205,14 +252,18 @@ class RecordedBag:
 def is_bag(path: Path) -> bool:
     """Whether something looks like a bag: its metadata or its storage may be damaged all the same.
 
-    A folder without metadata is one if its files are named after it, as the recorder does.
+    A folder without metadata is one if its files are named after it or numbered first, as recorders do:
+    NAME_0.mcap, 0_NAME.mcap or 0_rosbag2_2026_01_02-03_04_05.mcap.
     """
     if path.is_file():
         return path.suffix in STORAGE_SUFFIXES
     if not path.is_dir():
         return False
     name = path.resolve().name
-    return (path / "metadata.yaml").is_file() or any(entry.name.startswith(name) for entry in storage_files(path))
+    return (path / "metadata.yaml").is_file() or any(
+        _NUMBER_FIRST.sub("", entry.name).startswith(name) or _NUMBERED.match(entry.name)
+        for entry in storage_files(path)
+    )
 
 
 def storage_files(folder: Path) -> list[Path]:

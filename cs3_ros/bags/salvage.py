@@ -10,8 +10,10 @@ import sqlite3
 import struct
 from collections import deque
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
+from urllib.parse import quote
 
 from rosbags.interfaces import MessageDefinition, MessageDefinitionFormat
 
@@ -42,6 +44,12 @@ def salvage(path: Path) -> Iterator[SalvagedMessage]:
     return _salvage_mcap(path) if path.suffix == ".mcap" else _salvage_sqlite(path)
 
 
+def is_ros1_mcap(path: Path) -> bool:
+    """Whether an .mcap file was made from a bag of ROS 1: its messages have another coding."""
+    with path.open("rb") as file:
+        return file.read(8) == _MCAP_MAGIC and file.read(17)[9:] == b"\4\0\0\0ros1"
+
+
 def _salvage_mcap(path: Path) -> Iterator[SalvagedMessage]:
     schemas: dict[int, tuple[str, MessageDefinition]] = {}
     channels: dict[int, tuple[str, str, MessageDefinition]] = {}
@@ -57,7 +65,9 @@ def _salvage_mcap(path: Path) -> Iterator[SalvagedMessage]:
                 schemas[number] = name, MessageDefinition(_FORMATS[encoding], text) if known else NO_DEFINITION
             elif opcode == _CHANNEL:
                 number, schema = struct.unpack("<HH", fields.read(4))
-                channels[number] = _string(fields), *schemas.get(schema, ("", NO_DEFINITION))
+                topic, encoding = _string(fields), _string(fields)
+                if encoding == "cdr":
+                    channels[number] = topic, *schemas.get(schema, ("", NO_DEFINITION))
             elif opcode == _MESSAGE:
                 number, _, time_ns, _ = struct.unpack("<HIQQ", fields.read(22))
                 if number in channels:
@@ -107,7 +117,7 @@ def _salvage_sqlite(path: Path) -> Iterator[SalvagedMessage]:
     SQLite takes what lies beyond the end of the file for zeros. That can be in the last page of messages that it still
     finds, and in the pages that its long messages go on in, so the messages of one page are left out.
     """
-    with sqlite3.connect(f"file:{path}?immutable=1", uri=True) as database:
+    with closing(sqlite3.connect(f"file:{quote(str(path))}?immutable=1", uri=True)) as database:
         try:
             database.execute("PRAGMA writable_schema=ON")  # else a file shorter than it says is refused as a whole
             topics = {

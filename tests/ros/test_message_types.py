@@ -29,6 +29,36 @@ def test_types_that_are_not_there_are_named(name, complaint):
         message_class(name)
 
 
+def test_a_package_that_lies_beside_a_bag_is_not_imported(tmp_path, monkeypatch):
+    (tmp_path / "evil_msgs" / "msg").mkdir(parents=True)
+    (tmp_path / "evil_msgs" / "__init__.py").write_text("raise SystemExit('code of the folder ran')")
+    (tmp_path / "evil_msgs" / "msg" / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    with pytest.raises(ValueError, match=r"evil_msgs .* is not installed here"):
+        message_class("evil_msgs/msg/Thing")
+
+
+def test_a_package_that_hides_an_installed_one_is_not_imported(tmp_path, monkeypatch):
+    (tmp_path / "std_srvs_hidden").mkdir()
+    (tmp_path / "std_srvs_hidden" / "__init__.py").write_text("raise SystemExit('code of the folder ran')")
+    index = tmp_path / "prefix" / "share" / "ament_index" / "resource_index" / "rosidl_interfaces"
+    index.mkdir(parents=True)
+    (index / "std_srvs_hidden").write_text("msg/Thing.msg")
+    monkeypatch.setenv("AMENT_PREFIX_PATH", str(tmp_path / "prefix"))
+    monkeypatch.syspath_prepend(tmp_path)
+
+    with pytest.raises(ValueError, match=r"is installed in .*prefix, but Python finds it at .*std_srvs_hidden"):
+        message_class("std_srvs_hidden/msg/Thing")
+
+
+@pytest.mark.parametrize("package", ["../../../etc", "/etc", "a/b", ".", "", "os.path"])
+def test_names_that_could_be_paths_are_of_no_package(package, tmp_path):
+    assert not message_types.register_package(typestore_with_cs3_msgs(), package, tmp_path)
+    with pytest.raises(ValueError, match="not of the form package/msg/Name"):
+        message_class(f"{package}/msg/Thing")
+
+
 @pytest.mark.parametrize("name", ["AudioChunk", "CollisionMask", "Collision"])
 def test_definitions_without_ros_are_those_of_the_installed_messages(name):
     """The hash covers every field, and those of nested messages; the other one is from ROS' own generator."""

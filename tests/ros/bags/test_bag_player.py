@@ -16,7 +16,8 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import String
 
-from cs3_ros.bags.bag_player import BagPlayer, Playback, main, open_bag
+from cs3_ros.bags.bag_player import BagPlayer, Playback, main
+from cs3_ros.bags.bag_reader import RecordedBag
 from cs3_ros.bags.bag_writer import BagWriter
 from cs3_ros.bags.video_to_bag import VideoToBag, video_to_bag
 from cs3_ros.conversions.times import stamp_to_ns
@@ -90,7 +91,7 @@ def test_all_messages_arrive_and_in_order(graph, notes_bag):
 @pytest.mark.parametrize("rate", [0.25, 1.0, 4.0])
 def test_messages_keep_their_distances_divided_by_the_rate(graph, notes_bag, rate):
     """From the first to the last note, 0.18 s: never in less, and not in much more on a busy machine."""
-    with open_bag(notes_bag) as bag:
+    with RecordedBag(notes_bag) as bag:
         player = BagPlayer(graph.node, bag, Playback(rate=rate))
         began_s = time.monotonic()
         report = player.play()
@@ -243,31 +244,45 @@ def test_both_storages_are_read_as_folder_and_as_file(graph, tmp_path, storage, 
     assert listener.notes() == "hello"
 
 
-def damage(bag: Path) -> None:
-    data = bytearray((bag / "notes.mcap").read_bytes())
-    (bag / "notes.mcap").write_bytes(data[: len(data) // 2])
+def test_of_a_damaged_bag_the_readable_part_is_replayed_and_the_loss_said(graph, notes_bag, capsys):
+    data = (notes_bag / "notes.mcap").read_bytes()
+    (notes_bag / "notes.mcap").write_bytes(data[: data.rindex(b"9") - 30])
+    (notes_bag / "metadata.yaml").write_text("no: metadata")
+    listener = Listener(graph, {"/even": String, "/odd": String})
+
+    assert play(listener, notes_bag) == 0
+    assert (listener.notes("/even"), listener.notes("/odd")) == ("02468", "13579")
+    said = capsys.readouterr().err.splitlines()
+    assert any("metadata.yaml cannot be read" in line for line in said), said
+    assert any("notes.mcap is cut or damaged" in line and "first 10 messages are used" in line for line in said), said
 
 
-def empty(bag: Path) -> None:
-    (bag / "notes.mcap").unlink()
-    (bag / "metadata.yaml").unlink()
+def test_there_is_one_clock_even_if_the_bag_has_one(graph, tmp_path):
+    """The bag's own clock stands at another time."""
+    with BagWriter(tmp_path / "bag") as bag:
+        types = bag.typestore.types
+        for number in range(10):
+            time_ns = START_NS + 20 * MS * number
+            bag.write("/notes", types["std_msgs/msg/String"](data=str(number)), time_ns)
+            clock = types["builtin_interfaces/msg/Time"](sec=7, nanosec=0)
+            bag.write("/clock", types["rosgraph_msgs/msg/Clock"](clock=clock), time_ns)
+    listener = Listener(graph, {"/notes": String, "/clock": Clock})
+
+    assert play(listener, tmp_path / "bag", "--clock") == 0
+    seconds = {msg.clock.sec for topic, msg, _ in listener.received if topic == "/clock"}
+    assert seconds == {START_NS // 10**9}
 
 
 @pytest.mark.parametrize(
-    ("spoil", "options", "complaint"),
+    ("options", "complaint"),
     [
-        (damage, [], "is not a readable bag, or is damaged"),
-        (empty, [], "is not a bag: Expected metadata file"),
-        (lambda bag: (bag / "metadata.yaml").write_text("no: metadata"), [], "is not a readable bag, or is damaged"),
-        (lambda bag: None, ["--topics", "/third"], "the bag has no topic /third; it has /even, /odd"),
-        (lambda bag: None, ["--start", "5"], "no messages from 5.0 s on: the bag is 0.180 s long"),
-        (lambda bag: None, ["--rate", "0"], "rate must be 0.001 to 1000, got 0.0"),
-        (lambda bag: None, ["--duration", "-1"], "duration_s must be above 0, got -1.0"),
+        (["--topics", "/third"], "the bag has no topic /third; it has /even, /odd"),
+        (["--start", "5"], "no messages from 5.0 s on: the bag is 0.180 s long"),
+        (["--rate", "0"], "rate must be 0.001 to 1000, got 0.0"),
+        (["--duration", "-1"], "duration_s must be above 0, got -1.0"),
     ],
 )
-def test_what_cannot_be_replayed_is_said_in_one_line(notes_bag, capsys, spoil, options, complaint):
-    spoil(notes_bag)
-
+def test_what_cannot_be_replayed_is_said_in_one_line(notes_bag, capsys, options, complaint):
     assert main([str(notes_bag), *options]) == 1
 
     message = capsys.readouterr().err
@@ -283,10 +298,10 @@ def test_bags_that_are_none_are_refused(tmp_path, capsys):
     (tmp_path / "old.bag").write_bytes(b"#ROSBAG V2.0\n")
 
     for name, complaint in {
-        "empty": "is an empty bag: it has no messages",
-        "text.mcap": "is not a readable bag",
+        "empty": "has no message that can be read",
+        "text.mcap": "has no message that can be read: text.mcap is cut or damaged",
         "old.bag": "is a ROS 1 bag: convert it with rosbags-convert",
-        "absent": "is not a bag",
+        "absent": "is no bag",
     }.items():
         assert main([str(tmp_path / name)]) == 1
         assert complaint in capsys.readouterr().err
@@ -311,7 +326,7 @@ def test_offered_qos_is_that_of_the_bag(graph, tmp_path):
     rclpy.init(context=context)
     try:
         node = rclpy.create_node("player", context=context)
-        with open_bag(tmp_path / "bag") as bag:
+        with RecordedBag(tmp_path / "bag") as bag:
             BagPlayer(node, bag, Playback()).play()
         received = []
         graph.node.create_subscription(String, "/map", received.append, LATCHED)

@@ -13,7 +13,7 @@ rclpy = pytest.importorskip("rclpy", reason="needs ROS 2")
 
 from sensor_msgs.msg import Image  # noqa: E402
 
-from cs3_ros.bags.bag_player import open_bag  # noqa: E402
+from cs3_ros.bags.bag_reader import RecordedBag  # noqa: E402
 from cs3_ros.bags.video_to_bag import IMAGE_FRAME_ID, VideoToBag, video_to_bag  # noqa: E402
 from cs3_ros.conversions.images import mask_from_msg  # noqa: E402
 from cs3_ros.conversions.times import stamp_to_ns  # noqa: E402
@@ -78,7 +78,8 @@ def image_stamps(path: Path) -> np.ndarray:
     from cs3_ros.message_types import typestore_with_cs3_msgs
 
     typestore = typestore_with_cs3_msgs()
-    with open_bag(path) as bag:
-        images = [connection for connection in bag.connections if connection.topic == "/image/compressed"]
-        messages = [typestore.deserialize_cdr(data, connection.msgtype) for connection, _, data in bag.messages(images)]
+    with RecordedBag(path) as bag:
+        name = "/image/compressed"
+        kind = bag.topics[name].type_name
+        messages = [typestore.deserialize_cdr(data, kind) for _, _, data in bag.messages({name})]
     return np.array([stamp_to_ns(message.header.stamp) for message in messages])
