@@ -1,8 +1,21 @@
+import os
+import sys
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
 package_name = "cs3_ros"
+
+# colcon looks for no package inside another, so a plain `colcon build` would leave cs3_msgs out, report success, and the
+# nodes would die at their first import. Where colcon builds, its environment names the packages that are there already.
+prefixes = os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
+is_build = (
+    {"build", "install", "develop"} & set(sys.argv) and "--uninstall" not in sys.argv and "--help" not in sys.argv
+)
+if is_build and any(prefixes) and not any(Path(prefix, "share/cs3_msgs/package.xml").is_file() for prefix in prefixes):
+    root = Path(__file__).resolve().parent
+    sys.exit(f"cs3_ros needs cs3_msgs, which colcon finds only if told: colcon build --base-paths src {root}/msg")
+
 
 setup(
     name=package_name,
@@ -26,7 +39,8 @@ setup(
         (f"share/{package_name}/config", sorted(map(str, Path("config").glob("*")))),
     ],
     zip_safe=False,
-    extras_require={"cluster": ["submitit"], "rerun": ["rerun-sdk>=0.23"]},
+    # The name "test" is where colcon looks to see that the tests are for pytest.
+    extras_require={"test": ["pytest"], "cluster": ["submitit"], "rerun": ["rerun-sdk>=0.23"]},
     entry_points={
         "console_scripts": [
             "perception = cs3_ros.perception.node:main",

@@ -98,7 +98,14 @@ def test_every_requirement_is_locked(lock):
     assert [name for name, _ in names if name not in pins] == []
 
 
-@pytest.mark.parametrize("files", [("uv", "colcon", "python", "ros"), ("uv", "colcon", "python-numpy1")])
+@pytest.mark.parametrize(
+    "files",
+    [
+        ("uv", "colcon", "python", "ros"),
+        ("uv", "colcon", "python-numpy1", "ros-jazzy"),
+        ("uv", "colcon", "python-numpy1"),
+    ],
+)
 def test_files_that_are_installed_together_agree(files):
     together: dict[str, set[str]] = {}
     for name in sorted(files, key=lambda name: not name.startswith("python")):  # the widest choice of versions first
@@ -134,6 +141,16 @@ def test_every_console_script_names_a_function_that_exists():
         source = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
         defined = [node.name for node in ast.parse(source.read_text()).body if isinstance(node, ast.FunctionDef)]
         assert function in defined, script
+
+
+def test_a_build_that_left_the_messages_out_fails_in_one_line_with_the_right_command(tmp_path):
+    environment = {**os.environ, "AMENT_PREFIX_PATH": str(tmp_path)}
+    command = [sys.executable, str(ROOT / "setup.py"), "build", "--build-base", str(tmp_path / "build")]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"cs3_ros needs cs3_msgs, which colcon finds only if told: colcon build --base-paths src {ROOT}/msg\n"
+    )
 
 
 # --- the check before the set-up ---

@@ -1,4 +1,7 @@
-"""The launch files, run by launch_ros where it is installed (pip has none of it)."""
+"""The launch files, run by launch_ros where it is installed (pip has none of it).
+
+What they start, and what they refuse, is tested without it in tests/ros/bringup.
+"""
 
 from __future__ import annotations
 
@@ -25,27 +28,58 @@ from cs3_ros.demo import SHIPPED_BAG  # noqa: E402
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 
 LAUNCH = Path(__file__).resolve().parents[2] / "launch"
-START_S = 90.0
+START_S = 100.0
 RUN = """
 import sys
 from launch import LaunchDescription, LaunchService
 from launch.actions import IncludeLaunchDescription
-from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.launch_description_sources import AnyLaunchDescriptionSource
 
 arguments = [tuple(argument.split(":=", 1)) for argument in sys.argv[2:]]
 service = LaunchService()
-source = PythonLaunchDescriptionSource(sys.argv[1])
+source = AnyLaunchDescriptionSource(sys.argv[1])
 service.include_launch_description(
     LaunchDescription([IncludeLaunchDescription(source, launch_arguments=arguments)])
 )
 sys.exit(service.run())
 """
+TWO_INSTANCES = f"""
+<launch>
+  <set_parameter name="publish_rejected" value="false"/>
+  <group>
+    <push_ros_namespace namespace="left"/>
+    <include file="{LAUNCH}/perception.launch.py">
+      <arg name="preset" value="debug"/>
+      <arg name="bag" value="{SHIPPED_BAG}"/>
+    </include>
+  </group>
+  <group>
+    <push_ros_namespace namespace="right"/>
+    <include file="{LAUNCH}/perception.launch.py">
+      <arg name="namespace" value="ear"/>
+      <arg name="autostart" value="False"/>
+      <arg name="log_level" value="debug"/>
+    </include>
+  </group>
+</launch>
+"""
+IN_YAML = f"""
+launch:
+- set_remap: {{from: audio, to: /microphone/pcm}}
+- include:
+    file: {LAUNCH}/demo.launch.py
+    arg:
+    - {{name: preset, value: debug}}
+    - {{name: rviz, value: "False"}}
+    - {{name: namespace, value: head}}
+    - {{name: exit_with_bag, value: "true"}}
+"""
 
 
 @contextmanager
-def launched(name: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """A launch file in a process of its own, ended by Ctrl-C."""
-    command = [sys.executable, "-c", RUN, str(LAUNCH / name), *arguments]
+def launched(file: Path | str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A launch file, of this package or another, in a process of its own, ended by Ctrl-C."""
+    command = [sys.executable, "-c", RUN, str(LAUNCH / file), *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         yield process
@@ -96,11 +130,40 @@ def test_without_autostart_the_node_waits(graph) -> None:
         graph.wait_for(lambda: state() == "unconfigured", "the node to be there, unconfigured", START_S)
 
 
-def test_a_bag_is_replayed_through_the_node(graph) -> None:
+def listen(graph, topic: str) -> list[Collision]:
+    """What is published there from now on."""
     collisions: list[Collision] = []
-    graph.node.create_subscription(Collision, "/perception/collision", collisions.append, 10)
-    with launched("demo.launch.py", f"bag:={SHIPPED_BAG}", "preset:=debug", "rviz:=false"):
+    graph.node.create_subscription(Collision, topic, collisions.append, 10)
+    return collisions
+
+
+def test_two_instances_in_pushed_namespaces_from_xml(graph, tmp_path) -> None:
+    file = tmp_path / "two.launch.xml"
+    file.write_text(TWO_INSTANCES)
+    collisions = listen(graph, "/left/perception/collision")
+    with launched(file):
+        state = state_of(graph, "/right/ear/perception")
+        graph.wait_for(lambda: state() == "unconfigured", "the one to be there, unconfigured", START_S)
+        graph.wait_for(lambda: len(collisions) >= 2, "the other to publish collisions of the clip", START_S)
+        assert graph.node.count_publishers("/right/ear/perception/collision") == 0
+
+
+def test_the_shipped_bag_meets_a_remapped_node_from_yaml_and_ends_the_launch(graph, tmp_path) -> None:
+    file = tmp_path / "demo.launch.yaml"
+    file.write_text(IN_YAML)
+    collisions = listen(graph, "/head/perception/collision")
+    with launched(file) as launch:
         graph.wait_for(lambda: len(collisions) >= 4, "collisions of the clip", START_S)
+        graph.wait_for(lambda: launch.poll() is not None, "the launch to end with the bag", START_S)
+        assert launch.returncode == 0
+
+
+def test_a_node_that_cannot_start_ends_the_launch_with_a_failure(graph) -> None:
+    with launched("perception.launch.py", "device:=cuda:99", f"bag:={SHIPPED_BAG}") as launch:
+        graph.wait_for(lambda: launch.poll() is not None, "the launch to end", START_S)
+        assert launch.returncode == 1
+        output = launch.communicate()[0]
+    assert "device 'cuda:99' is not there" in output and "perception ended with status 1" in output
 
 
 @pytest.mark.skipif(find_spec("rerun") is None, reason="rerun-sdk is not installed")
@@ -116,8 +179,18 @@ def test_rerun_records_beside_the_node(graph, tmp_path) -> None:
     assert file.stat().st_size > 0, "ended by Ctrl-C, it has written what it had"
 
 
-def test_a_bad_argument_ends_the_launch_with_its_reason() -> None:
-    command = [sys.executable, "-c", RUN, str(LAUNCH / "perception.launch.py"), "log_level:=loud"]
+@pytest.mark.parametrize(
+    "argument, words",
+    [
+        ("log_level:=loud", "log_level must be one of debug, info"),
+        ("bag:=nowhere", "there is no bag nowhere"),
+        ("params_file:=nowhere.yaml", "params file nowhere.yaml cannot be read"),
+        ("preset:=nosuch", "unknown preset 'nosuch'"),
+    ],
+)
+def test_what_is_missing_ends_the_launch_before_anything_starts(argument, words) -> None:
+    command = [sys.executable, "-c", RUN, str(LAUNCH / "perception.launch.py"), argument]
     done = subprocess.run(command, capture_output=True, text=True, timeout=START_S, check=False)
-    assert done.returncode != 0
-    assert "loud" in done.stdout + done.stderr and "debug" in done.stdout + done.stderr
+    output = done.stdout + done.stderr
+    assert done.returncode == 1 and words in output
+    assert "process started" not in output and "Traceback" not in output
