@@ -15,6 +15,7 @@ import numpy as np
 from cs3_msgs.msg import AudioChunk
 
 from cs3_model.types import AudioBlock, Float32Array
+from cs3_ros.conversions.coded_audio import CodedAudioDetector
 from cs3_ros.conversions.pcm import PCM_ENCODINGS, decode_pcm, num_sample_bytes
 from cs3_ros.conversions.times import NS_PER_S, check_stamp, ns_to_stamp, stamp_to_ns
 from cs3_ros.message_types import message_class
@@ -225,13 +226,20 @@ def block_reader(
     stamped_at = convention.stamped_at if stamp_reference == "auto" else stamp_reference
     name = topic_type.rpartition("/")[2]
     offset_ns = round(offset_s * NS_PER_S)
+    detector = CodedAudioDetector()
 
     def read(msg: Any, *, arrival_ns: int) -> AudioBlock:
         try:
             content = convention.read(msg, assumed_format)
+            if coding := detector.coding(bytes(content.data)):
+                raise ValueError(
+                    f"the bytes are {coding}, not samples: set the driver to send raw "
+                    f"{content.format.encoding} samples (audio_capture: format:=wave)"
+                )
             samples = decode_samples(content.data, content.format)
         except ValueError as error:
-            raise ValueError(f"{name}: {error}{convention.hint}") from None
+            hint = "" if "audio_capture" in str(error) else convention.hint
+            raise ValueError(f"{name}: {error}{hint}") from None
         stamp_ns = arrival_ns if content.stamp is None else stamp_to_ns(content.stamp)
         try:
             check_stamp(stamp_ns)

@@ -18,6 +18,7 @@ from std_msgs.msg import Header
 
 from cs3_model.frame_ring import StoredFrame
 from cs3_model.types import BoolMask, UInt8Image
+from cs3_ros.conversions.damage import is_damaged_jpeg
 from cs3_ros.conversions.picture_size import JPEG_START, PNG_START, check_coded_size, check_size
 from cs3_ros.conversions.times import check_stamp, stamp_to_ns
 
@@ -34,8 +35,10 @@ _Message = TypeVar("_Message", Image, CompressedImage)
 
 @dataclass(frozen=True, slots=True)
 class _PixelLayout:
-    bytes_per_pixel: int
+    bytes_per_pixel: int  # of a row of the message
     to_rgb: int | None  # an OpenCV colour conversion; None where the bytes are RGB already
+    chroma_rows: int = 0  # planes of colour below the brightness: this many of their rows are one row of the picture
+    even: bool = False  # whether two pixels, or four, share a colour
 
 
 _LAYOUTS = {
@@ -44,10 +47,14 @@ _LAYOUTS = {
     "mono8": _PixelLayout(1, cv2.COLOR_GRAY2RGB),
     "rgba8": _PixelLayout(4, cv2.COLOR_RGBA2RGB),
     "bgra8": _PixelLayout(4, cv2.COLOR_BGRA2RGB),
-    "yuv422": _PixelLayout(2, cv2.COLOR_YUV2RGB_UYVY),
-    "uyvy": _PixelLayout(2, cv2.COLOR_YUV2RGB_UYVY),
-    "yuv422_yuy2": _PixelLayout(2, cv2.COLOR_YUV2RGB_YUY2),
-    "yuyv": _PixelLayout(2, cv2.COLOR_YUV2RGB_YUY2),
+    "yuv422": _PixelLayout(2, cv2.COLOR_YUV2RGB_UYVY, even=True),
+    "uyvy": _PixelLayout(2, cv2.COLOR_YUV2RGB_UYVY, even=True),
+    "yuv422_yuy2": _PixelLayout(2, cv2.COLOR_YUV2RGB_YUY2, even=True),
+    "yuyv": _PixelLayout(2, cv2.COLOR_YUV2RGB_YUY2, even=True),
+    "nv12": _PixelLayout(1, cv2.COLOR_YUV2RGB_NV12, chroma_rows=1, even=True),
+    "nv21": _PixelLayout(1, cv2.COLOR_YUV2RGB_NV21, chroma_rows=1, even=True),
+    "yuv420": _PixelLayout(1, cv2.COLOR_YUV2RGB_I420, chroma_rows=2, even=True),
+    "i420": _PixelLayout(1, cv2.COLOR_YUV2RGB_I420, chroma_rows=2, even=True),
     "bayer_rggb8": _PixelLayout(1, cv2.COLOR_BayerRGGB2RGB),
     "bayer_bggr8": _PixelLayout(1, cv2.COLOR_BayerBGGR2RGB),
     "bayer_gbrg8": _PixelLayout(1, cv2.COLOR_BayerGBRG2RGB),
@@ -59,8 +66,18 @@ RAW_ENCODINGS = tuple(_LAYOUTS)
 IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 """Types of image topics that `image_decoder` and `frame_from_msg` take."""
 
-_DEPTH_ENCODINGS = ("16uc1", "32fc1", "mono16")
-_JPEG_END = b"\xff\xd9"
+_DEPTH_ENCODINGS = ("16uc1", "32fc1")
+_HINTS = {
+    "8uc1": "it does not say what its bytes mean: let the driver send mono8 or a Bayer encoding",
+    "8uc3": "it does not say the order of its colours: let the driver send bgr8 or rgb8",
+    "8uc4": "it does not say the order of its colours: let the driver send bgra8 or rgba8",
+    "mono16": "it has 16 bits of grey, or is a depth image: let the driver send mono8, or connect the colour camera",
+    "rgb16": "it has 16 bits: let the driver send rgb8",
+    "bgr16": "it has 16 bits: let the driver send bgr8",
+    "nv24": "it has a colour for each pixel: let the driver send nv12 or yuv422_yuy2",
+    "jpeg": "it is compressed: publish it as sensor_msgs/CompressedImage",
+    "mjpeg": "it is compressed: publish it as sensor_msgs/CompressedImage",
+}
 
 
 def image_decoder(msg: Any) -> Callable[[], UInt8Image]:
@@ -95,25 +112,33 @@ def frame_from_msg(msg: Any) -> StoredFrame:
 def _raw_decoder(msg: Any) -> Callable[[], UInt8Image]:
     layout = _LAYOUTS.get(msg.encoding)
     if layout is None:
-        hint = " (this is a depth image: connect the colour camera)" if _is_depth(msg.encoding) else ""
         raise ValueError(
-            f"Image.encoding {msg.encoding!r} is not supported{hint}; accepted: {', '.join(RAW_ENCODINGS)}"
+            f"Image.encoding {msg.encoding!r} is not supported{_hint(msg.encoding)}; accepted: {', '.join(RAW_ENCODINGS)}"
         )
     if msg.height == 0 or msg.width == 0:
         raise ValueError(f"Image of encoding {msg.encoding} is empty: height {msg.height}, width {msg.width}")
     check_size(msg.width, msg.height)
-    if layout.bytes_per_pixel == 2 and msg.width % 2:
-        raise ValueError(f"Image.width must be even for encoding {msg.encoding}, got {msg.width}")
+    if layout.even and (msg.width % 2 or (layout.chroma_rows and msg.height % 2)):
+        side, size = ("width", msg.width) if msg.width % 2 else ("height", msg.height)
+        raise ValueError(f"Image.{side} must be even for encoding {msg.encoding}, got {size}")
     row_bytes = msg.width * layout.bytes_per_pixel
-    if msg.step < row_bytes:
+    with_colours = layout.chroma_rows and msg.step * 2 == 3 * msg.width  # as some drivers count
+    step = msg.width if with_colours else msg.step
+    if step < row_bytes:
         raise ValueError(
             f"Image.step must be at least {row_bytes} for width {msg.width} and encoding {msg.encoding}, got {msg.step}"
         )
-    if len(msg.data) < msg.height * msg.step:
+    num_rows = msg.height * 3 // 2 if layout.chroma_rows else msg.height
+    if len(msg.data) < num_rows * step:
         raise ValueError(
             f"Image.data must hold height {msg.height} * step {msg.step} = {msg.height * msg.step} bytes "
             f"for encoding {msg.encoding}, got {len(msg.data)}"
+            if num_rows == msg.height
+            else f"Image.data must hold 3/2 * height {msg.height} * step {step} = {num_rows * step} bytes "
+            f"for encoding {msg.encoding}, got {len(msg.data)}"
         )
+    if layout.chroma_rows:
+        return lambda: _decode_planes(msg, layout, step)
     # cv_bridge reads rows of padded images differently from release to release
     if _CV_BRIDGE is not None and msg.step == row_bytes:
         return lambda: np.array(_CV_BRIDGE.imgmsg_to_cv2(msg, "rgb8"))
@@ -126,6 +151,20 @@ def _decode_view(msg: Any, layout: _PixelLayout) -> UInt8Image:
     if layout.to_rgb is None:
         return pixels.copy()
     return cv2.cvtColor(pixels, layout.to_rgb)
+
+
+def _decode_planes(msg: Any, layout: _PixelLayout, step: int) -> UInt8Image:
+    """Brightness, then colours of half its height and width: interleaved, or one plane after the other."""
+    height, width = msg.height, msg.width
+    octets = np.frombuffer(msg.data, np.uint8)
+    rows = np.empty((height * 3 // 2, width), np.uint8)
+    rows[:height] = octets[: height * step].reshape(height, step)[:, :width]
+    if layout.chroma_rows == 1:
+        rows[height:] = octets[height * step : height * step * 3 // 2].reshape(height // 2, step)[:, :width]
+    else:
+        chroma = octets[height * step : height * step + height * (step // 2)].reshape(height, step // 2)
+        rows[height:] = chroma[:, : width // 2].reshape(height // 2, width)
+    return cv2.cvtColor(rows, layout.to_rgb)
 
 
 def _compressed_decoder(msg: Any) -> Callable[[], UInt8Image]:
@@ -142,22 +181,44 @@ def _compressed_decoder(msg: Any) -> Callable[[], UInt8Image]:
         check_coded_size(bytes(msg.data))
     except ValueError as error:
         raise ValueError(f"CompressedImage of format {msg.format!r}: {error}") from None
+    if _is_mosaic(msg.format):
+        raise ValueError(
+            f"CompressedImage of format {msg.format!r} holds the raw mosaic of a Bayer sensor: "
+            "debayer it before it is compressed (image_proc)"
+        )
     return lambda: _decode_compressed(msg)
 
 
 def _decode_compressed(msg: Any) -> UInt8Image:
-    data = np.frombuffer(msg.data, np.uint8)
-    # OpenCV 4 fills the missing part of a truncated JPEG with grey and does not say so.
-    truncated = data[0] == JPEG_START[0] and data.tobytes().rfind(_JPEG_END) < 0
+    data = bytes(msg.data)
+    damaged = data.startswith(JPEG_START) and is_damaged_jpeg(data)
     # An EXIF rotation would leave the pixel grid of the camera, in which masks and calibration are given.
-    bgr = None if truncated else cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    bgr = None if damaged else cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if bgr is None:
-        raise ValueError(f"CompressedImage of format {msg.format!r}: its {data.size} bytes are truncated or damaged")
+        raise ValueError(f"CompressedImage of format {msg.format!r}: its {len(data)} bytes are truncated or damaged")
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB, dst=bgr)
 
 
 def _is_depth(encoding: str) -> bool:
     return encoding.lower().startswith(_DEPTH_ENCODINGS)
+
+
+def _is_mosaic(message_format: str) -> bool:
+    """Whether a sensor's mosaic was compressed as it is: image_transport names what it compressed at the end."""
+    source, _, coding = message_format.lower().partition(";")
+    target = coding.partition("compressed")[2].strip()
+    return source.strip().startswith("bayer_") and target not in ("bgr8", "rgb8")
+
+
+def _hint(encoding: str) -> str:
+    if _is_depth(encoding):
+        return " (this is a depth image: connect the colour camera)"
+    name = encoding.lower().strip()
+    if name in _LAYOUTS and name != encoding:
+        return f" (write it {name!r})"
+    hint = _HINTS.get(name, "it has 16 bits: let the driver send 8" if name.endswith("16") else "")
+    return f" ({hint})" if hint else ""
 
 
 def image_to_msg(image: UInt8Image, header: Header) -> Image:

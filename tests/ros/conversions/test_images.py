@@ -72,6 +72,27 @@ def test_yuv_images_follow_bt601(encoding, order):
     assert np.abs(decoded[1].astype(int) - RED).max() <= 2
 
 
+@pytest.mark.parametrize("padding", [0, 6])
+@pytest.mark.parametrize("encoding", ["nv12", "nv21", "yuv420", "i420"])
+def test_planar_yuv_images_follow_bt601(encoding, padding):
+    """Left half (81, 90, 240), red; right half (235, 128, 128), white."""
+    width, height = 8, 4
+    y = np.tile(np.repeat([81, 235], 4), (height, 1))
+    u, v = (np.tile(np.repeat(values, 2), (height // 2, 1)) for values in ([90, 128], [240, 128]))
+    if encoding in ("nv12", "nv21"):
+        chroma = np.stack((u, v) if encoding == "nv12" else (v, u), axis=-1).reshape(height // 2, width)
+        rows, chroma_padding = (y, chroma), padding
+    else:
+        rows, chroma_padding = (y, np.concatenate((u, v))), padding // 2
+    data = np.pad(rows[0], ((0, 0), (0, padding))).astype(np.uint8).tobytes()
+    data += np.pad(rows[1], ((0, 0), (0, chroma_padding))).astype(np.uint8).tobytes()
+
+    decoded = image_decoder(raw(encoding, height, width, data, step=width + padding))()
+
+    assert decoded.shape == (height, width, 3)
+    assert np.abs(decoded[:, :3].astype(int) - RED).max() <= 2 and (decoded[:, 5:] == 255).all()
+
+
 @pytest.mark.parametrize("pattern", ["rggb", "bggr", "gbrg", "grbg"])
 def test_bayer_images_of_one_colour_come_out_in_that_colour(pattern):
     value = {"r": 200, "g": 100, "b": 50}
@@ -123,7 +144,13 @@ def test_decoded_pixels_outlive_changes_of_the_message():
     [
         (raw("16UC1", 1, 1, [0, 0]), "16UC1.*depth.*accepted: rgb8"),
         (raw("32FC1", 1, 1, [0] * 4), "32FC1.*depth"),
-        (raw("8UC3", 1, 1, RED), "8UC3.*accepted: rgb8"),
+        (raw("8UC3", 1, 1, RED), "8UC3.*order of its colours: let the driver send bgr8 or rgb8.*accepted: rgb8"),
+        (raw("mono16", 1, 1, [0, 0]), "mono16.*let the driver send mono8"),
+        (raw("bayer_rggb16", 1, 1, [0, 0]), "16 bits"),
+        (raw("BGR8", 1, 1, RED), "write it 'bgr8'"),
+        (raw("jpeg", 1, 1, RED), "publish it as sensor_msgs/CompressedImage"),
+        (raw("nv12", 2, 2, bytes(5), step=2), "3/2 . height 2 . step 2 = 6 bytes for encoding nv12, got 5"),
+        (raw("nv21", 3, 2, bytes(9), step=2), "Image.height must be even for encoding nv21, got 3"),
         (raw("", 1, 1, RED), "''.*accepted: rgb8"),
         (Image(encoding="rgb8"), "height 0, width 0"),
         (raw("rgb8", 2, 2, bytes(12), step=5), "Image.step must be at least 6.*rgb8, got 5"),
@@ -183,6 +210,7 @@ def test_an_exif_rotation_does_not_turn_the_pixel_grid():
         ("h264", b"\0\0\0\x01\x67\x42\0\x1f", "h264.*neither JPEG nor PNG.*00 00 00 01"),
         ("16UC1; compressedDepth png", b"\x89PNG\r\n\x1a\n", "depth"),
         ("32FC1; compressedDepth rvl", b"\0\0", "depth"),
+        ("bayer_rggb8; jpeg compressed ", cv2.imencode(".jpg", smooth_picture())[1].tobytes(), "raw mosaic.*debayer"),
     ],
 )
 def test_compressed_images_that_are_no_pictures_are_refused_before_decoding(message_format, data, complaint):
