@@ -43,11 +43,11 @@ setup(
     extras_require={"test": ["pytest"], "cluster": ["submitit"], "rerun": ["rerun-sdk>=0.23"]},
     entry_points={
         "console_scripts": [
-            "perception = cs3_ros.perception.node:main",
-            "microphone = cs3_ros.microphone.node:main",
+            "perception = cs3_ros.entry:perception",
+            "microphone = cs3_ros.entry:microphone",
             "bringup = cs3_ros.bringup.command:main",
-            "bag_player = cs3_ros.bags.bag_player:main",
-            "rerun_viewer = cs3_ros.viewers.rerun_viewer:main",
+            "bag_player = cs3_ros.entry:bag_player",
+            "rerun_viewer = cs3_ros.entry:rerun_viewer",
             "evaluate_bag = cs3_ros.evaluate_bag:main",
             "video_to_bag = cs3_ros.bags.video_to_bag:main",
             "cs3 = cs3_model.cli:main",

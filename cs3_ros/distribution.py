@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -23,12 +24,25 @@ def ros_context(
         args: Command line without the program's name; None takes that of the process.
         context: What to initialise; None takes rclpy's default.
         signals: Which signals rclpy handles; None leaves the choice to rclpy.
+
+    Raises:
+        ValueError: if rclpy refuses the command line, a parameter file, or the environment (HOME, ROS_LOG_DIR,
+            ROS_DOMAIN_ID): one line.
     """
-    rclpy.init(args=args, context=context, signal_handler_options=signals)
+    try:
+        rclpy.init(args=args, context=context, signal_handler_options=signals)
+    except Exception as error:  # classes without a common base, of which most are private and differ
+        raise ValueError(f"ROS refuses to start: {_one_line(error)}") from error
     try:
         yield
     finally:
         rclpy.try_shutdown(context=context)
+
+
+def _one_line(error: Exception) -> str:
+    """What rcl says, without the places in its sources."""
+    text = re.sub(r",? at \.?/\S+:\d+", "", str(error))
+    return " ".join(text.split())
 
 
 class LifecycleNode(RclpyLifecycleNode):

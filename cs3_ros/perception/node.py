@@ -277,15 +277,20 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 
 
 def _run(argv: Sequence[str] | None) -> int:
+    try:
+        return _run_in_context(argv)
+    except (ValueError, ParameterException) as error:
+        print(f"perception: {error}", file=sys.stderr)
+        return 1
+
+
+def _run_in_context(argv: Sequence[str] | None) -> int:
     # rclpy's own handlers would end the context before the last events are published.
     with ros_context(argv, signals=SignalHandlerOptions.NO):
         _on_signals(signal.default_int_handler)  # loading can take minutes
         try:
             node = PerceptionNode()
             started = not node.get_parameter("autostart").value or node.start()
-        except (ValueError, ParameterException) as error:
-            print(f"perception: {error}", file=sys.stderr)
-            return 1
         except KeyboardInterrupt:
             return 0
         stop = threading.Event()

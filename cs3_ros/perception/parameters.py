@@ -16,6 +16,7 @@ from rcl_interfaces.msg import (
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from cs3_model.preset_files import read_preset_file
 from cs3_model.stream import StreamConfig
 from cs3_model.verification import VerificationConfig
 from cs3_ros.conversions.audio import AudioFormat
@@ -155,7 +156,10 @@ def check_change(
         for change in changes:
             if change.name in SPECS:
                 _check(change, SPECS[change.name], configured=preset is not None, active=active)
-        if all(node.has_parameter(name) for name in SPECS):
+        if all(node.has_parameter(name) for name in SPECS):  # later than the declarations
+            for change in changes:
+                if change.name == "preset":
+                    read_preset_file(change.value)
             stream_config({**parameter_values(node), **{change.name: change.value for change in changes}}, preset)
     except ValueError as error:
         return SetParametersResult(successful=False, reason=str(error))

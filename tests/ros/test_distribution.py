@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 rclpy = pytest.importorskip("rclpy", reason="needs ROS 2")
@@ -43,3 +47,24 @@ def test_a_transition_that_does_not_fit_is_refused_by_call_and_by_service(graph)
     assert not answer.result().success
     graph._executor.remove_node(node)
     node.destroy_node()
+
+
+@pytest.mark.parametrize(
+    "arguments, environment, words",
+    [
+        (["-r", "a b:=c"], {}, "Couldn't parse remap rule"),
+        (["--params-file", "nowhere.yaml"], {}, "nowhere.yaml"),
+        ([], {"ROS_LOG_DIR": "/proc/nowhere"}, "Failed to create log directory '/proc/nowhere'"),
+    ],
+)
+def test_what_ros_refuses_at_its_start_is_one_line(arguments, environment, words) -> None:
+    code = (
+        "import sys\nfrom cs3_ros.distribution import ros_context\n"
+        "try:\n    with ros_context(['--ros-args', *sys.argv[1:]]): pass\n"
+        "except ValueError as error: sys.exit(f'refused: {error}')"
+    )
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+    *others, line = done.stderr.splitlines()
+    assert done.returncode == 1 and line.startswith("refused: ROS refuses to start: ") and words in line
+    assert "Traceback" not in "".join(others) and "/src/" not in line
