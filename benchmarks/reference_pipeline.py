@@ -18,7 +18,7 @@ from torchvision.ops import MultiScaleRoIAlign
 from transformers import ViTImageProcessor
 from transformers.masking_utils import create_causal_mask
 
-from cs3_model.localisation import LocalisationConfig, box_around_peak, crop_around, paste_crop, peak_xy, score_map
+from cs3_model.localisation import LocalisationConfig, box_around_peak, crop_around, peak_xy, place_crop, score_map
 from cs3_model.networks.audio_visual import AudioVisualNetwork
 from cs3_model.networks.beats import log_mel
 from cs3_model.networks.hands23 import Hands23Network, Hands23Thresholds
@@ -107,7 +107,7 @@ class Reference:
         crop_xyxy = crop_around(peak_xy(score_map(logits, CONFIG), size_hw), size_hw, CONFIG)
         x_min, y_min, x_max, y_max = crop_xyxy
         crop_logits = self._segment(frame.image[y_min:y_max, x_min:x_max], condition)
-        refined = paste_crop(logits, crop_logits, crop_xyxy, size_hw)
+        refined = place_crop(crop_logits, crop_xyxy, size_hw, logits.shape)
         return box_around_peak(score_map(refined, CONFIG), size_hw, CONFIG)
 
     def _segment(self, image: UInt8Image, condition: torch.Tensor) -> np.ndarray:

@@ -1,11 +1,11 @@
-"""Where the sound comes from: peak, refinement crop, box and mask of an audio-visual map (paper, section 3.2).
+"""Where the sound comes from: peak, refinement crop, box and mask of an audio-visual map (paper, section 4.1).
 
 The paper crops "around the peak" and boxes "around the peak" without numbers; each number of that is an option. A map
 covers the whole frame at the network's resolution, whatever the aspect ratio: map pixel (column x, row y) of a [h, w]
 map stands for the rectangle [x, x + 1] * W / w by [y, y + 1] * H / h of a frame of H x W pixels. Coordinates that come
 out are pixels of the frame.
 
-In order: `score_map`, `peak_xy`, `crop_around`, then (the network having seen the crop) `paste_crop`, `score_map`
+In order: `score_map`, `peak_xy`, `crop_around`, then (the network having seen the crop) `place_crop`, `score_map`
 again, and `box_around_peak`, `peak_mask`, or `peaks_xy` and `share_of_map`.
 """
 
@@ -121,31 +121,34 @@ def crop_around(point_xy: tuple[float, float], frame_hw: tuple[int, int], config
     return x_min, y_min, x_min + side, y_min + side
 
 
-def paste_crop(
-    logits: Float32Array, crop_logits: Float32Array, crop_xyxy: CropXYXY, frame_hw: tuple[int, int]
+def place_crop(
+    crop_logits: Float32Array, crop_xyxy: CropXYXY, frame_hw: tuple[int, int], map_hw: tuple[int, int]
 ) -> Float32Array:
-    """Puts the logits of a crop in their place in the logits of the whole frame.
+    """Puts the logits of a crop in their place in a map of the whole frame (M'_AV; section 4.1, test time).
 
-    The crop is resampled to the map's pixels whose centres it covers, at least one; its edges are exact to half a map
-    pixel.
+    The crop decides alone: outside it the map has the crop's lowest value, so that peak, box and threshold are those of
+    the crop, however high the first map was elsewhere. The crop is resampled to the map's pixels whose centres it
+    covers, at least one; its edges are exact to half a map pixel.
 
     Args:
-        logits: of the whole frame, float32 [h, w].
-        crop_logits: of the crop, float32, any size.
+        crop_logits: float32, any size.
         crop_xyxy: where the crop was taken.
         frame_hw: height and width of the frame, pixels.
+        map_hw: height and width of the map.
 
     Returns:
         A new map, float32 [h, w].
     """
-    scale_x, scale_y = _scale_xy(logits, frame_hw)
-    x_min, x_max = _covered(crop_xyxy[0] / scale_x, crop_xyxy[2] / scale_x, logits.shape[1])
-    y_min, y_max = _covered(crop_xyxy[1] / scale_y, crop_xyxy[3] / scale_y, logits.shape[0])
-    refined = logits.copy()
-    refined[y_min:y_max, x_min:x_max] = cv2.resize(
-        crop_logits, (x_max - x_min, y_max - y_min), interpolation=cv2.INTER_AREA
-    )
-    return refined
+    scale_x, scale_y = frame_hw[1] / map_hw[1], frame_hw[0] / map_hw[0]
+    x_min, x_max = _covered(crop_xyxy[0] / scale_x, crop_xyxy[2] / scale_x, map_hw[1])
+    y_min, y_max = _covered(crop_xyxy[1] / scale_y, crop_xyxy[3] / scale_y, map_hw[0])
+    inside = cv2.resize(crop_logits, (x_max - x_min, y_max - y_min), interpolation=cv2.INTER_AREA)
+    lowest, highest = float(inside.min()), float(inside.max())
+    # Of a crop that is the same everywhere, any place may be the peak, but none outside it.
+    outside = lowest if highest > lowest else lowest - 1
+    placed = np.full(map_hw, outside, np.float32)
+    placed[y_min:y_max, x_min:x_max] = inside
+    return placed
 
 
 def box_around_peak(scores: Float32Array, frame_hw: tuple[int, int], config: LocalisationConfig) -> BoxXYXY:

@@ -22,10 +22,10 @@ from cs3_model.localisation import (
     LocalisationConfig,
     box_around_peak,
     crop_around,
-    paste_crop,
     peak_mask,
     peak_xy,
     peaks_xy,
+    place_crop,
     score_map,
     share_of_map,
 )
@@ -173,7 +173,7 @@ class CollisionPipeline:
         return replace(result, candidates=tuple(candidates), heatmap=scores, stage_s=stage_s)
 
     def _locate(self, prepared: PreparedFrame, audio_embedding: Any) -> Float32Array:
-        """Decodes M_AV, and again inside a crop around its peak (section 3.2, test time)."""
+        """Decodes M_AV, then M'_AV: the crop around its peak, which alone decides (section 4.1, test time)."""
         logits = self.audio_visual.decode(prepared.image_features, audio_embedding)
         if not self.config.use_crop:
             return logits
@@ -182,7 +182,7 @@ class CollisionPipeline:
         x_min, y_min, x_max, y_max = crop_xyxy
         crop = np.ascontiguousarray(prepared.frame.image[y_min:y_max, x_min:x_max])
         crop_logits = self.audio_visual.decode(self.audio_visual.embed_image(crop), audio_embedding)
-        return paste_crop(logits, crop_logits, crop_xyxy, frame_hw)
+        return place_crop(crop_logits, crop_xyxy, frame_hw, logits.shape)
 
     def _propose(self, prepared: PreparedFrame, logits: Float32Array, scores: Float32Array) -> list[Candidate]:
         """What each hand holds, and what is heard; one call segments all boxes."""

@@ -13,10 +13,10 @@ from cs3_model.localisation import (
     LocalisationConfig,
     box_around_peak,
     crop_around,
-    paste_crop,
     peak_mask,
     peak_xy,
     peaks_xy,
+    place_crop,
     score_map,
     share_of_map,
 )
@@ -103,18 +103,34 @@ def test_a_crop_of_the_whole_square_frame_is_the_frame():
     assert crop_around((7.0, 1.0), (40, 40), LocalisationConfig(crop_side=1.0)) == (0, 0, 40, 40)
 
 
-def test_a_pasted_crop_replaces_exactly_its_place():
+def test_a_crop_lies_exactly_in_its_place_and_its_lowest_value_around_it():
     """A crop from (20, 40) to (60, 80) in a 100 x 200 frame covers columns 1-2 and rows 4-7 of a 10 x 10 map."""
-    whole = drawn((10, 10))
-    pasted = paste_crop(whole, np.full((8, 8), 7.0, np.float32), (20, 40, 60, 80), (100, 200))
-    np.testing.assert_array_equal(pasted, drawn((10, 10), (1, 4, 3, 8, 7.0)))
-    assert not whole.any()
+    crop = np.full((4, 2), 7.0, np.float32)
+    crop[0, 0] = 5.0
+    placed = place_crop(crop, (20, 40, 60, 80), (100, 200), (10, 10))
+    expected = np.full((10, 10), 5.0, np.float32)
+    expected[4:8, 1:3] = crop
+    np.testing.assert_array_equal(placed, expected)
 
 
-def test_a_pasted_crop_is_averaged_where_it_is_finer_than_the_map():
+def test_a_crop_that_is_finer_than_the_map_is_averaged():
     crop = np.array([[0, 2, 4, 6]] * 2, np.float32)
-    pasted = paste_crop(drawn((4, 4)), crop, (20, 20, 40, 30), (40, 40))
-    np.testing.assert_array_equal(pasted, drawn((4, 4), (2, 2, 3, 3, 1.0), (3, 2, 4, 3, 5.0)))
+    placed = place_crop(crop, (20, 20, 40, 30), (40, 40), (4, 4))
+    expected = np.ones((4, 4), np.float32)
+    expected[2, 3] = 5.0
+    np.testing.assert_array_equal(placed, expected)
+
+
+@pytest.mark.parametrize("crop_xyxy", [(0, 0, 50, 50), (75, 25, 125, 75), (150, 50, 200, 100)])
+def test_the_refined_peak_lies_in_the_crop_though_it_scores_lower_than_the_place_outside(crop_xyxy):
+    """The crop's logits rise towards its edges, where smoothing with what is outside could move the peak."""
+    x_min, y_min, x_max, y_max = crop_xyxy
+    config = LocalisationConfig(smoothing=0.1)
+    rows, columns = np.mgrid[-1:1:8j, -1:1:8j]
+    for crop in (np.hypot(rows, columns), columns, -rows, np.zeros((8, 8))):
+        placed = place_crop((crop - 50).astype(np.float32), crop_xyxy, (100, 200), (40, 80))
+        x, y = peak_xy(score_map(placed, config), (100, 200))
+        assert x_min <= x <= x_max and y_min <= y <= y_max
 
 
 def test_the_box_is_that_of_the_region_with_the_peak_and_of_no_other():
@@ -201,11 +217,12 @@ def test_every_map_and_frame_gives_a_peak_crop_and_box_inside_the_frame(map_hw, 
     assert x_min <= x <= x_max
     assert y_min <= y <= y_max
 
-    refined = paste_crop(logits, np.full(map_hw, 100, np.float32), (x_min, y_min, x_max, y_max), frame_hw)
+    refined = place_crop(logits, (x_min, y_min, x_max, y_max), frame_hw, map_hw)
     assert refined.shape == logits.shape
-    pasted = np.isclose(refined, 100)
-    assert pasted.any()
-    assert ((refined == logits) | pasted).all()
+    refined_x, refined_y = peak_xy(refined, frame_hw)
+    pixel_x, pixel_y = width / map_hw[1], height / map_hw[0]
+    assert x_min - pixel_x / 2 <= refined_x <= x_max + pixel_x / 2
+    assert y_min - pixel_y / 2 <= refined_y <= y_max + pixel_y / 2
 
     x_min, y_min, x_max, y_max = box_around_peak(scores, frame_hw, config)
     assert 0 <= x_min < x_max <= width

@@ -178,6 +178,23 @@ def test_a_fixed_strategy_without_its_object_finds_nothing(make_pipeline, spot_f
     assert result.verdict is Verdict.NONE and result.reason is Reason.NO_CANDIDATE
 
 
+def test_the_second_look_decides_though_the_first_map_was_higher_elsewhere(make_pipeline, window) -> None:
+    """Seen closely, all of the crop is dark: a lower map than the first one has at its second-brightest spot."""
+
+    image = np.full((200, 400, 3), 20, np.uint8)
+    image[80:120, 280:320] = 255
+    image[80:120, 40:80] = 200
+    pipeline = make_pipeline()
+
+    class DarkCrops(type(pipeline.audio_visual)):
+        def embed_image(self, image):
+            return super().embed_image(image if image.shape[:2] == (200, 400) else image // 8)
+
+    pipeline.audio_visual = DarkCrops()
+    (heard,) = pipeline.process(Frame(image=image), window).masks
+    assert heard.box_xyxy[0] >= 250 and heard.box_xyxy[2] <= 350
+
+
 def test_touch_wants_adjacent_pixels(make_pipeline, spot_frame, window) -> None:
     """Both held objects are 10 px apart: a collision for the paper's beta, not for touching."""
     touching = PipelineConfig(strategy=Strategy.TOUCH, heard_mask=HeardMask.MAP)
