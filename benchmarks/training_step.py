@@ -41,7 +41,7 @@ from training.data.clip_media import read_picture
 from training.data.samples import DataSet, Sample, SoundSegment
 from training.loop.distributed import Ranks
 from training.weak.clipseg_model import CLIPSegModel
-from training.weak.losses import features_under_masks, logistic_noise, minmax_mask
+from training.weak.losses import contrast, features_under_masks, logistic_noise, minmax_mask
 from training.weak.objective import Compute, WeakObjective
 from training.weak.recipe import Recipe
 from training.weak.run import RunSettings, load_pairs
@@ -83,8 +83,8 @@ def plain_step(
     masked = clipseg.clip.get_image_features(pixels * masks.unsqueeze(1)).pooler_output
     conditions = functional.normalize(conditions, dim=-1)
     pooled = functional.normalize(features_under_masks(patches, minmax_mask(logits)), dim=-1)
-    image = objective.contrast(functional.normalize(masked, dim=-1) @ conditions.T)
-    feature = objective.contrast(torch.einsum("baP,aP->ba", pooled, conditions))
+    image = contrast(functional.normalize(masked, dim=-1) @ conditions.T, objective.config)
+    feature = contrast(torch.einsum("baP,aP->ba", pooled, conditions), objective.config)
     area = (masks.mean(dim=(1, 2)) - objective.config.area_prior).abs().mean()
     return {"total": image + feature + area, "image": image, "feature": feature, "area": area}
 

@@ -1,7 +1,7 @@
 """All tables of the paper on Sim-CS3, for the preset `micro`, as one page with plots.
 
 python -m training.tables --data sim_cs3:data/sim_cs3 --out docs/results.md --weights micro-seed0.safetensors \
-    --deaf deaf-seed0.safetensors --weak weak-seed0.safetensors --mixture mixture-seed0.safetensors
+    --no-audio no-audio-seed0.safetensors --weak weak-seed0.safetensors --mixture mixture-seed0.safetensors
 
 Rows that were computed before are taken from --cache; a command that was interrupted goes on with the next split.
 """
@@ -27,12 +27,12 @@ from training.evaluation.results.page import Found, results_page, runs_of
 from training.evaluation.results.plots import write_plots
 from training.evaluation.results.row_cache import RowCache
 from training.evaluation.results.summary import summarise_rows
-from training.evaluation.results.table_rows import DEAF, OURS, OURS_AV, RIGHT_LEFT, SPLITS, TABLE_1, WEAK, TableRow
+from training.evaluation.results.table_rows import NO_AUDIO, OURS, OURS_AV, RIGHT_LEFT, SPLITS, TABLE_1, WEAK, TableRow
 from training.evaluation.row import LoadedSample, Row
 from training.evaluation.runner import Evaluation, Example, SampleResult, evaluate
 
-_PLOTTED = (TABLE_1[2], OURS_AV, RIGHT_LEFT, DEAF, OURS)
-_SHOWN = (TABLE_1[2], WEAK, DEAF, OURS)
+_PLOTTED = (TABLE_1[2], OURS_AV, RIGHT_LEFT, NO_AUDIO, OURS)
+_SHOWN = (TABLE_1[2], WEAK, NO_AUDIO, OURS)
 _NUM_EXAMPLES = 6
 
 
@@ -42,7 +42,9 @@ def main(
     out: Annotated[Path, typer.Option(help="The page; plots go to images/results beside it.")] = Path(
         "docs/results.md"
     ),
-    deaf: Annotated[list[Path], typer.Option(help="Of training.micro.audio_visual.train_heard --deaf.")] = [],
+    no_audio: Annotated[
+        list[Path], typer.Option("--no-audio", help="Of training.micro.audio_visual.train_heard --no-audio.")
+    ] = [],
     weak: Annotated[list[Path], typer.Option(help="Of training.train for micro-weak; in the order of --weights.")] = [],
     mixture: Annotated[
         list[Path], typer.Option(help="Of training.micro.audio_visual.train_mix_localize; in the same order.")
@@ -54,7 +56,7 @@ def main(
     seed: Annotated[int, typer.Option(min=0, help="Fixes random rows, shuffles and intervals.")] = 0,
 ) -> None:
     """Make the page of results. Exit code 2: bad input."""
-    files = {"ours": weights, "deaf": deaf, "weak": weak, "mixture": mixture}
+    files = {"ours": weights, "no_audio": no_audio, "weak": weak, "mixture": mixture}
     try:
         torch_device = select_device(device)
         found: dict[str, Found] = {}

@@ -14,5 +14,7 @@ def end_with_parent() -> None:
 
 
 def _wait_for_parent() -> None:
-    connection.wait([multiprocessing.parent_process().sentinel])
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "only for processes that multiprocessing started"
+    connection.wait([parent.sentinel])
     os._exit(1)

@@ -1,4 +1,4 @@
-"""The state of a training run on disk: trained tensors, optimizer, step and counts.
+"""The state of a training run on disk: trained tensors, their average, optimizer, step and counts.
 
 Random numbers need no state: those of a step are fixed by the seed and its number. Frozen weights are not saved.
 """
@@ -9,12 +9,13 @@ import io
 import logging
 import pickle
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from cs3_model.files import INCOMPLETE, write_whole
 
@@ -22,10 +23,11 @@ logger = logging.getLogger(__name__)
 
 _KEPT = 2
 """The newest, and one in case that it is damaged after all."""
+_KEYS = {"config", "tensors", "average", "optimizer", "progress"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Progress:
+class RunProgress:
     """How far a run has come."""
 
     step: int = 0
@@ -34,6 +36,17 @@ class Progress:
     """Steps whose loss or gradient was not finite."""
     unreadable_samples: int = 0
     """Times that a sample could not be read and another took its place."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class TrainingState:
+    """What a run changes."""
+
+    model: nn.Module
+    """Parameters that require no gradient stay as they are."""
+    optimizer: torch.optim.Optimizer
+    average: AveragedModel | None = None
+    """Averaged weights of the model; None: there are none."""
 
 
 class CheckpointFolder:
@@ -52,26 +65,29 @@ class CheckpointFolder:
         """All complete checkpoints, the oldest first."""
         return sorted(self._path.glob("step-*.pt"))
 
-    def save(self, objective: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress) -> Path:
+    def save(self, state: TrainingState, progress: RunProgress) -> Path:
         """Writes a checkpoint and deletes those that are no longer needed.
 
         Raises:
             ValueError: if it cannot be written; the earlier ones are still there.
         """
-        state = {
+        content = {
             "config": self._config,
-            "tensors": _trained_tensors(objective),
-            "optimizer": optimizer.state_dict(),
-            "progress": {name: getattr(progress, name) for name in Progress.__slots__},
+            "tensors": _trained_tensors(state.model),
+            "average": _trained_tensors(state.average) if state.average is not None else {},
+            "optimizer": state.optimizer.state_dict(),
+            "progress": asdict(progress),
         }
         path = self._path / f"step-{progress.step:08d}.pt"
-        write_state(path, state)
+        buffer = io.BytesIO()
+        torch.save(content, buffer)
+        write_whole(path, buffer.getbuffer())
         for old in self.steps()[:-_KEPT]:
             old.unlink()
         return path
 
-    def resume(self, objective: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
-        """Loads the newest checkpoint; a fresh start if there is none.
+    def resume(self, state: TrainingState) -> RunProgress:
+        """Loads the newest checkpoint into a state; a fresh start if there is none.
 
         Raises:
             ValueError: if it belongs to another run, or none can be read: one line.
@@ -81,41 +97,24 @@ class CheckpointFolder:
         paths = self.steps()
         for path in reversed(paths):
             try:
-                state = torch.load(path, map_location="cpu", weights_only=True)
+                content = torch.load(path, map_location="cpu", weights_only=True)
             except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
                 logger.warning("%s is damaged (%s): trying the one before", path, type(error).__name__)
                 continue
-            return self._restore(path, state, objective, optimizer)
+            return self._restore(path, content, state)
         if paths:
             raise ValueError(f"none of the checkpoints in {self._path} can be read; delete them to start anew")
-        return Progress()
+        return RunProgress()
 
-    def _restore(
-        self, path: Path, state: Mapping[str, Any], objective: nn.Module, optimizer: torch.optim.Optimizer
-    ) -> Progress:
-        if not isinstance(state, dict) or state.keys() != {"config", "tensors", "optimizer", "progress"}:
+    def _restore(self, path: Path, content: object, state: TrainingState) -> RunProgress:
+        if not isinstance(content, dict) or content.keys() != _KEYS:
             raise ValueError(f"{path} is no checkpoint of this program; name another --out")
-        require_same_run(path, state["config"], self._config)
-        mine, loaded = _trained_tensors(objective), state["tensors"]
-        odd = sorted(mine.keys() ^ loaded.keys()) or [n for n in mine if mine[n].shape != loaded[n].shape]
-        if odd:
-            raise ValueError(
-                f"{path} is of another architecture: {len(odd)} tensors differ (first: {odd[0]}); name another --out"
-            )
-        objective.load_state_dict(loaded, strict=False)
-        optimizer.load_state_dict(state["optimizer"])
-        return Progress(**state["progress"])
-
-
-def write_state(path: Path, state: Mapping[str, Any]) -> None:
-    """Writes a checkpoint as a whole.
-
-    Raises:
-        ValueError: if it cannot be written; what was at `path` before is still there.
-    """
-    buffer = io.BytesIO()
-    torch.save(dict(state), buffer)
-    write_whole(path, buffer.getbuffer())
+        require_same_run(path, content["config"], self._config)
+        _load(path, state.model, content["tensors"])
+        if state.average is not None:
+            _load(path, state.average, content["average"])
+        state.optimizer.load_state_dict(content["optimizer"])
+        return RunProgress(**content["progress"])
 
 
 def require_same_run(path: Path, theirs: Mapping[str, Any], mine: Mapping[str, Any]) -> None:
@@ -133,5 +132,18 @@ def require_same_run(path: Path, theirs: Mapping[str, Any], mine: Mapping[str, A
         )
 
 
-def _trained_tensors(objective: nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach() for name, value in objective.named_parameters() if value.requires_grad}
+def _trained_tensors(module: nn.Module) -> dict[str, Tensor]:
+    """Returns what training changes: parameters with gradients, and buffers such as batch statistics."""
+    parameters = module.named_parameters(remove_duplicate=False)
+    frozen = {name for name, parameter in parameters if not parameter.requires_grad}
+    return {name: value for name, value in module.state_dict().items() if name not in frozen}
+
+
+def _load(path: Path, module: nn.Module, loaded: Mapping[str, Tensor]) -> None:
+    mine = _trained_tensors(module)
+    odd = sorted(mine.keys() ^ loaded.keys()) or [name for name in mine if mine[name].shape != loaded[name].shape]
+    if odd:
+        raise ValueError(
+            f"{path} is of another architecture: {len(odd)} tensors differ (first: {odd[0]}); name another --out"
+        )
+    module.load_state_dict(loaded, strict=False)

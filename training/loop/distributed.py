@@ -11,10 +11,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, distributed
+from torch.distributed.nn.functional import all_gather
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,18 +65,4 @@ def gather_rows(rows_bX: Tensor) -> Tensor:
     Returns:
         [B, X]; the argument itself where there is one process.
     """
-    return _GatherRows.apply(rows_bX) if distributed.is_initialized() else rows_bX
-
-
-class _GatherRows(torch.autograd.Function):
-    @staticmethod
-    def forward(context: Any, rows: Tensor) -> Tensor:
-        parts = [torch.empty_like(rows) for _ in range(distributed.get_world_size())]
-        distributed.all_gather(parts, rows.contiguous())
-        return torch.cat(parts)
-
-    @staticmethod
-    def backward(context: Any, gradient: Tensor) -> Tensor:
-        gradient = gradient.contiguous()
-        distributed.all_reduce(gradient)
-        return gradient.chunk(distributed.get_world_size())[distributed.get_rank()]
+    return torch.cat(all_gather(rows_bX.contiguous())) if distributed.is_initialized() else rows_bX

@@ -1,29 +1,26 @@
-"""The training loop."""
+"""The training loop: any model and loss, one process or several, one log, one progress bar, one kind of checkpoint."""
 
 from __future__ import annotations
 
 import math
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Generic, TypeVar
 
-import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
-from training.loop.checkpoints import CheckpointFolder, Progress
+from training.loop.checkpoints import CheckpointFolder, RunProgress, TrainingState
 from training.loop.distributed import Ranks
-from training.weak.objective import Losses, WeakObjective
-from training.weak.pairs import PairBatch
-from training.weak.recipe import Recipe
+from training.loop.log import LOSS, CurveLog
 
-_SHOWN = ("total", "image", "feature", "area")
-"""Losses beside the progress bar."""
+BatchT = TypeVar("BatchT")
 
 
 class RunStoppedError(Exception):
@@ -37,179 +34,166 @@ class LoopConfig:
     checkpoint_every: int = 1000
     """Steps between checkpoints: what a crash may cost."""
     log_every: int = 10
-    """Steps between points in TensorBoard."""
+    """Steps between points of the curves."""
     max_skipped_steps: int = 100
     """Steps whose loss or gradient is not finite after which the run stops."""
 
 
-def build_optimizer(objective: WeakObjective, recipe: Recipe) -> torch.optim.Adam:
-    """Adam with one rate for what was trained before and a multiple of it for what starts at random."""
-    earlier, new = objective.model.trained_parameters()
-    of_losses = [*objective.masker.parameters(), *objective.contrast.parameters()]
-    new_rate = recipe.new_parts_multiplier * recipe.learning_rate
-    groups = [(earlier, recipe.learning_rate), ([*new, *of_losses], new_rate)]
-    return torch.optim.Adam(
-        [
-            {"params": [p for p in parameters if p.requires_grad], "lr": rate}
-            for parameters, rate in groups
-            if parameters
-        ],
-        weight_decay=recipe.weight_decay,
-    )
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class StepLoss:
+    """The loss of one step and what the log says of it: scalars."""
+
+    total: Tensor
+    """What gradients are taken of."""
+    parts: Mapping[str, Tensor]
+    """What it is made of, by names for the log."""
+    measured: Mapping[str, Tensor] = field(default_factory=dict)
+    """Values for the log that are no part of the loss."""
+    unreadable: tuple[str, ...] = ()
+    """Samples that could not be read and were replaced, one line each."""
 
 
-class Trainer:
-    """Trains an objective, from a step on.
+class Trainer(Generic[BatchT]):
+    """Trains a model, from a step on.
 
     Args:
-        objective: on its device.
-        optimizer: of `build_optimizer`.
-        seed: fixes the random numbers of every step.
-        ranks: this process among all.
+        state: what is trained, on its device; with an average, that follows every step.
+        loss_of: from model, batch and step to the loss. Random numbers that it draws must depend on the step alone,
+            so that a run that was interrupted goes on as if it had not been.
         checkpoints: where to save.
         log_folder: where TensorBoard finds the curves.
+        ranks: this process among all; with several, they compute `state.model` as a whole, by calling it.
+        rate_factor: from a step to what the optimizer's learning rates are multiplied by; None: they are constant.
+        max_gradient_norm: longer gradients are scaled down to it.
         config: of the loop.
+        how_to_go_on: what a user does to continue a run, for messages.
     """
 
     def __init__(
         self,
-        objective: WeakObjective,
-        optimizer: torch.optim.Optimizer,
+        state: TrainingState,
+        loss_of: Callable[[nn.Module, BatchT, int], StepLoss],
         *,
-        seed: int,
-        ranks: Ranks,
         checkpoints: CheckpointFolder,
         log_folder: Path,
-        config: LoopConfig,
+        ranks: Ranks | None = None,
+        rate_factor: Callable[[int], float] | None = None,
+        max_gradient_norm: float = math.inf,
+        config: LoopConfig | None = None,
+        how_to_go_on: str = "give the same command again",
     ) -> None:
-        self._objective = objective.train()
-        self._optimizer = optimizer
-        self._seed = seed
-        self._ranks = ranks
+        self._state = state
+        self._loss_of = loss_of
         self._checkpoints = checkpoints
         self._log_folder = log_folder
-        self._config = config
-        self._device = next(objective.parameters()).device
+        self._ranks = ranks or Ranks()
+        self._rate_factor = rate_factor
+        self._max_gradient_norm = max_gradient_norm
+        self._config = config or LoopConfig()
+        self._how_to_go_on = how_to_go_on
+        model = state.model.train()
         # The wrapper averages gradients over the processes; what is frozen takes no part.
-        self._forward = DistributedDataParallel(objective, broadcast_buffers=False) if ranks.size > 1 else objective
+        self._model = DistributedDataParallel(model, broadcast_buffers=False) if self._ranks.size > 1 else model
 
-    def run(self, batches: Iterable[PairBatch | str], progress: Progress, steps: int) -> Progress:
+    def run(self, batches: Iterable[BatchT], progress: RunProgress, steps: int) -> RunProgress:
         """Trains on one batch per step, up to a number of steps.
 
         Raises:
-            RunStoppedError: if a sample cannot be read, too many steps were not finite, or a checkpoint cannot be written.
+            RunStoppedError: if too many steps were not finite, or log or checkpoint cannot be written.
         """
         with self._logging(progress.step) as log, self._progress_bar(progress.step, steps) as bar:
-            before = time.perf_counter()
+            before_s = time.perf_counter()
             for batch in batches:
-                if isinstance(batch, str):
-                    raise RunStoppedError(f"step {progress.step + 1}: {batch}")
-                start = time.perf_counter()
-                losses, gradient_norm = self.step(progress.step, batch)
-                numbers = losses.as_numbers() | {"gradient norm": float(gradient_norm)}
-                is_finite = math.isfinite(numbers["total"]) and math.isfinite(numbers["gradient norm"])
+                start_s = time.perf_counter()
+                loss, gradient_norm = self._compute_gradients(batch, progress.step)
+                losses = {name: float(value.detach()) for name, value in {"total": loss.total, **loss.parts}.items()}
+                is_finite = math.isfinite(losses["total"]) and math.isfinite(gradient_norm)
                 if is_finite:
-                    self._optimizer.step()
-                progress = Progress(
+                    self._update()
+                progress = RunProgress(
                     step=progress.step + 1,
                     skipped_steps=progress.skipped_steps + (not is_finite),
-                    unreadable_samples=progress.unreadable_samples + len(batch.unreadable),
+                    unreadable_samples=progress.unreadable_samples + len(loss.unreadable),
                 )
-                for reason in batch.unreadable:
+                for reason in loss.unreadable:
                     bar.write(f"unreadable, replaced: {reason}", file=sys.stderr)
-                bar.set_postfix({name: f"{numbers[name]:.4f}" for name in _SHOWN}, refresh=False)
+                bar.set_postfix({name: f"{value:.4f}" for name, value in losses.items()}, refresh=False)
                 bar.update()
-                now = time.perf_counter()
-                log(progress, numbers | {"seconds per step": now - before, "seconds waiting for data": start - before})
-                before = now
-                self._stop_if_diverged(progress, numbers)
-                if progress.step % self._config.checkpoint_every == 0 or progress.step == steps:
-                    self._save(progress, log)
+                now_s = time.perf_counter()
+                times = {"seconds per step": now_s - before_s, "seconds waiting for data": start_s - before_s}
+                before_s = now_s
+                with self._stopping_on_a_full_disk(progress):
+                    if progress.step % self._config.log_every == 0 or progress.step == steps:
+                        measured = {name: float(value.detach()) for name, value in loss.measured.items()}
+                        self._write(log, progress, losses, measured | {"gradient norm": gradient_norm} | times)
+                    self._stop_if_diverged(progress, losses | {"gradient norm": gradient_norm})
+                    if progress.step % self._config.checkpoint_every == 0 or progress.step == steps:
+                        self._save(progress, log)
         return progress
 
-    def step(self, index: int, batch: PairBatch) -> tuple[Losses, torch.Tensor]:
-        """Computes losses and gradients of a step, and the gradients' norm."""
-        torch.manual_seed(_seed(self._seed, index, self._ranks.rank))  # dropout
-        generator = torch.Generator(self._device).manual_seed(_seed(self._seed, index))
-        self._optimizer.zero_grad(set_to_none=True)
-        pixels, sounds = (tensor.to(self._device, non_blocking=True) for tensor in (batch.pixels_b3HW, batch.sounds_bX))
-        losses = self._forward(pixels, sounds, generator)
-        losses.total.backward()
-        gradients = [p.grad for p in self._objective.parameters() if p.grad is not None]
-        return losses, nn.utils.get_total_norm(gradients)
+    def _compute_gradients(self, batch: BatchT, step: int) -> tuple[StepLoss, float]:
+        """Returns the loss, and the gradients' norm before they are scaled down."""
+        self._set_rates(step)
+        self._state.optimizer.zero_grad(set_to_none=True)
+        loss = self._loss_of(self._model, batch, step)
+        loss.total.backward()  # type: ignore[no-untyped-call]
+        parameters = [parameter for parameter in self._state.model.parameters() if parameter.grad is not None]
+        norm = nn.utils.get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
+        if math.isfinite(self._max_gradient_norm):
+            nn.utils.clip_grads_with_norm_(parameters, self._max_gradient_norm, norm)
+        return loss, float(norm)
 
-    def _save(self, progress: Progress, log: _Log) -> None:
-        if not self._ranks.is_first:
-            return
-        log.flush()
+    def _set_rates(self, step: int) -> None:
+        if self._rate_factor is not None:
+            for group in self._state.optimizer.param_groups:
+                # Saved with the optimizer, so that a resumed run multiplies the same rate.
+                group["lr"] = group.setdefault("initial_lr", group["lr"]) * self._rate_factor(step)
+
+    def _update(self) -> None:
+        self._state.optimizer.step()
+        if self._state.average is not None:
+            self._state.average.update_parameters(self._state.model)
+
+    def _save(self, progress: RunProgress, log: CurveLog) -> None:
+        if self._ranks.is_first:
+            log.flush()
+            self._checkpoints.save(self._state, progress)
+
+    @contextmanager
+    def _stopping_on_a_full_disk(self, progress: RunProgress) -> Iterator[None]:
         try:
-            self._checkpoints.save(self._objective, self._optimizer, progress)
+            yield
         except ValueError as error:
-            raise RunStoppedError(f"step {progress.step}: {error}; free some space and go on with --resume") from None
+            raise RunStoppedError(f"step {progress.step}: {error}; free some space and {self._how_to_go_on}") from None
 
-    def _stop_if_diverged(self, progress: Progress, numbers: dict[str, float]) -> None:
+    def _stop_if_diverged(self, progress: RunProgress, numbers: Mapping[str, float]) -> None:
         if progress.skipped_steps > self._config.max_skipped_steps:
             values = ", ".join(f"{name} {value:.4g}" for name, value in numbers.items())
             raise RunStoppedError(
                 f"step {progress.step}: {progress.skipped_steps} steps had a loss or gradient that is not finite "
-                f"({values}); lower learning_rate in the recipe or use --precision float32"
+                f"({values}); lower the learning rate or compute in float32"
             )
 
-    def _progress_bar(self, start: int, steps: int) -> tqdm:
+    def _write(
+        self, log: CurveLog, progress: RunProgress, losses: Mapping[str, float], measured: Mapping[str, float]
+    ) -> None:
+        points: dict[str, float] = dict(measured)
+        points |= {"skipped steps": progress.skipped_steps, "unreadable samples": progress.unreadable_samples}
+        points |= {f"learning rate {i}": group["lr"] for i, group in enumerate(self._state.optimizer.param_groups)}
+        if torch.cuda.is_available():
+            points["GiB of GPU memory"] = torch.cuda.max_memory_allocated() / 2**30
+        tagged = {f"{LOSS}{name}": value for name, value in losses.items()}
+        log.write(progress.step, tagged | {f"training/{name}": value for name, value in points.items()})
+
+    def _progress_bar(self, start: int, steps: int) -> tqdm:  # type: ignore[type-arg]
         return tqdm(
             total=steps, initial=start, unit="step", file=sys.stderr, disable=not self._ranks.is_first, mininterval=1.0
         )
 
     @contextmanager
-    def _logging(self, start: int) -> Iterator[_Log]:
-        log = _Log(self._log_folder if self._ranks.is_first else None, start, self._config.log_every, self._optimizer)
+    def _logging(self, start: int) -> Iterator[CurveLog]:
+        log = CurveLog(self._log_folder if self._ranks.is_first else None, start)
         try:
             yield log
         finally:
             log.close()
-
-
-class _Log:
-    """Points of the curves in TensorBoard; none in the processes that do not write."""
-
-    def __init__(self, folder: Path | None, start: int, every: int, optimizer: torch.optim.Optimizer) -> None:
-        self._every = every
-        self._optimizer = optimizer
-        self._writer = None
-        if folder is not None:
-            try:
-                from torch.utils.tensorboard import SummaryWriter
-            except ImportError:
-                raise ValueError("the package tensorboard is missing: pip install tensorboard") from None
-            _await_new_second(folder)
-            # What an interrupted run logged after its last checkpoint comes again.
-            self._writer = SummaryWriter(str(folder), purge_step=start + 1)
-
-    def __call__(self, progress: Progress, numbers: dict[str, float]) -> None:
-        if self._writer is None or progress.step % self._every:
-            return
-        points = numbers | {"skipped steps": progress.skipped_steps, "unreadable samples": progress.unreadable_samples}
-        points |= {f"learning rate {i}": group["lr"] for i, group in enumerate(self._optimizer.param_groups)}
-        if torch.cuda.is_available():
-            points["GiB of GPU memory"] = torch.cuda.max_memory_allocated() / 2**30
-        for name, value in points.items():
-            self._writer.add_scalar(f"training/{name}", value, progress.step)
-
-    def flush(self) -> None:
-        if self._writer is not None:
-            self._writer.flush()
-
-    def close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-
-
-def _seed(*numbers: int) -> int:
-    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
-
-
-def _await_new_second(folder: Path) -> None:
-    """TensorBoard orders files by the second in their names; two of one second could be read the wrong way round."""
-    seconds = [int(path.name.split(".")[3]) for path in folder.glob("events.out.tfevents.*")]
-    if seconds and max(seconds) == int(time.time()):
-        time.sleep(1.0 - time.time() % 1.0)

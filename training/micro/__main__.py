@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from training.micro.stages import Plan, run_stages, stages_of
+from training.micro.stages import StagePlan, run_stages, stages_of
 
 
 def main(
@@ -23,9 +23,9 @@ def main(
     steps: Annotated[int, typer.Option(min=0, help="Batches of every stage that trains; 0: as many as it says.")] = 0,
     debug: Annotated[bool, typer.Option("--debug", help="Tiny networks and batches, to try the command.")] = False,
 ) -> None:
-    """Make sounds, train ear, eyes and what is between them, then the rows that `training.tables` compares with."""
+    """Make sounds, train audio encoder, vision network and what is between them, then the rows that `training.tables` compares with."""
     try:
-        stages = stages_of(Plan(data=data, out=out, hits=hits, seeds=seeds, steps=steps, debug=debug))
+        stages = stages_of(StagePlan(data=data, out=out, hits=hits, seeds=seeds, steps=steps, debug=debug))
         code = run_stages(stages, out)
     except (ValueError, OSError) as error:
         typer.echo(f"error: {error}", err=True)
@@ -38,7 +38,9 @@ def main(
 def tables_command(out: Path, seeds: int) -> str:
     """The command that makes the page of results from these weights."""
     files = [f"--weights {shlex.quote(str(out / f'micro-seed{seed}.safetensors'))}" for seed in range(seeds)]
-    files += [f"--{row} {shlex.quote(str(out / f'{row}-seed0.safetensors'))}" for row in ("deaf", "weak", "mixture")]
+    files += [
+        f"--{row} {shlex.quote(str(out / f'{row}-seed0.safetensors'))}" for row in ("no-audio", "weak", "mixture")
+    ]
     return f"python -m training.tables --data sim_cs3:FOLDER {' '.join(files)}"
 
 

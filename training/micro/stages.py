@@ -46,7 +46,7 @@ class Stage:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
+class StagePlan:
     """What to learn from and how much; zeros leave the number to each stage.
 
     Raises:
@@ -68,10 +68,10 @@ class Plan:
 
     def __post_init__(self) -> None:
         if self.seeds < 1:
-            raise ValueError(f"Plan.seeds must be 1 or more, got {self.seeds}")
+            raise ValueError(f"StagePlan.seeds must be 1 or more, got {self.seeds}")
 
 
-def stages_of(plan: Plan) -> list[Stage]:
+def stages_of(plan: StagePlan) -> list[Stage]:
     """All stages; writes the preset that the weak stage trains for into the folder.
 
     Raises:
@@ -82,7 +82,11 @@ def stages_of(plan: Plan) -> list[Stage]:
     train, val = f"sim_cs3:{data}:train", f"sim_cs3:{data}:val"
     few = ("--steps", plan.steps) if plan.steps else ()
     tiny, small = (("--debug",), ("--batch-size", 2)) if plan.debug else ((), ())
-    ear, eyes, ours = out / "audio.safetensors", out / "vision" / "vision.safetensors", out / "micro-seed0.safetensors"
+    audio, vision, ours = (
+        out / "audio.safetensors",
+        out / "vision" / "vision.safetensors",
+        out / "micro-seed0.safetensors",
+    )
 
     def stage(name: str, *command: object, made: Path, kept: Path | None = None, needs: Sequence[Path] = ()) -> Stage:
         words = tuple(map(str, command))
@@ -90,23 +94,23 @@ def stages_of(plan: Plan) -> list[Stage]:
 
     def heard(name: str, title: str, *options: object) -> Stage:
         return stage(
-            title, "training.micro.audio_visual.train_heard", "--data", data, "--vision", eyes, "--audio", ear, "--out", out / name,
+            title, "training.micro.audio_visual.train_heard", "--data", data, "--vision", vision, "--audio", audio, "--out", out / name,
             "--features", out / "heard_features.safetensors", "--validation", data, *options, *few, *tiny, *small,
-            made=out / name / "micro.safetensors", kept=out / f"{name}.safetensors", needs=(eyes, ear),
+            made=out / name / "micro.safetensors", kept=out / f"{name}.safetensors", needs=(vision, audio),
         )  # fmt: skip
 
     return [
         stage("hits", "training.micro.audio.audio_hits", out / "hits", "--count", plan.hits, made=out / "hits"),
         stage(
-            "ear", "training.micro.audio.train_audio", "--hits", out / "hits", "--data", train, "--out", ear,
-            "--evaluate", val, *few, *tiny, made=ear,
+            "audio", "training.micro.audio.train_audio", "--hits", out / "hits", "--data", train, "--out", audio,
+            "--evaluate", val, *few, *tiny, made=audio,
         ),
         stage(
-            "eyes", "training.micro.vision.train_vision", "--data", data, "--out", eyes.parent, "--validation", data,
-            *few, *tiny, *small, made=eyes,
+            "vision", "training.micro.vision.train_vision", "--data", data, "--out", vision.parent, "--validation", data,
+            *few, *tiny, *small, made=vision,
         ),
         *(heard(f"micro-seed{seed}", f"heard, seed {seed}", "--seed", seed) for seed in range(plan.seeds)),
-        heard("deaf-seed0", "heard, deaf", "--deaf"),
+        heard("no-audio-seed0", "heard, no audio", "--no-audio"),
         stage(
             "weak", "training.train", "--preset", out / "weak.yaml", "--recipe", "sim_cs3", "--data", train,
             "--out", out / "weak-seed0", "--resume", *few, *small,

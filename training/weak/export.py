@@ -9,7 +9,7 @@ from safetensors.torch import save
 
 from cs3_model.files import write_whole
 from training.evaluation.results.report import RunInfo
-from training.loop.checkpoints import Progress
+from training.loop.checkpoints import RunProgress
 from training.weak.objective import TrainableModel
 from training.weak.recipe import Recipe
 
@@ -70,7 +70,7 @@ class TrainedOn:
     info: RunInfo
 
 
-def export(folder: Path, model: TrainableModel, recipe: Recipe, progress: Progress, trained_on: TrainedOn) -> Path:
+def export(folder: Path, model: TrainableModel, recipe: Recipe, progress: RunProgress, trained_on: TrainedOn) -> Path:
     """Writes weights and README.md. Returns the path of the weights.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The weakly supervised losses of CS3 (paper, section 3.2, equations 2 to 5), with every unstated choice as an option.
+"""The weakly supervised losses of CS3 (paper, section 3.2, equations 2 to 5), with the readings of what it leaves open.
 
 The paper prints equation 2 without exponential and temperature, which would be no InfoNCE; here both are always there.
 Its closest public relatives are ACL-SSL (Park et al., WACV 2024) and TCL (Cha et al., CVPR 2023).
@@ -17,28 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-_MAX_CONTRAST_SCALE = 100.0
-"""Bound of a learned 1 / temperature, as in CLIP and TCL."""
 _MINMAX_THRESHOLD, _MINMAX_TEMPERATURE = 0.5, 0.07
 """Of ACL-SSL's soft mask."""
-
-
-class SoftMask(str, enum.Enum):
-    """How logits become the soft masks of the feature-level loss, on which the paper is silent."""
-
-    MINMAX = "minmax"
-    """sigmoid((x - 0.5) / 0.07) of each map stretched to [0, 1] (ACL-SSL)."""
-    MASKER = "masker"
-    """sigmoid(w x + b) with the learned w and b of the hard mask (TCL)."""
-
-
-class ScoredAgainst(str, enum.Enum):
-    """Which sound the features of image i under the mask of sound j are compared with."""
-
-    MASK_SOUND = "mask_sound"
-    """Sound j (paper, equation 4; TCL)."""
-    IMAGE_SOUND = "image_sound"
-    """Sound i (ACL-SSL)."""
 
 
 class AreaOf(str, enum.Enum):
@@ -60,24 +40,12 @@ class Reduction(str, enum.Enum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MaskerConfig:
-    """From logits to binary masks by a Gumbel-sigmoid.
-
-    Raises:
-        ValueError: if the temperature is not positive.
-    """
+    """From logits to binary masks by a Gumbel-sigmoid: where its trained sigmoid(w x + b) starts."""
 
     scale: float = 10.0
-    """w of sigmoid(w x + b) at the start (ACL-SSL and TCL: 10)."""
+    """w at the start (ACL-SSL and TCL: 10)."""
     bias: float = 14.0
     """b at the start: ACL-SSL 14, for CLIPSeg's logits; TCL -2.5, for cosines."""
-    learned: bool = True
-    """Whether w and b are trained."""
-    temperature: float = 1.0
-    """Of the Gumbel-sigmoid."""
-
-    def __post_init__(self) -> None:
-        if not self.temperature > 0:
-            raise ValueError(f"temperature must be positive, got {self.temperature}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,30 +68,21 @@ class LossConfig:
     """Not stated by the paper."""
     area_reduction: Reduction = Reduction.MEAN
     """The paper prints the sum, which with 32 images outweighs the contrasts by far."""
-    other_area_weight: float = 0.0
-    """Weight of the mean area of masks of an image under another image's sound, within the area prior; their prior is
-    0. The paper has no such term; ACL-SSL and TCL have it with weight 1. Always of the soft mask."""
     temperature: float = 0.07
     """tau of both contrasts; not stated by the paper (ACL-SSL 0.07, TCL starts there)."""
-    learn_temperature: bool = False
-    """Train 1 / tau, at most 100 (TCL)."""
     halve_contrast: bool = True
     """Half the sum of both directions (ACL-SSL); false: the sum, as the paper prints it."""
-    soft_mask: SoftMask = SoftMask.MINMAX
-    """Of the feature-level contrast."""
-    scored_against: ScoredAgainst = ScoredAgainst.MASK_SOUND
-    """Of the feature-level contrast."""
     masker: MaskerConfig = field(default_factory=MaskerConfig)
     """Of the hard masks."""
 
     def __post_init__(self) -> None:
-        for name in ("image_weight", "feature_weight", "area_weight", "other_area_weight"):
+        for name in ("image_weight", "feature_weight", "area_weight"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")
         if not 0 <= self.area_prior <= 1:
             raise ValueError(f"area_prior must be in [0, 1], got {self.area_prior}")
-        if not self.temperature >= 1 / _MAX_CONTRAST_SCALE:
-            raise ValueError(f"temperature must be at least {1 / _MAX_CONTRAST_SCALE}, got {self.temperature}")
+        if not self.temperature > 0:
+            raise ValueError(f"temperature must be positive, got {self.temperature}")
 
 
 class GumbelSigmoid(nn.Module):
@@ -131,9 +90,8 @@ class GumbelSigmoid(nn.Module):
 
     def __init__(self, config: MaskerConfig) -> None:
         super().__init__()
-        self.temperature = config.temperature
-        self.scale = nn.Parameter(torch.tensor(config.scale), requires_grad=config.learned)
-        self.bias = nn.Parameter(torch.tensor(config.bias), requires_grad=config.learned)
+        self.scale = nn.Parameter(torch.tensor(config.scale))
+        self.bias = nn.Parameter(torch.tensor(config.bias))
 
     def soft(self, logits: Tensor) -> Tensor:
         """Returns sigmoid(w x + b), of any shape."""
@@ -146,25 +104,19 @@ class GumbelSigmoid(nn.Module):
             logits: any shape.
             noise: of `logistic_noise`, the same shape; zeros give the mask without randomness.
         """
-        soft = torch.sigmoid((self.scale * logits + self.bias + noise) / self.temperature)
+        soft = torch.sigmoid(self.scale * logits + self.bias + noise)
         return (soft > 0.5).to(soft.dtype) - soft.detach() + soft
 
 
-class Contrast(nn.Module):
-    """Symmetric InfoNCE of a matrix of cosines whose diagonal is right."""
+def contrast(cosines_BB: Tensor, config: LossConfig) -> Tensor:
+    """Returns the symmetric InfoNCE of a matrix of cosines whose diagonal is right, a scalar.
 
-    def __init__(self, config: LossConfig) -> None:
-        super().__init__()
-        self.share = 0.5 if config.halve_contrast else 1.0
-        log_scale = torch.tensor(-math.log(config.temperature))
-        self.log_scale = nn.Parameter(log_scale, requires_grad=config.learn_temperature)
-
-    def forward(self, cosines_BB: Tensor) -> Tensor:
-        """Returns the loss, a scalar: which column belongs to a row, and which row to a column."""
-        logits_BB = self.log_scale.exp().clamp(max=_MAX_CONTRAST_SCALE) * cosines_BB
-        right_B = torch.arange(len(logits_BB), device=logits_BB.device)
-        by_row, by_column = (functional.cross_entropy(logits, right_B) for logits in (logits_BB, logits_BB.T))
-        return self.share * (by_row + by_column)
+    It asks which column belongs to a row, and which row to a column.
+    """
+    logits_BB = cosines_BB / config.temperature
+    right_B = torch.arange(len(logits_BB), device=logits_BB.device)
+    by_row, by_column = (functional.cross_entropy(logits, right_B) for logits in (logits_BB, logits_BB.T))
+    return (0.5 if config.halve_contrast else 1.0) * (by_row + by_column)
 
 
 def logistic_noise(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:

@@ -1,4 +1,4 @@
-"""The networks of `micro` as a `training.weak.objective.TrainableModel`: ear and audio token before a frozen segmenter.
+"""The networks of `micro` as a `training.weak.objective.TrainableModel`: audio encoder and token before a frozen segmenter.
 
 `micro` has no CLIP: nothing embeds whole images among words. Its frozen head of labels stands in. It is a linear
 classifier of every feature, so that the conditions of the words that it sees, weighted by its probabilities, embed a
@@ -27,7 +27,7 @@ _MEAN_COLOUR = 0.5
 
 
 class MicroWeakModel(nn.Module):
-    """Trains ear (from its pretraining) and audio token (from scratch); tower, prompts and decoder are frozen.
+    """Trains audio encoder (from its pretraining) and audio token (from scratch); tower, prompts and decoder are frozen.
 
     Args:
         networks: of `micro`; its decoder for sounds takes no part.
@@ -35,10 +35,10 @@ class MicroWeakModel(nn.Module):
 
     def __init__(self, networks: MicroNetworks) -> None:
         super().__init__()
-        self.name = "ear of micro + frozen prompts of micro"
+        self.name = "audio encoder of micro + frozen prompts of micro"
         self.vision = networks.vision.requires_grad_(False)
         self.heard = weakly_heard(networks)
-        self.heard.ear.requires_grad_(True)
+        self.heard.audio.requires_grad_(True)
         self.words = WordsOfPlaces(networks.vision)
         self.prepare_image = Pixels(networks.config.vision.side)
         self.prepare_sound = Spectrogram(networks.audio.spectrogram)
@@ -47,13 +47,13 @@ class MicroWeakModel(nn.Module):
         """Sets training mode of what is trained."""
         super().train(mode)
         self.vision.eval()
-        if not self._ear_is_trained:
-            self.heard.ear.eval()
+        if not self._encoder_is_trained:
+            self.heard.audio.eval()
         return self
 
     @property
-    def _ear_is_trained(self) -> bool:
-        return any(parameter.requires_grad for parameter in self.heard.ear.parameters())
+    def _encoder_is_trained(self) -> bool:
+        return any(parameter.requires_grad for parameter in self.heard.audio.parameters())
 
     def encode_images(self, pixels_b3HW: Tensor) -> tuple[Tensor, Tensor]:
         features = self.vision.tower(pixels_b3HW + _MEAN_COLOUR)
@@ -69,10 +69,10 @@ class MicroWeakModel(nn.Module):
         return self.vision.decoder(features, conditions_aP.expand(len(features), -1, -1))
 
     def trained_parameters(self) -> tuple[Sequence[nn.Parameter], Sequence[nn.Parameter]]:
-        return list(self.heard.ear.parameters()), list(self.heard.token.parameters())
+        return list(self.heard.audio.parameters()), list(self.heard.token.parameters())
 
     def exported(self) -> Mapping[str, Tensor]:
-        kept = ("token.", "ear.") if self._ear_is_trained else ("token.",)
+        kept = ("token.", "audio.") if self._encoder_is_trained else ("token.",)
         return {name: value for name, value in self.heard.state_dict().items() if name.startswith(kept)}
 
 
@@ -119,7 +119,7 @@ class Spectrogram:
     """Prepares sounds; picklable.
 
     Args:
-        log_mel: of the ear.
+        log_mel: of the audio encoder.
     """
 
     def __init__(self, log_mel: LogMel) -> None:

@@ -21,12 +21,10 @@ from cs3_model.types import Float32Array, UInt8Image
 from training.loop.distributed import Ranks, gather_rows
 from training.weak.losses import (
     AreaOf,
-    Contrast,
     GumbelSigmoid,
     LossConfig,
-    ScoredAgainst,
-    SoftMask,
     area_loss,
+    contrast,
     features_under_masks,
     logistic_noise,
     minmax_mask,
@@ -38,10 +36,14 @@ class TrainableModel(Protocol):
 
     name: str
     """Identity of the architecture, for checkpoints and model cards."""
-    prepare_image: Callable[[UInt8Image], Tensor]
-    """From an RGB uint8 image [H, W, 3] to pixels [3, H', W']; picklable, called in workers of the loader."""
-    prepare_sound: Callable[[Float32Array], Tensor]
-    """From samples [T] at 16 kHz to the audio encoder's input [X...]; picklable, called in workers of the loader."""
+
+    @property
+    def prepare_image(self) -> Callable[[UInt8Image], Tensor]:
+        """From an RGB uint8 image [H, W, 3] to pixels [3, H', W']; picklable, called in workers of the loader."""
+
+    @property
+    def prepare_sound(self) -> Callable[[Float32Array], Tensor]:
+        """From samples [T] at 16 kHz to the audio encoder's input [X...]; picklable, called in workers of the loader."""
 
     def encode_images(self, pixels_b3HW: Tensor) -> tuple[Any, Tensor]:
         """Returns what `decode` needs of images, and embeddings of their patches [b, P, s, s]; without gradients."""
@@ -87,10 +89,6 @@ class Losses:
     mask_area: Tensor
     """Mean area of the masks that the prior is about, a share of the image; not part of the loss."""
 
-    def as_numbers(self) -> dict[str, float]:
-        """The values by name; waits for the device."""
-        return {name: float(getattr(self, name).detach()) for name in self.__slots__}
-
 
 class WeakObjective(nn.Module):
     """The paper's training objective around a model.
@@ -116,7 +114,6 @@ class WeakObjective(nn.Module):
         self.compute = compute or Compute()
         self.ranks = ranks or Ranks()
         self.masker = GumbelSigmoid(self.config.masker)
-        self.contrast = Contrast(self.config)
 
     def forward(self, pixels_b3HW: Tensor, sounds_bX: Tensor, generator: torch.Generator) -> Losses:
         """Computes the loss of a batch, of which each process has its share.
@@ -131,7 +128,7 @@ class WeakObjective(nn.Module):
                 features, patches_bPss = self.model.encode_images(pixels_b3HW)
             sounds_bP = self.model.embed_sounds(sounds_bX)
         conditions_BP = gather_rows(sounds_bP.float())
-        scores_bB, other_areas_b, logits_bhw = self._compare(features, patches_bPss.float(), conditions_BP)
+        scores_bB, logits_bhw = self._compare(features, patches_bPss.float(), conditions_BP)
 
         rows = self.ranks.rows(len(conditions_BP))
         noise_Bhw = logistic_noise((len(conditions_BP), *logits_bhw.shape[1:]), generator)
@@ -141,25 +138,24 @@ class WeakObjective(nn.Module):
 
         area_masks_bhw = masks_bhw if self.config.area_of is AreaOf.HARD else self.masker.soft(logits_bhw)
         areas_B = gather_rows(area_masks_bhw.mean(dim=(1, 2)))
-        image = self.contrast(masked_BP @ functional.normalize(conditions_BP, dim=-1).T)
-        feature = self.contrast(gather_rows(scores_bB))
+        image = contrast(masked_BP @ functional.normalize(conditions_BP, dim=-1).T, self.config)
+        feature = contrast(gather_rows(scores_bB), self.config)
         area = area_loss(areas_B, self.config)
-        if self.config.other_area_weight:
-            area = area + self.config.other_area_weight * gather_rows(other_areas_b).mean()
-        weights = self.config.image_weight, self.config.feature_weight, self.config.area_weight
-        total = sum(weight * loss for weight, loss in zip(weights, (image, feature, area), strict=True))
+        config = self.config
+        total = config.image_weight * image + config.feature_weight * feature + config.area_weight * area
         return Losses(total=total, image=image, feature=feature, area=area, mask_area=areas_B.mean())
 
-    def _compare(self, features: Any, patches_bPss: Tensor, conditions_BP: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _compare(self, features: Any, patches_bPss: Tensor, conditions_BP: Tensor) -> tuple[Tensor, Tensor]:
         """Decodes all pairs, some sounds at a time.
 
         Returns:
-            Cosines of the features of each image under each mask with a sound [b, B]; mean areas of each image's masks
-            under the sounds of others [b]; logits of each image under its own sound [b, h, w].
+            Cosines of the features of each image under the mask of each sound with that sound [b, B]; logits of each
+            image under its own sound [b, h, w].
         """
         num_sounds = len(conditions_BP)
         sounds_at_once = max(1, self.compute.max_pairs // len(patches_bPss))
-        scores, areas, logits = [], [], []
+        scores: list[Tensor] = []
+        logits: list[Tensor] = []
         for start in range(0, num_sounds, sounds_at_once):
             columns = range(start, min(start + sounds_at_once, num_sounds))
             arguments = (features, patches_bPss, conditions_BP, columns)
@@ -167,37 +163,23 @@ class WeakObjective(nn.Module):
                 part = checkpoint(self._compare_some, *arguments, use_reentrant=False)
             else:
                 part = self._compare_some(*arguments)
-            for parts, value in zip((scores, areas, logits), part, strict=True):
+            for parts, value in zip((scores, logits), part, strict=True):
                 parts.append(value)
-        other_areas_b = torch.cat(areas, dim=1).sum(dim=1) / max(1, num_sounds - 1)
-        return torch.cat(scores, dim=1), other_areas_b, torch.cat(logits)
+        return torch.cat(scores, dim=1), torch.cat(logits)
 
     def _compare_some(
         self, features: Any, patches_bPss: Tensor, conditions_BP: Tensor, columns: range
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor]:
         """`_compare` for the sounds of some columns; logits only of images whose own sound is among them."""
         conditions_aP = conditions_BP[columns.start : columns.stop]
         with self._autocast():
             logits_bahw = self.model.decode(features, conditions_aP).float()
-        minmax = self.config.soft_mask is SoftMask.MINMAX
-        soft_bahw = minmax_mask(logits_bahw) if minmax else self.masker.soft(logits_bahw)
-        pooled_baP = functional.normalize(features_under_masks(patches_bPss, soft_bahw), dim=-1)
+        pooled_baP = functional.normalize(features_under_masks(patches_bPss, minmax_mask(logits_bahw)), dim=-1)
+        scores_ba = torch.einsum("baP,aP->ba", pooled_baP, functional.normalize(conditions_aP, dim=-1))
         own = self.ranks.rows(len(conditions_BP))
-        if self.config.scored_against is ScoredAgainst.MASK_SOUND:
-            scores_ba = torch.einsum("baP,aP->ba", pooled_baP, functional.normalize(conditions_aP, dim=-1))
-        else:
-            scores_ba = torch.einsum("baP,bP->ba", pooled_baP, functional.normalize(conditions_BP[own], dim=-1))
         mine = [column for column in columns if own.start <= column < own.stop]
         images, places = [column - own.start for column in mine], [column - columns.start for column in mine]
-        return scores_ba, self._other_areas(logits_bahw, images, places), logits_bahw[images, places]
-
-    def _other_areas(self, logits_bahw: Tensor, images: list[int], places: list[int]) -> Tensor:
-        """Areas of soft masks [b, a], zero where the sound is the image's own."""
-        if not self.config.other_area_weight:
-            return logits_bahw.new_zeros(logits_bahw.shape[:2])
-        is_other_ba = torch.ones(logits_bahw.shape[:2], device=logits_bahw.device)
-        is_other_ba[images, places] = 0.0
-        return is_other_ba * self.masker.soft(logits_bahw).mean(dim=(-2, -1))
+        return scores_ba, logits_bahw[images, places]
 
     def _embed_masked(self, pixels_b3HW: Tensor, masks_bhw: Tensor) -> Tensor:
         """Embeds the images with everything outside their masks at the mean colour. Returns [b, P]."""

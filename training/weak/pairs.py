@@ -112,13 +112,15 @@ class PairBatch:
     @staticmethod
     def of(pairs: Sequence[Pair | str]) -> PairBatch | str:
         """Joins pairs; the reason of the first that failed, if one did."""
+        read: list[Pair] = []
         for pair in pairs:
             if isinstance(pair, str):
                 return pair
+            read.append(pair)
         return PairBatch(
-            pixels_b3HW=torch.stack([pair.pixels for pair in pairs]),
-            sounds_bX=torch.stack([pair.sound for pair in pairs]),
-            unreadable=tuple(reason for pair in pairs for reason in pair.unreadable),
+            pixels_b3HW=torch.stack([pair.pixels for pair in read]),
+            sounds_bX=torch.stack([pair.sound for pair in read]),
+            unreadable=tuple(reason for pair in read for reason in pair.unreadable),
         )
 
 
@@ -157,7 +159,8 @@ class PairDataset(Dataset):
     def __getitem__(self, key: tuple[int, int]) -> Pair | str:
         """Reads a pair. Returns the reason if that cannot be done: exceptions of workers arrive as tracebacks."""
         generator = np.random.default_rng((self._seed, *key))
-        index, unreadable = key[1], []
+        index = key[1]
+        unreadable: list[str] = []
         while len(unreadable) < _MAX_REPLACEMENTS:
             try:
                 image, samples = read_pair(self._samples[index], self._config, generator)

@@ -16,14 +16,15 @@ from cs3_model.files import file_digest, write_whole
 from cs3_model.placement import Precision
 from training.data.samples import DataSet
 from training.evaluation.results.report import RunInfo, run_info
-from training.loop.checkpoints import CheckpointFolder, Progress
+from training.loop.checkpoints import CheckpointFolder, RunProgress, TrainingState
 from training.loop.distributed import Ranks, joined_ranks
-from training.loop.trainer import LoopConfig, Trainer, build_optimizer
+from training.loop.trainer import LoopConfig, Trainer
 from training.weak.export import TrainedOn, export
 from training.weak.models import build_model
 from training.weak.objective import Compute, TrainableModel, WeakObjective
 from training.weak.pairs import PairBatch, PairDataset, StepBatches
 from training.weak.recipe import Recipe
+from training.weak.step import WeakStep, build_optimizer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,7 +57,7 @@ class RunSettings:
     """Of the loop."""
 
 
-def train(settings: RunSettings, data_set: DataSet, command: Mapping[str, Any]) -> tuple[Progress, Path | None]:
+def train(settings: RunSettings, data_set: DataSet, command: Mapping[str, Any]) -> tuple[RunProgress, Path | None]:
     """Trains and exports. Under `torchrun`, every process calls this.
 
     Args:
@@ -80,20 +81,20 @@ def train(settings: RunSettings, data_set: DataSet, command: Mapping[str, Any]) 
                 parameter.requires_grad_(False)
         compute = _compute(settings, device)
         objective = WeakObjective(model, recipe.losses, compute=compute, ranks=ranks).to(device)
-        optimizer = build_optimizer(objective, recipe)
+        state = TrainingState(model=objective, optimizer=build_optimizer(objective, recipe))
         checkpoints = CheckpointFolder(settings.out / "checkpoints", _identity(settings, preset, model.name, data_set))
-        progress = _start(settings, checkpoints, objective, optimizer)
+        progress = _start(settings, checkpoints, state)
         info = run_info(_effective(settings, command), data_set.name, data_set.split, settings.seed)
         if ranks.is_first:
             _write_info(settings.out, info, progress)
         trainer = Trainer(
-            objective,
-            optimizer,
-            seed=settings.seed,
-            ranks=ranks,
+            state,
+            WeakStep(device, seed=settings.seed, rank=ranks.rank),
             checkpoints=checkpoints,
             log_folder=settings.out / "tensorboard",
+            ranks=ranks,
             config=settings.loop,
+            how_to_go_on="go on with --resume",
         )
         steps = range(progress.step, recipe.steps)
         batches = load_pairs(data_set, settings, model, ranks=ranks, steps=steps, pin_memory=device.type == "cuda")
@@ -178,21 +179,19 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-def _start(
-    settings: RunSettings, checkpoints: CheckpointFolder, objective: WeakObjective, optimizer: torch.optim.Optimizer
-) -> Progress:
+def _start(settings: RunSettings, checkpoints: CheckpointFolder, state: TrainingState) -> RunProgress:
     if settings.resume:
-        return checkpoints.resume(objective, optimizer)
+        return checkpoints.resume(state)
     if checkpoints.steps():
         raise ValueError(f"{settings.out} holds an earlier run: --resume goes on with it, another --out starts anew")
-    return Progress()
+    return RunProgress()
 
 
 def _effective(settings: RunSettings, command: Mapping[str, Any]) -> dict[str, Any]:
     return {"command": dict(command), "settings": json.loads(json.dumps(asdict(settings), default=str))}
 
 
-def _write_info(out: Path, info: RunInfo, progress: Progress) -> None:
+def _write_info(out: Path, info: RunInfo, progress: RunProgress) -> None:
     """A run that goes on may do so with another commit: what it began with stays."""
     name = f"run-from-step-{progress.step}.json" if progress.step else "run.json"
     write_whole(out / name, json.dumps(asdict(info), indent=1).encode())
@@ -202,7 +201,7 @@ def _export(
     settings: RunSettings,
     preset: Preset,
     model: TrainableModel,
-    progress: Progress,
+    progress: RunProgress,
     data_set: DataSet,
     info: RunInfo,
 ) -> Path:

@@ -1,4 +1,4 @@
-"""The ear of the `micro` preset: which materials a window of sound tells of, and a summary for the audio token.
+"""The audio encoder of the `micro` preset: which materials a window of sound tells of, and a summary for the audio token.
 
 Counterpart of BEATs in the `foundation` preset, for impact sounds alone. The network finds the event in the window by
 itself: attention and maximum over time.
@@ -88,7 +88,7 @@ class MicroAudioEncoder(nn.Module):
         height = config.num_mel_bands // 16
         self.spectrogram = LogMel(config.num_mel_bands)
         self.stem = _Convolution(1, stem, kernel=5, stride=2)
-        # Convolutions do not know the pitch, which tells a small hard thing from a large soft one.
+        # Convolutions do not know the pitch, which tells a small hard object from a large soft one.
         self.pitch = nn.Parameter(torch.zeros(stem, config.num_mel_bands // 2, 1))
         self.stages = nn.Sequential(
             _Convolution(stem, low, stride=2),
@@ -144,6 +144,8 @@ class LogMel(nn.Module):
             norm="slaney",
         )
         # Constants of the design, so no part of the weights.
+        self.bands: Tensor
+        self.taper: Tensor
         self.register_buffer("bands", bands.T.contiguous() * 100.0, persistent=False)
         self.register_buffer("taper", torch.hann_window(_FRAME_SAMPLES), persistent=False)
 

@@ -1,6 +1,6 @@
 """From sound to a map: the audio token of `micro` and the decoder that it conditions.
 
-Shape suffixes: N windows, D embedding of the ear, M materials, P features of a condition.
+Shape suffixes: N windows, D embedding of the audio encoder, M materials, P features of a condition.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from cs3_model.networks.micro.prompted import HeardDecoder, PromptEncoder
 from cs3_model.networks.micro.vision import VisionConfig
 
 
-class AudioToken(nn.Module):
-    """What the ear heard as one more word of a prompt.
+class MicroAudioToken(nn.Module):
+    """What the audio encoder heard as one more word of a prompt.
 
     Args:
-        embedding_dim: D of the ear.
-        num_materials: M of the ear.
+        embedding_dim: D of the audio encoder.
+        num_materials: M of the audio encoder.
         condition_dim: P.
     """
 
@@ -40,13 +40,13 @@ class MicroHeard(nn.Module):
 
     Args:
         vision: sizes of the vision network.
-        embedding_dim: D of the ear.
-        num_materials: M of the ear.
+        embedding_dim: D of the audio encoder.
+        num_materials: M of the audio encoder.
     """
 
     def __init__(self, vision: VisionConfig, embedding_dim: int, num_materials: int) -> None:
         super().__init__()
-        self.token = AudioToken(embedding_dim, num_materials, vision.condition_dim)
+        self.token = MicroAudioToken(embedding_dim, num_materials, vision.condition_dim)
         self.decoder = HeardDecoder(vision.feature_dim, vision.condition_dim)
 
     def condition(self, prompt: PromptEncoder, embedding_ND: Tensor, material_logits_NM: Tensor) -> Tensor:

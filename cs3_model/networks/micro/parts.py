@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -16,6 +15,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from cs3_model.config import from_mapping
+from cs3_model.files import file_digest
 from cs3_model.networks.micro.audio import DEBUG_AUDIO, NUM_MATERIALS, MicroAudioConfig, MicroAudioEncoder
 from cs3_model.networks.micro.boxed import paste_masks
 from cs3_model.networks.micro.heard import MicroHeard
@@ -102,16 +102,12 @@ def build_micro_parts(path: Path, device: torch.device) -> MicroParts:
     """
     networks = load_micro(path, device)
     tower = SharedTower(networks.vision, device)
-    name = f"micro ({path.name}, {_digest(path)}, trained in simulation)"
+    name = f"micro ({path.name}, {file_digest(path)[:8]}, trained in simulation)"
     return MicroParts(
         audio_visual=MicroAudioVisual(networks, tower, name=name, trained=True),
         hands=MicroHands(tower, name=name, trained=True),
         boxes=MicroBoxes(tower, name=name, trained=True),
     )
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:8]
 
 
 class SharedTower:

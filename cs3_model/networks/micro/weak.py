@@ -1,6 +1,6 @@
 """The audio-visual part of `micro` that is trained as in the paper, without masks: the sound is one more word.
 
-Ear, audio token and prompt encoder make a condition; the decoder that follows words follows it too (paper, section
+Audio encoder, audio token and prompt encoder make a condition; the decoder that follows words follows it too (paper, section
 3.2). `MicroAudioVisual`, in contrast, has a decoder of its own, which learned from masks.
 
 Shape suffixes: N windows, P features of a condition.
@@ -16,33 +16,33 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from cs3_model.networks.micro.audio import NUM_MATERIALS, MicroAudioEncoder
-from cs3_model.networks.micro.heard import AudioToken
+from cs3_model.networks.micro.heard import MicroAudioToken
 from cs3_model.networks.micro.parts import MicroNetworks, SharedTower
 from cs3_model.networks.micro.prompted import PromptEncoder
 from cs3_model.types import AudioWindow, Float32Array, UInt8Image
 from cs3_model.weights.checkpoint import as_float32, load_strictly
 
-_EAR = "ear."
+_AUDIO = "audio."
 
 
 class WeaklyHeard(nn.Module):
     """A spectrogram to a condition of the frozen segmenter.
 
     Args:
-        ear: the sound's encoder.
+        audio: encoder of the sound.
         prompt: the frozen text side.
         condition_dim: P.
     """
 
-    def __init__(self, ear: MicroAudioEncoder, prompt: PromptEncoder, condition_dim: int) -> None:
+    def __init__(self, audio: MicroAudioEncoder, prompt: PromptEncoder, condition_dim: int) -> None:
         super().__init__()
-        self.ear = ear
-        self.token = AudioToken(ear.config.embedding_dim, NUM_MATERIALS, condition_dim)
+        self.audio = audio
+        self.token = MicroAudioToken(audio.config.embedding_dim, NUM_MATERIALS, condition_dim)
         self.prompt = prompt
 
     def forward(self, log_mel_NMF: Tensor) -> Tensor:
-        """Returns conditions [N, P]; the spectrogram is that of the ear."""
-        return self.prompt.from_embedding(self.token(*self.ear.encode(log_mel_NMF)))
+        """Returns conditions [N, P]; the spectrogram is that of the audio encoder."""
+        return self.prompt.from_embedding(self.token(*self.audio.encode(log_mel_NMF)))
 
 
 def weakly_heard(networks: MicroNetworks) -> WeaklyHeard:
@@ -54,9 +54,9 @@ class MicroWeakAudioVisual:
     """`cs3_model.parts.AudioVisualSegmenter` of weakly supervised weights.
 
     Args:
-        networks: of `micro`; they keep their own ear.
+        networks: of `micro`; they keep their own audio encoder.
         tower: features of images.
-        path: weights of `training.train`: the token, and the ear if it was trained.
+        path: weights of `training.train`: the token, and the audio encoder if it was trained.
 
     Raises:
         ValueError: if the file is missing, damaged or no such file: one line.
@@ -67,9 +67,9 @@ class MicroWeakAudioVisual:
     def __init__(self, networks: MicroNetworks, tower: SharedTower, path: Path) -> None:
         self.name = f"micro, weakly supervised ({path.name}, trained in simulation)"
         self._tower, self._decoder = tower, networks.vision.decoder
-        ear = MicroAudioEncoder(networks.config.audio)
-        own = {f"{_EAR}{name}": value for name, value in networks.audio.state_dict().items()}
-        self._heard = WeaklyHeard(ear, networks.vision.prompt, networks.config.vision.condition_dim)
+        audio = MicroAudioEncoder(networks.config.audio)
+        own = {f"{_AUDIO}{name}": value for name, value in networks.audio.state_dict().items()}
+        self._heard = WeaklyHeard(audio, networks.vision.prompt, networks.config.vision.condition_dim)
         prompt = {f"prompt.{name}": value for name, value in networks.vision.prompt.state_dict().items()}
         load_strictly(self._heard, own | prompt | _read(path), "micro-weak")
         self._heard.eval().requires_grad_(False).to(tower.device)
@@ -82,7 +82,7 @@ class MicroWeakAudioVisual:
     def embed_audio(self, window: AudioWindow) -> Tensor:
         """The condition [1, P] of a sound."""
         samples = torch.from_numpy(window.samples).unsqueeze(0).to(self._tower.device)
-        return self._heard(self._heard.ear.spectrogram(samples))
+        return self._heard(self._heard.audio.spectrogram(samples))
 
     @torch.inference_mode()
     def decode(self, image_features: Tensor, audio_embedding: Tensor) -> Float32Array:

@@ -17,7 +17,7 @@ from training.data import DataSpec, open_data_set
 from training.data.sound_windows import read_window
 from training.evaluation.methods import build_row
 from training.evaluation.row import LoadedSample
-from training.micro.stages import Plan, Stage, run_stages, stages_of
+from training.micro.stages import Stage, StagePlan, run_stages, stages_of
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 CPU = torch.device("cpu")
@@ -78,10 +78,10 @@ def test_a_damaged_record_is_named(chain, tmp_path) -> None:
 
 
 def test_files_have_the_names_that_the_tables_are_made_from(tmp_path) -> None:
-    stages = stages_of(Plan(data=Path("data"), out=tmp_path, seeds=3))
+    stages = stages_of(StagePlan(data=Path("data"), out=tmp_path, seeds=3))
     assert [stage.kept.name for stage in stages] == [
         "hits", "audio.safetensors", "vision.safetensors", "micro-seed0.safetensors", "micro-seed1.safetensors",
-        "micro-seed2.safetensors", "deaf-seed0.safetensors", "weak-seed0.safetensors", "mixture-seed0.safetensors",
+        "micro-seed2.safetensors", "no-audio-seed0.safetensors", "weak-seed0.safetensors", "mixture-seed0.safetensors",
     ]  # fmt: skip
     assert not any("--debug" in stage.command or "--steps" in stage.command for stage in stages)
 
@@ -108,7 +108,7 @@ def test_all_stages_end_in_weights_that_segment(generated_world, tmp_path) -> No
     scene = LoadedSample(sample=sample, frame=frame, window=window, objects=())
     ours = f"weights={out}/micro-seed0.safetensors"
     for method in (
-        f"preset:micro,weights={out}/deaf-seed0.safetensors",
+        f"preset:micro,weights={out}/no-audio-seed0.safetensors",
         f"preset:micro,{ours},weak={out}/weak-seed0.safetensors,use_hands=false,heard_mask=map",
         f"mixture:{out}/mixture-seed0.safetensors,{ours}",
     ):

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from training.weak.losses import (
-    Contrast,
     GumbelSigmoid,
     LossConfig,
     MaskerConfig,
     Reduction,
     area_loss,
+    contrast,
     features_under_masks,
     logistic_noise,
     minmax_mask,
@@ -35,44 +35,32 @@ def literal_info_nce(cosines: np.ndarray, temperature: float) -> float:
 def test_the_contrast_is_symmetric_info_nce(temperature) -> None:
     cosines = np.random.default_rng(0).uniform(-1, 1, (5, 5))
     expected = literal_info_nce(cosines, temperature)
-    summed = Contrast(LossConfig(temperature=temperature, halve_contrast=False))
-    assert float(summed(torch.tensor(cosines))) == pytest.approx(expected, rel=1e-6)
-    halved = Contrast(LossConfig(temperature=temperature))
-    assert float(halved(torch.tensor(cosines))) == pytest.approx(expected / 2, rel=1e-6)
+    summed = contrast(torch.tensor(cosines), LossConfig(temperature=temperature, halve_contrast=False))
+    assert float(summed) == pytest.approx(expected, rel=1e-6)
+    halved = contrast(torch.tensor(cosines), LossConfig(temperature=temperature))
+    assert float(halved) == pytest.approx(expected / 2, rel=1e-6)
 
 
 def test_the_contrast_of_equal_cosines_is_the_logarithm_of_the_batch() -> None:
-    assert float(Contrast(LossConfig())(torch.full((8, 8), 0.3))) == pytest.approx(math.log(8))
-
-
-def test_a_learned_temperature_gets_gradients_and_is_bounded() -> None:
-    contrast = Contrast(LossConfig(learn_temperature=True))
-    cosines = torch.eye(4) + 0.1
-    contrast(cosines).backward()
-    assert contrast.log_scale.grad < 0  # a right matrix wants a lower temperature
-    at_bound, beyond = Contrast(LossConfig(temperature=0.01)), Contrast(LossConfig())
-    with torch.no_grad():
-        beyond.log_scale.fill_(9.0)
-    assert float(beyond(cosines)) == pytest.approx(float(at_bound(cosines)))
-    assert not Contrast(LossConfig()).log_scale.requires_grad
+    assert float(contrast(torch.full((8, 8), 0.3), LossConfig())) == pytest.approx(math.log(8))
 
 
 def test_hard_masks_are_binary_with_the_gradient_of_the_noisy_sigmoid() -> None:
-    masker = GumbelSigmoid(MaskerConfig(scale=2.0, bias=-1.0, temperature=0.5))
+    masker = GumbelSigmoid(MaskerConfig(scale=2.0, bias=-1.0))
     logits = torch.tensor([-1.0, 0.4, 0.6, 3.0], requires_grad=True)
     noise = torch.tensor([0.0, 0.3, -0.3, 0.0])
     mask = masker(logits, noise)
     assert mask.tolist() == [0.0, 1.0, 0.0, 1.0]  # the signs of 2x - 1 + noise: -3, 0.1, -0.1, 5
     mask.sum().backward()
-    soft = 1 / (1 + np.exp(-(2 * logits.detach().numpy() - 1 + noise.numpy()) / 0.5))
-    np.testing.assert_allclose(logits.grad, soft * (1 - soft) * 2 / 0.5, rtol=1e-5)
-    np.testing.assert_allclose(masker.bias.grad, (soft * (1 - soft) / 0.5).sum(), rtol=1e-5)
+    soft = 1 / (1 + np.exp(-(2 * logits.detach().numpy() - 1 + noise.numpy())))
+    np.testing.assert_allclose(logits.grad, soft * (1 - soft) * 2, rtol=1e-5)
+    np.testing.assert_allclose(masker.bias.grad, (soft * (1 - soft)).sum(), rtol=1e-5)
 
 
-def test_the_masker_starts_like_acl_and_may_be_fixed() -> None:
+def test_the_masker_starts_like_acl_and_is_trained() -> None:
     masker = GumbelSigmoid(MaskerConfig())
     assert masker.soft(torch.tensor(-1.4)).item() == pytest.approx(0.5)  # 10 * -1.4 + 14 = 0
-    assert not any(p.requires_grad for p in GumbelSigmoid(MaskerConfig(learned=False)).parameters())
+    assert all(parameter.requires_grad for parameter in masker.parameters())
 
 
 def test_noise_is_the_difference_of_two_gumbel_variables() -> None:

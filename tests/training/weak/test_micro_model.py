@@ -45,19 +45,19 @@ def test_a_place_is_embedded_by_the_words_that_the_labels_have_for_it(model) -> 
     assert model.words(torch.zeros(1, 8, 1, 1)).norm() < 1e-5  # no object, no words
 
 
-@pytest.mark.parametrize("train_ear", [True, False])
-def test_only_token_and_ear_are_trained_and_exported(model, batch, train_ear) -> None:
+@pytest.mark.parametrize("train_encoder", [True, False])
+def test_only_token_and_encoder_are_trained_and_exported(model, batch, train_encoder) -> None:
     for parameter in model.trained_parameters()[0]:
-        parameter.requires_grad_(train_ear)
+        parameter.requires_grad_(train_encoder)
     objective = WeakObjective(model, load_recipe("sim_cs3").losses).train()
     losses = objective(*batch, torch.Generator().manual_seed(0))
     losses.total.backward()
     with_gradient = {name for name, p in model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
     assert any(name.startswith("heard.token.") for name in with_gradient)
-    assert any(name.startswith("heard.ear.") for name in with_gradient) is train_ear
-    assert all(name.startswith(("heard.token.", "heard.ear.")) for name in with_gradient)
-    assert {name.split(".")[0] for name in model.exported()} == ({"token", "ear"} if train_ear else {"token"})
-    assert model.heard.ear.training is train_ear and not model.vision.training
+    assert any(name.startswith("heard.audio.") for name in with_gradient) is train_encoder
+    assert all(name.startswith(("heard.token.", "heard.audio.")) for name in with_gradient)
+    assert {name.split(".")[0] for name in model.exported()} == ({"token", "audio"} if train_encoder else {"token"})
+    assert model.heard.audio.training is train_encoder and not model.vision.training
 
 
 def test_masked_places_have_the_mean_colour(model) -> None:

@@ -13,8 +13,8 @@ from torch.nn.functional import cosine_similarity
 from cs3_model.networks.audio_visual import build_debug_audio_visual_network
 from tests.training.weak.test_losses import literal_info_nce
 from training.weak.clipseg_model import CLIPSegModel
-from training.weak.losses import AreaOf, LossConfig, ScoredAgainst, SoftMask, logistic_noise
-from training.weak.objective import Compute, WeakObjective
+from training.weak.losses import AreaOf, LossConfig, Reduction, logistic_noise
+from training.weak.objective import Compute, Losses, WeakObjective
 
 BATCH = 3
 
@@ -39,6 +39,10 @@ def noise_source() -> torch.Generator:
     return torch.Generator().manual_seed(2)
 
 
+def numbers(losses: Losses) -> dict[str, float]:
+    return {name: float(getattr(losses, name)) for name in Losses.__slots__}
+
+
 def literal_losses(objective: WeakObjective, pixels: Tensor, sounds: Tensor, config: LossConfig) -> dict[str, float]:
     """Equations 2 to 5, pair by pair, with transformers' own forward pass."""
     clipseg = objective.model.network.clipseg
@@ -46,7 +50,7 @@ def literal_losses(objective: WeakObjective, pixels: Tensor, sounds: Tensor, con
     conditions = [objective.model.embed_sounds(sound[None])[0] for sound in sounds]
     noise = logistic_noise((BATCH, 64, 64), noise_source())
     image_cosines, feature_cosines = np.zeros((BATCH, BATCH)), np.zeros((BATCH, BATCH))
-    deviations, areas, other_areas = [], [], []
+    deviations, areas = [], []
     for i in range(BATCH):
         patches = clipseg.image_and_patch_features(pixels[i : i + 1])[1][0]
         for j in range(BATCH):
@@ -60,17 +64,14 @@ def literal_losses(objective: WeakObjective, pixels: Tensor, sounds: Tensor, con
                 areas.append(float(mask.mean()))
                 embedded = clipseg.model.clip.get_image_features(pixels[i : i + 1] * mask).pooler_output[0]
                 image_cosines[i] = [float(cosine_similarity(embedded, a, dim=0)) for a in conditions]
-            else:
-                other_areas.append(float(plain_soft.mean()))
             stretched = (logits - logits.min()) / (logits.max() - logits.min())
-            soft = 1 / (1 + torch.exp(-(stretched - 0.5) / 0.07))
-            soft = (soft if config.soft_mask is SoftMask.MINMAX else plain_soft)[::16, ::16]  # 64 pixels, 4 patches
+            soft = (1 / (1 + torch.exp(-(stretched - 0.5) / 0.07)))[::16, ::16]  # 64 pixels, 4 patches
             pooled = sum(soft[y, x] * patches[:, y, x] for y in range(4) for x in range(4)) / soft.sum()
-            sound = conditions[j if config.scored_against is ScoredAgainst.MASK_SOUND else i]
-            feature_cosines[i, j] = float(cosine_similarity(pooled, sound, dim=0))
-    image = literal_info_nce(image_cosines, config.temperature) / 2
-    feature = literal_info_nce(feature_cosines, config.temperature) / 2
-    area = sum(deviations) / BATCH + config.other_area_weight * sum(other_areas) / len(other_areas)
+            feature_cosines[i, j] = float(cosine_similarity(pooled, conditions[j], dim=0))
+    share = 0.5 if config.halve_contrast else 1.0
+    image = share * literal_info_nce(image_cosines, config.temperature)
+    feature = share * literal_info_nce(feature_cosines, config.temperature)
+    area = sum(deviations) / (BATCH if config.area_reduction is Reduction.MEAN else 1)
     total = config.image_weight * image + config.feature_weight * feature + config.area_weight * area
     assert all(0.05 < area < 0.95 for area in areas), "masks must cut something out"
     return {"total": total, "image": image, "feature": feature, "area": area}
@@ -81,16 +82,16 @@ def literal_losses(objective: WeakObjective, pixels: Tensor, sounds: Tensor, con
     [
         LossConfig(),
         LossConfig(image_weight=0.5, feature_weight=2.0, area_weight=0.1, area_prior=0.4, temperature=0.2),
-        LossConfig(soft_mask=SoftMask.MASKER, scored_against=ScoredAgainst.IMAGE_SOUND),
-        LossConfig(area_of=AreaOf.SOFT, other_area_weight=0.7),
+        LossConfig(halve_contrast=False, area_reduction=Reduction.SUM),
+        LossConfig(area_of=AreaOf.SOFT),
     ],
-    ids=["paper", "weights", "other readings", "other areas"],
+    ids=["paper", "weights", "sums as printed", "soft areas"],
 )
 @torch.no_grad()
 def test_losses_equal_the_equations_pair_by_pair(config) -> None:
     pixels, sounds = batch()
     objective = build(config)
-    losses = objective(pixels, sounds, noise_source()).as_numbers()
+    losses = numbers(objective(pixels, sounds, noise_source()))
     for name, expected in literal_losses(objective, pixels, sounds, config).items():
         assert losses[name] == pytest.approx(expected, rel=1e-4), name
 
@@ -126,8 +127,7 @@ def test_the_model_names_every_trained_parameter_once() -> None:
     ids=["one sound at a time", "two at a time, recomputed", "recomputed"],
 )
 def test_chunks_and_recomputation_change_nothing(compute) -> None:
-    config = LossConfig(other_area_weight=0.5)
-    expected, found = gradients(build(config)), gradients(build(config, compute))
+    expected, found = gradients(build()), gradients(build(compute=compute))
     assert found.keys() == expected.keys()
     for name, gradient in expected.items():
         torch.testing.assert_close(found[name], gradient, rtol=1e-3, atol=1e-6, msg=name)

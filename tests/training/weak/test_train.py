@@ -14,12 +14,12 @@ import pytest
 import torch
 import typer
 from safetensors.torch import load_file
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from typer.testing import CliRunner
 
 from cs3_model.networks.audio_visual import build_debug_audio_visual_network
-from tests.training.loop.test_checkpoints import room_for
+from tests.training.full_disk import room_for
 from tests.training.micro.small import small_weights
+from training.loop.log import read_curve
 from training.train import main
 
 HEADER = "annotation_id,participant_id,video_id,start_timestamp,stop_timestamp,start_sample,stop_sample,class\n"
@@ -76,9 +76,8 @@ def run(*arguments: str):
 
 def curve(out: Path, name: str) -> dict[int, float]:
     """What TensorBoard shows of a run, by step."""
-    events = EventAccumulator(str(out / "tensorboard"), size_guidance={"scalars": 0})
-    events.Reload()
-    return {point.step: point.value for point in events.Scalars(f"training/{name}")}
+    group = "loss" if name in ("total", "image", "feature", "area") else "training"
+    return read_curve(out / "tensorboard", f"{group}/{name}")
 
 
 def in_new_process(arguments: list[str], environment: dict[str, str]) -> None:

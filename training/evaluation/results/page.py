@@ -16,8 +16,8 @@ from training.evaluation.results.paper_figures import PAPER_RESULTS, PaperResult
 from training.evaluation.results.report import markdown_table, percent
 from training.evaluation.results.table_rows import (
     BASELINES,
-    DEAF,
     HEARING,
+    NO_AUDIO,
     OURS,
     OURS_AV,
     RIGHT_LEFT,
@@ -37,7 +37,7 @@ _METRICS: Mapping[str, Metric] = {
     "AUC": lambda record: success_area(record.score.iou),
     "exact": lambda record: float(record.score.is_exact),
 }
-_STRATA_ROWS = (OURS, OURS_AV, RIGHT_LEFT, DEAF)
+_STRATA_ROWS = (OURS, OURS_AV, RIGHT_LEFT, NO_AUDIO)
 _TESTS = {
     "counterfactual": "One picture, two sounds, two answers: whoever only looks is right about half at best.",
     "two_hands": "Both hands hold something, and one of the contacts is silent.",
@@ -218,7 +218,7 @@ def _goals(found: Mapping[str, Found]) -> str:
         above = ours.above(test[row], iou)
         lines.append([f"Ours - {row.label}, mIoU", "> 0", _points(above), _met(above.low > 0)])
     for split in ("counterfactual", "two_hands"):
-        for row in (DEAF, SHUFFLED):
+        for row in (NO_AUDIO, SHUFFLED):
             if row in found.get(split, {}):
                 above = found[split][OURS].above(found[split][row], exact)
                 name = f"{split.replace('_', ' ')}: Ours - {row.label}, exact"

@@ -8,7 +8,7 @@ from pathlib import Path
 from string import Formatter
 
 _OURS = "preset:micro,weights={ours}"
-_DEAF = "preset:micro,weights={deaf}"
+_NO_AUDIO = "preset:micro,weights={no_audio}"
 _WEAK = "preset:micro,weights={ours},weak={weak}"
 _MAP_ALONE = "use_hands=false,heard_mask=map,use_crop=false"
 
@@ -20,7 +20,7 @@ class TableRow:
     label: str
     """For people; with a dagger if it knows the scene."""
     method: str
-    """For `training.evaluation.methods.build_row`, with {ours}, {deaf}, {weak} and {mixture} for files."""
+    """For `training.evaluation.methods.build_row`, with {ours}, {no_audio}, {weak} and {mixture} for files."""
     paper: str = ""
     """The row of the paper's table that it is like."""
     is_shuffled: bool = False
@@ -41,7 +41,7 @@ class TableRow:
 OURS = TableRow(label="Ours", method=_OURS, paper="Ours")
 OURS_AV = TableRow(label="Ours (AV)", method=f"{_OURS},use_hands=false", paper="Ours (AV)")
 RIGHT_LEFT = TableRow(label="Right-Left", method=f"{_OURS},strategy=right-left", paper="Right-Left")
-DEAF = TableRow(label="Ours, trained to look only", method=_DEAF)
+NO_AUDIO = TableRow(label="Ours, trained to look only", method=_NO_AUDIO)
 SHUFFLED = TableRow(label="Ours, sound of another sample", method=f"{_OURS},sound=shuffled", is_shuffled=True)
 WEAK = TableRow(label="Ours, map trained without masks", method=_WEAK)
 
@@ -94,13 +94,13 @@ TABLE_3 = (
 )
 HEARING = (
     OURS,
-    DEAF,
+    NO_AUDIO,
     TableRow(label='Map of the prompt "struck", no sound', method=f"{_OURS},words=struck"),
     SHUFFLED,
     WEAK,
     RIGHT_LEFT,
     TableRow(label="Ours, true outlines †", method=f"{_OURS},true_masks=true"),
-    TableRow(label="Looking only, true outlines †", method=f"{_DEAF},true_masks=true"),
+    TableRow(label="Looking only, true outlines †", method=f"{_NO_AUDIO},true_masks=true"),
     TableRow(label="Oracle choice of Ours' candidates †", method=f"{_OURS},strategy=oracle"),
     TableRow(label="The same, true outlines †", method=f"{_OURS},strategy=oracle,true_masks=true"),
     TableRow(

@@ -20,7 +20,7 @@ GATE_AUC = 0.9
 """Mean area under the curve that the audio-visual stages need."""
 
 _SETS = [pair for size in (1, 2) for pair in combinations(range(len(MATERIAL_NAMES)), size)]
-"""What can collide: two things of one material or of two."""
+"""What can collide: two objects of one material or of two."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

@@ -18,12 +18,13 @@ from training.micro.vision.picture_batches import plain_batch, twin_of
 from training.simulation.dataset.storage import read_truth
 from training.simulation.dataset.truth import SceneTruth
 
-_BATCH = 16
+BATCH_SIZE = 16
+"""Scenes that are looked at together."""
 _WINDOWS_S = ((0.8, 1.2), (0.6, 1.0), (1.0, 1.0), (0.5, 0.5))
 """Seconds before and after the onset: first as in evaluation, then as other users may cut them."""
 
 
-class Heard(NamedTuple):
+class HeardFeatures(NamedTuple):
     """Scenes [K], their collisions [M], and windows of sound [W] around each onset."""
 
     features: Tensor
@@ -35,7 +36,7 @@ class Heard(NamedTuple):
     target: Tensor
     """Ids of what the sound should point at, bool [M, 256]."""
     embedding: Tensor
-    """Of the ear, float32 [M, W, D]."""
+    """Of the audio encoder, float32 [M, W, D]."""
     materials: Tensor
     """Its logits, [M, W, 7]."""
 
@@ -62,12 +63,12 @@ def pointed_at(truth: SceneTruth) -> list[int]:
 
 
 @torch.no_grad()
-def gather(networks: MicroNetworks, folders: Sequence[Path]) -> Iterator[Heard]:
+def gather(networks: MicroNetworks, folders: Sequence[Path]) -> Iterator[HeardFeatures]:
     """Looks at scenes and listens to their collisions; yields them in pieces."""
     networks.eval()
     side = networks.config.vision.side
-    for start in range(0, len(folders), _BATCH):
-        chosen = list(folders[start : start + _BATCH])
+    for start in range(0, len(folders), BATCH_SIZE):
+        chosen = list(folders[start : start + BATCH_SIZE])
         batch = plain_batch(chosen, side)
         both = torch.cat([batch.images, batch.images.flip(-1)]).contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16):
@@ -78,7 +79,7 @@ def gather(networks: MicroNetworks, folders: Sequence[Path]) -> Iterator[Heard]:
             if sounds
             else []
         )
-        yield Heard(
+        yield HeardFeatures(
             features=torch.stack(features.chunk(2), 1),
             ids=batch.ids[:, ::2, ::2].clone(),
             scene=torch.tensor(scenes, dtype=torch.int64) + start,
@@ -116,14 +117,14 @@ def _window(folder: Path, onset_s: float, before_s: float, after_s: float) -> np
     return padded
 
 
-def joined(pieces: Sequence[Heard]) -> Heard:
+def joined(pieces: Sequence[HeardFeatures]) -> HeardFeatures:
     """One of many."""
     kept = [piece for piece in pieces if len(piece.scene)]
     whole = [torch.cat(column) for column in zip(*((p.features, p.ids) for p in pieces), strict=True)]
     rest = [
         torch.cat(column) for column in zip(*((p.scene, p.target, p.embedding, p.materials) for p in kept), strict=True)
     ]
-    return Heard(*whole, *rest)
+    return HeardFeatures(*whole, *rest)
 
 
 class HeardBatches(Dataset):
@@ -135,7 +136,7 @@ class HeardBatches(Dataset):
         seed: fixes the sequence.
     """
 
-    def __init__(self, heard: Heard, *, batch_size: int, seed: int) -> None:
+    def __init__(self, heard: HeardFeatures, *, batch_size: int, seed: int) -> None:
         self._heard, self._batch_size, self._seed = heard, batch_size, seed
         self._of_scene: dict[int, list[int]] = {}
         for index, scene in enumerate(heard.scene.tolist()):
@@ -150,7 +151,7 @@ class HeardBatches(Dataset):
         return heard_batch(self._heard, chosen, window, mirrored=bool(rng.random() < 0.5))
 
 
-def heard_batch(heard: Heard, chosen: Tensor, window: Tensor, *, mirrored: bool = False) -> HeardBatch:
+def heard_batch(heard: HeardFeatures, chosen: Tensor, window: Tensor, *, mirrored: bool = False) -> HeardBatch:
     """Looks up collisions."""
     scene = heard.scene[chosen]
     ids = heard.ids[scene]

@@ -10,10 +10,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from cs3_model.files import INCOMPLETE
-from training.micro.audio_visual.heard_data import Heard
+from training.micro.audio_visual.heard_data import HeardFeatures
 
 
-def save_heard(path: Path, heard: Heard, about: Mapping[str, str | int]) -> None:
+def save_heard(path: Path, heard: HeardFeatures, about: Mapping[str, str | int]) -> None:
     """Writes features, and what they were made of, as a whole.
 
     Raises:
@@ -30,7 +30,7 @@ def save_heard(path: Path, heard: Heard, about: Mapping[str, str | int]) -> None
         raise ValueError(f"{path} cannot be written ({size_mb:.0f} MB): {error}") from None
 
 
-def load_heard(path: Path, about: Mapping[str, str | int]) -> Heard | None:
+def load_heard(path: Path, about: Mapping[str, str | int]) -> HeardFeatures | None:
     """Maps features into memory; None if there are none, or they were made of something else.
 
     Raises:
@@ -42,7 +42,7 @@ def load_heard(path: Path, about: Mapping[str, str | int]) -> Heard | None:
         with safe_open(path, "pt") as file:
             if file.metadata() != _metadata(about):
                 return None
-            return Heard(**{name: file.get_tensor(name) for name in Heard._fields})
+            return HeardFeatures(**{name: file.get_tensor(name) for name in HeardFeatures._fields})
     except (OSError, SafetensorError) as error:
         raise ValueError(f"{path} is damaged ({error}): delete it to look and listen again") from None
 

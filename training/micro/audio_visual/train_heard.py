@@ -1,4 +1,4 @@
-"""Stage 3 of `micro`: the audio token and the decoder that points at what is heard, on frozen eyes and ears.
+"""The heard stage of `micro`: audio token and decoder, which point at what is heard, on frozen encoders.
 
 python -m training.micro.audio_visual.train_heard --data data/sim_cs3 --vision out/micro/vision/vision.safetensors \
     --audio out/micro/audio.safetensors --out out/micro/heard
@@ -14,12 +14,22 @@ import numpy as np
 import torch
 import typer
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from cs3_model.files import file_digest, write_whole
 from cs3_model.networks.micro.parts import DEBUG_MICRO, MicroConfig, MicroNetworks, micro_file
-from training.loop.micro_loop import LoopConfig, fit
-from training.micro.audio_visual.heard_data import Heard, HeardBatch, HeardBatches, gather, heard_batch, joined
+from training.loop.trainer import RunStoppedError
+from training.micro.audio_visual.heard_data import (
+    BATCH_SIZE,
+    HeardBatch,
+    HeardBatches,
+    HeardFeatures,
+    gather,
+    heard_batch,
+    joined,
+)
 from training.micro.audio_visual.heard_store import load_heard, save_heard
+from training.micro.fitting import StageConfig, fit
 from training.micro.initial_weights import load_part
 from training.micro.vision.picture_batches import list_scenes
 from training.micro.vision.vision_losses import mask_loss
@@ -29,7 +39,7 @@ def main(
     data: Annotated[Path, typer.Option(help="Folder of Sim-CS3 (python -m training.simulation make).")],
     vision: Annotated[Path, typer.Option(help="Weights of training.micro.vision.train_vision.")],
     audio: Annotated[Path, typer.Option(help="Weights of training.micro.audio.train_audio.")],
-    out: Annotated[Path, typer.Option(help="Folder for checkpoint, curves and micro.safetensors.")],
+    out: Annotated[Path, typer.Option(help="Folder for checkpoints, curves and micro.safetensors.")],
     steps: Annotated[int, typer.Option(min=1, help="Batches.")] = 3000,
     batch_size: Annotated[int, typer.Option(min=1, help="Scenes per batch.")] = 12,
     learning_rate: Annotated[float, typer.Option(min=0, help="Peak learning rate.")] = 2e-3,
@@ -38,10 +48,10 @@ def main(
     features: Annotated[
         Path | None, typer.Option(help="File for the features of all scenes, 0.8 MB each, which other runs use again.")
     ] = None,
-    deaf: Annotated[bool, typer.Option("--deaf", help="Hear nothing: the row that only looks.")] = False,
+    no_audio: Annotated[bool, typer.Option("--no-audio", help="Hear nothing: the row that only looks.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Tiny networks, to try the command.")] = False,
 ) -> None:
-    """Train what is between the eyes, the ears and the map; the same command goes on after an interruption."""
+    """Train what is between vision network, audio encoder and map; the same command goes on after an interruption."""
     try:
         torch.manual_seed(seed)
         networks = MicroNetworks(DEBUG_MICRO if debug else MicroConfig())
@@ -50,7 +60,7 @@ def main(
         networks.vision.requires_grad_(False)
         networks.audio.requires_grad_(False)
         scenes = list_scenes(data, "train")
-        source = {
+        source: dict[str, str | int] = {
             "data": str(data.resolve()), "split": "train", "number of scenes": len(scenes),
             "vision": file_digest(vision), "audio": file_digest(audio),
         }  # fmt: skip
@@ -59,16 +69,16 @@ def main(
             heard = _look_and_listen(networks, scenes)
             if features:
                 save_heard(features, heard, source)
-        batches = HeardBatches(_deafened(heard) if deaf else heard, batch_size=batch_size, seed=seed)
-        loop = LoopConfig(steps=steps, learning_rate=learning_rate, loader_workers=0)
-        run = source | {"batch size": batch_size, "seed": seed, "deaf": deaf}
-        average = fit(_Trained(networks), batches, _losses_of, loop, out, run=run)
+        batches = HeardBatches(_silenced(heard) if no_audio else heard, batch_size=batch_size, seed=seed)
+        config = StageConfig(steps=steps, learning_rate=learning_rate, loader_workers=0)
+        run: dict[str, str | int | bool] = {**source, "batch size": batch_size, "seed": seed, "no audio": no_audio}
+        average = fit(_Trained(networks), batches, _losses_of, config, out, run=run)
         networks.heard.load_state_dict(average.heard.state_dict())
         write_whole(out / "micro.safetensors", micro_file(networks.eval(), {}))
         if validation is not None:
             found = _look_and_listen(networks, list_scenes(validation, "val"))
-            typer.echo(measure_pointing(networks, _deafened(found) if deaf else found, "val"))
-    except (ValueError, OSError, RuntimeError) as error:
+            typer.echo(measure_pointing(networks, _silenced(found) if no_audio else found, "val"))
+    except (ValueError, OSError, RunStoppedError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from None
 
@@ -87,7 +97,7 @@ class _Trained(nn.Module):
             return self.heard.decoder(batch.features, condition).float()
 
 
-def _losses_of(model: nn.Module, batch: HeardBatch, step: int) -> Mapping[str, Tensor]:
+def _losses_of(model: _Trained, batch: HeardBatch, step: int) -> Mapping[str, Tensor]:
     """Mask loss, and how surely the peak lies on what was hit: more than all else, since `micro` segments at the peak."""
     logits = model(batch)
     return {
@@ -104,18 +114,17 @@ def peak_loss(logits: Tensor, masks: Tensor) -> Tensor:
     return (flat[seen].logsumexp(1) - inside).sum() / seen.sum().clamp(min=1)
 
 
-def _look_and_listen(networks: MicroNetworks, folders: Sequence[Path]) -> Heard:
-    with typer.progressbar(gather(networks, folders), length=(len(folders) + 15) // 16, label="features") as bar:
-        return joined(list(bar))
+def _look_and_listen(networks: MicroNetworks, folders: Sequence[Path]) -> HeardFeatures:
+    return joined(list(tqdm(gather(networks, folders), total=-(-len(folders) // BATCH_SIZE), desc="features")))
 
 
-def _deafened(heard: Heard) -> Heard:
+def _silenced(heard: HeardFeatures) -> HeardFeatures:
     """The same scenes with a sound that says nothing."""
     return heard._replace(embedding=torch.zeros_like(heard.embedding), materials=torch.full_like(heard.materials, -9.0))
 
 
 @torch.no_grad()
-def measure_pointing(networks: MicroNetworks, heard: Heard, split: str) -> str:
+def measure_pointing(networks: MicroNetworks, heard: HeardFeatures, split: str) -> str:
     """How often the map's peak lies on what was hit, with the own sound and with another's."""
     model = _Trained(networks).eval()
     count = len(heard.scene)

@@ -1,4 +1,4 @@
-"""Trains the baseline of `training.evaluation.baselines.mix_localize` on frozen ear and tower.
+"""Trains the baseline of `training.evaluation.baselines.mix_localize` on frozen audio encoder and tower.
 
 python -m training.micro.audio_visual.train_mix_localize --data data/sim_cs3 --weights out/micro/micro-seed0.safetensors \
     --out out/micro/mixture-seed0
@@ -19,11 +19,13 @@ from torch.utils.data import Dataset
 
 from cs3_model.files import file_digest
 from cs3_model.networks.micro.parts import MicroNetworks, load_micro
+from cs3_model.types import Float32Array
 from training.data import DataSpec, open_data_set
 from training.data.samples import Sample
 from training.data.sound_windows import read_window
 from training.evaluation.baselines.mix_localize import NUM_SLOTS, MixtureNetwork, return_loss, save_mixture
-from training.loop.micro_loop import LoopConfig, fit
+from training.loop.trainer import RunStoppedError
+from training.micro.fitting import StageConfig, fit
 from training.weak.micro_model import Pixels, Spectrogram
 
 _SHIFT_S = 0.3
@@ -33,8 +35,8 @@ _CPU = torch.device("cpu")
 
 def main(
     data: Annotated[Path, typer.Option(help="Folder of Sim-CS3 (python -m training.simulation make).")],
-    weights: Annotated[Path, typer.Option(help="Weights of micro, whose ear and tower are used.")],
-    out: Annotated[Path, typer.Option(help="Folder for checkpoint, curves and mixture.safetensors.")],
+    weights: Annotated[Path, typer.Option(help="Weights of micro, whose audio encoder and tower are used.")],
+    out: Annotated[Path, typer.Option(help="Folder for checkpoints, curves and mixture.safetensors.")],
     steps: Annotated[int, typer.Option(min=1, help="Batches.")] = 1500,
     batch_size: Annotated[int, typer.Option(min=1, help="Mixtures per batch.")] = 8,
     learning_rate: Annotated[float, typer.Option(min=0, help="Peak learning rate.")] = 1e-3,
@@ -50,14 +52,14 @@ def main(
             if not sample.is_silent
         ]
         batches = MixtureBatches(samples, networks, batch_size=batch_size, seed=seed)
-        run = {
+        run: dict[str, str | int | bool] = {
             "data": str(data.resolve()), "split": "train", "number of samples": len(samples), "batch size": batch_size,
             "seed": seed, "weights": file_digest(weights),
         }  # fmt: skip
-        loop = LoopConfig(steps=steps, learning_rate=learning_rate)
-        average = fit(Mixing(networks), batches, losses_of, loop, out, run=run)
+        config = StageConfig(steps=steps, learning_rate=learning_rate)
+        average = fit(Mixing(networks), batches, losses_of, config, out, run=run)
         save_mixture(average.network, out / "mixture.safetensors")
-    except (ValueError, OSError, RuntimeError) as error:
+    except (ValueError, OSError, RunStoppedError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from None
 
@@ -100,7 +102,7 @@ class MixtureBatches(Dataset):
         return MixtureBatch(torch.stack([self._pixels(image) for image in images]), torch.stack(views))
 
 
-def _mixed(rng: np.random.Generator, samples: Sequence[Sample]) -> np.ndarray:
+def _mixed(rng: np.random.Generator, samples: Sequence[Sample]) -> Float32Array:
     """The mean of the windows of some sounds, about equally loud."""
     parts = []
     for sample in samples:
@@ -109,11 +111,11 @@ def _mixed(rng: np.random.Generator, samples: Sequence[Sample]) -> np.ndarray:
         heard = read_window(moved).samples
         loudness = 10 ** (rng.uniform(-_LOUDNESS_DB, _LOUDNESS_DB) / 20)
         parts.append(heard * (loudness / max(float(np.sqrt(np.mean(heard**2))), 1e-4)))
-    return np.mean(parts, axis=0, dtype=np.float32)
+    return np.stack(parts).mean(axis=0, dtype=np.float32)
 
 
 class Mixing(nn.Module):
-    """The trained network behind the frozen ear and tower, which take no part in checkpoints.
+    """The trained network behind the frozen audio encoder and tower, which take no part in checkpoints.
 
     Args:
         networks: of `micro`, frozen and in evaluation mode.
@@ -136,7 +138,7 @@ class Mixing(nn.Module):
         return return_loss(places.view(-1, NUM_SLOTS, *places.shape[1:]).flatten(2, 3), leaving, arriving)
 
 
-def losses_of(model: nn.Module, batch: MixtureBatch, step: int) -> Mapping[str, Tensor]:
+def losses_of(model: Mixing, batch: MixtureBatch, step: int) -> Mapping[str, Tensor]:
     """The walker's loss."""
     return {"return": model(batch)}
 

@@ -1,7 +1,7 @@
 """Pictures of the simulated world with dense truth, augmented, as batches for the vision stage.
 
 Both samples of a scene show the same picture before the onset, so that a picture here is a scene with both of its
-events. Batch number `step` is fixed by the seed and the step alone: a run that was interrupted goes on as if it had
+events. PictureBatch number `step` is fixed by the seed and the step alone: a run that was interrupted goes on as if it had
 not been.
 """
 
@@ -40,7 +40,7 @@ class Objects(NamedTuple):
     """By either event of the scene, bool."""
 
 
-class Batch(NamedTuple):
+class PictureBatch(NamedTuple):
     """One batch, N pictures of side S."""
 
     images: Tensor
@@ -140,7 +140,7 @@ _MIRRORED[[LEFT_HAND_ID, RIGHT_HAND_ID]] = RIGHT_HAND_ID, LEFT_HAND_ID
 
 
 class PictureBatches(Dataset):
-    """Batch `step` of an endless, fixed sequence.
+    """PictureBatch `step` of an endless, fixed sequence.
 
     Args:
         folders: of `list_scenes`.
@@ -152,7 +152,7 @@ class PictureBatches(Dataset):
     def __init__(self, folders: list[Path], *, side: int, batch_size: int, seed: int) -> None:
         self._folders, self._side, self._batch_size, self._seed = folders, side, batch_size, seed
 
-    def __getitem__(self, step: int) -> Batch:
+    def __getitem__(self, step: int) -> PictureBatch:
         rng = np.random.default_rng([self._seed, step])
         chosen = rng.choice(len(self._folders), self._batch_size, replace=len(self._folders) < self._batch_size)
         items = []
@@ -163,17 +163,19 @@ class PictureBatches(Dataset):
         return collate(items)
 
 
-def plain_batch(folders: list[Path], side: int) -> Batch:
+def plain_batch(folders: list[Path], side: int) -> PictureBatch:
     """These scenes as they are."""
     return collate([(*resized(read_picture(f), read_ids(f), side), read_objects(f)) for f in folders])
 
 
-def collate(items: list[tuple[np.ndarray, np.ndarray, Objects]]) -> Batch:
+def collate(items: list[tuple[np.ndarray, np.ndarray, Objects]]) -> PictureBatch:
     """Stacks pictures, ids and objects."""
     images = torch.from_numpy(np.stack([image for image, _, _ in items])).permute(0, 3, 1, 2) / 255.0
     ids = torch.from_numpy(np.stack([ids for _, ids, _ in items]))
-    columns = [torch.from_numpy(np.stack(column)) for column in zip(*(objects for _, _, objects in items), strict=True)]
-    return Batch(images.contiguous(memory_format=torch.channels_last), ids, *columns, boxes_of_ids(ids))
+    columns = zip(*(objects for _, _, objects in items), strict=True)
+    material, category, held, struck = (torch.from_numpy(np.stack(column)) for column in columns)
+    images = images.contiguous(memory_format=torch.channels_last)
+    return PictureBatch(images, ids, material, category, held, struck, boxes_of_ids(ids))
 
 
 def boxes_of_ids(ids: Tensor) -> Tensor:

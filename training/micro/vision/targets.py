@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from cs3_model.networks.micro.vocabulary import CLASSES, MATERIALS, encode_prompt
-from training.micro.vision.picture_batches import MAX_OBJECTS, MIN_AREA_PX, Batch
+from training.micro.vision.picture_batches import MAX_OBJECTS, MIN_AREA_PX, PictureBatch
 from training.simulation.rendering.id_map import LEFT_HAND_ID, RIGHT_HAND_ID, TABLE_ID
 
 SIDES = ("left", "right")
@@ -45,7 +45,7 @@ def masks_of(chosen_NQ256: Tensor, ids: Tensor) -> Tensor:
     return chosen_NQ256.gather(2, flat).view(num_images, num_prompts, *ids.shape[1:])
 
 
-def draw_prompts(rng: np.random.Generator, batch: Batch) -> Prompts:
+def draw_prompts(rng: np.random.Generator, batch: PictureBatch) -> Prompts:
     """Draws `NUM_PROMPTS` questions for each picture; some have an empty answer."""
     words, chosen = [], []
     for n, visible in enumerate(visible_objects(batch.ids).numpy()):
@@ -56,7 +56,7 @@ def draw_prompts(rng: np.random.Generator, batch: Batch) -> Prompts:
 
 
 def _question(
-    rng: np.random.Generator, kind: int, n: int, batch: Batch, seen: np.ndarray
+    rng: np.random.Generator, kind: int, n: int, batch: PictureBatch, seen: np.ndarray
 ) -> tuple[tuple[str, ...], np.ndarray]:
     material, category = batch.material[n].numpy(), batch.category[n].numpy()
     held, answer = batch.held[n].numpy(), np.zeros(256, bool)
@@ -98,7 +98,7 @@ def _question(
     return ("held",), answer
 
 
-def dense_labels(batch: Batch) -> tuple[Tensor, Tensor]:
+def dense_labels(batch: PictureBatch) -> tuple[Tensor, Tensor]:
     """Labels of material and class of every pixel, as `MicroVision.dense_labels` counts them; -1 does not count."""
     materials = torch.zeros(len(batch.ids), 256, dtype=torch.int64)
     classes = torch.zeros_like(materials)
@@ -119,7 +119,7 @@ class Boxes(NamedTuple):
     """The objects, bool."""
 
 
-def draw_boxes(rng: np.random.Generator, batch: Batch, num_per_picture: int) -> Boxes:
+def draw_boxes(rng: np.random.Generator, batch: PictureBatch, num_per_picture: int) -> Boxes:
     """Draws some objects of each picture, held and struck ones first."""
     wanted = (batch.held.any(2) | batch.struck).numpy()
     chosen = []
@@ -132,7 +132,7 @@ def draw_boxes(rng: np.random.Generator, batch: Batch, num_per_picture: int) -> 
     return Boxes(torch.cat([rows[:, None].float(), batch.boxes[rows, numbers]], 1), masks)
 
 
-def things_to_point_at(ids: Tensor) -> Tensor:
+def ids_to_point_at(ids: Tensor) -> Tensor:
     """Which ids one may point at: objects that can be seen well, and the table, bool [N, 256]."""
     asked = torch.zeros(len(ids), 256, dtype=torch.bool)
     asked[:, : 1 + MAX_OBJECTS] = visible_objects(ids)
@@ -140,7 +140,7 @@ def things_to_point_at(ids: Tensor) -> Tensor:
     return asked
 
 
-def table_boxes(rng: np.random.Generator, batch: Batch, share: float, cut: float) -> Boxes:
+def table_boxes(rng: np.random.Generator, batch: PictureBatch, share: float, cut: float) -> Boxes:
     """Boxes of the table in some pictures: of all that is seen of it, or of a part, as a map that points at it gives.
 
     Args:
@@ -169,7 +169,7 @@ def jittered(rng: np.random.Generator, boxes_K5: Tensor, amount: float = 0.08) -
     )  # fmt: skip
 
 
-def held_boxes(batch: Batch) -> tuple[Tensor, Tensor]:
+def held_boxes(batch: PictureBatch) -> tuple[Tensor, Tensor]:
     """Boxes of what each hand holds.
 
     Returns:

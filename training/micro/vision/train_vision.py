@@ -1,4 +1,4 @@
-"""Stage 1 of `micro`: prompts, labels, held objects and masks of boxes, on pictures with full truth.
+"""The vision stage of `micro`: prompts, labels, held objects and masks of boxes, on pictures with full truth.
 
 python -m training.micro.vision.train_vision --data data/sim_cs3 --out out/micro/vision
 """
@@ -13,23 +13,24 @@ import numpy as np
 import torch
 import typer
 from safetensors.torch import save
-from torch import Tensor, nn
+from torch import Tensor
 
 from cs3_model.files import file_digest, write_whole
 from cs3_model.networks.micro.vision import DEBUG_VISION, MicroVision, VisionConfig
-from training.loop.micro_loop import LoopConfig, fit
+from training.loop.trainer import RunStoppedError
+from training.micro.fitting import StageConfig, fit
 from training.micro.initial_weights import load_part
-from training.micro.vision.picture_batches import Batch, PictureBatches, list_scenes
+from training.micro.vision.picture_batches import PictureBatch, PictureBatches, list_scenes
 from training.micro.vision.targets import (
     Boxes,
     dense_labels,
     draw_boxes,
     draw_prompts,
     held_boxes,
+    ids_to_point_at,
     jittered,
     masks_of,
     table_boxes,
-    things_to_point_at,
 )
 from training.micro.vision.vision_gates import measure_vision
 from training.micro.vision.vision_losses import (
@@ -51,7 +52,7 @@ table is like a rough one of an object."""
 
 def main(
     data: Annotated[Path, typer.Option(help="Folder of Sim-CS3 (python -m training.simulation make).")],
-    out: Annotated[Path, typer.Option(help="Folder for checkpoint, curves and weights.")],
+    out: Annotated[Path, typer.Option(help="Folder for checkpoints, curves and weights.")],
     steps: Annotated[int, typer.Option(min=1, help="Batches.")] = 8000,
     batch_size: Annotated[int, typer.Option(min=1, help="Pictures per batch.")] = 16,
     learning_rate: Annotated[float, typer.Option(min=0, help="Peak learning rate.")] = 2e-3,
@@ -62,32 +63,31 @@ def main(
     ] = None,
     debug: Annotated[bool, typer.Option(help="Tiny network, to try the command.")] = False,
 ) -> None:
-    """Train the vision of micro; the same command goes on after an interruption."""
+    """Train the vision network of micro; the same command goes on after an interruption."""
     try:
         torch.manual_seed(seed)
-        config = DEBUG_VISION if debug else VisionConfig()
-        model = MicroVision(config)
+        model = MicroVision(DEBUG_VISION if debug else VisionConfig())
         if start_from is not None:
             load_part(model, "vision", start_from)
-        model = model.to(memory_format=torch.channels_last)
+        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         scenes = list_scenes(data, "train")
-        batches = PictureBatches(scenes, side=config.side, batch_size=batch_size, seed=seed)
-        run = {
+        batches = PictureBatches(scenes, side=model.config.side, batch_size=batch_size, seed=seed)
+        run: dict[str, str | int | bool] = {
             "data": str(data.resolve()), "split": "train", "number of scenes": len(scenes), "batch size": batch_size,
             "seed": seed, "start": file_digest(start_from) if start_from else "random",
         }  # fmt: skip
-        loop = LoopConfig(steps=steps, learning_rate=learning_rate)
-        model = fit(model, batches, losses_of, loop, out, run=run)
+        config = StageConfig(steps=steps, learning_rate=learning_rate)
+        model = fit(model, batches, losses_of, config, out, run=run)
         weights = {name: value.to(torch.float16).contiguous() for name, value in model.state_dict().items()}
         write_whole(out / "vision.safetensors", save(weights))
         if validation is not None:
             typer.echo(measure_vision(model, list_scenes(validation, "val")))
-    except (ValueError, OSError, RuntimeError) as error:
+    except (ValueError, OSError, RunStoppedError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from None
 
 
-def losses_of(model: nn.Module, batch: Batch, step: int) -> Mapping[str, Tensor]:
+def losses_of(model: MicroVision, batch: PictureBatch, step: int) -> Mapping[str, Tensor]:
     """The weighted losses of one batch."""
     rng = np.random.default_rng([step, 1])
     prompts = draw_prompts(rng, batch)
@@ -109,14 +109,14 @@ def losses_of(model: nn.Module, batch: Batch, step: int) -> Mapping[str, Tensor]
         "material_region": 0.5 * region_loss(materials.float(), seen, batch.material),
         "class_region": 0.5 * region_loss(classes.float(), seen, batch.category),
         "held": 0.3 * held_loss(held, *held_boxes(batch)),
-        "point": 0.5 * point_box_loss(point_boxes, seen, batch.boxes, things_to_point_at(batch.ids)),
+        "point": 0.5 * point_box_loss(point_boxes, seen, batch.boxes, ids_to_point_at(batch.ids)),
     }
     if len(asked):
         losses["box"] = mask_loss(box_logits.float(), box_mask_targets(wanted, asked[:, 1:]))
     return losses
 
 
-def _asked_boxes(rng: np.random.Generator, batch: Batch) -> Boxes:
+def _asked_boxes(rng: np.random.Generator, batch: PictureBatch) -> Boxes:
     """Inexact boxes, half of them as a detector gives them, half as a map that points does, and the masks in them."""
     exact = draw_boxes(rng, batch, _BOXES_PER_PICTURE)
     rough = torch.from_numpy(rng.random(len(exact.boxes_K5)) < 0.5)[:, None]

@@ -16,7 +16,7 @@ from cs3_model.networks.micro.held import best_boxes
 from cs3_model.networks.micro.pointed import boxes_at
 from cs3_model.networks.micro.vision import MicroVision
 from cs3_model.networks.micro.vocabulary import CLASSES, MATERIALS, encode_prompt
-from training.micro.vision.picture_batches import MAX_OBJECTS, Batch, plain_batch
+from training.micro.vision.picture_batches import MAX_OBJECTS, PictureBatch, plain_batch
 from training.micro.vision.targets import SIDES, Boxes, draw_boxes, held_boxes, table_boxes, visible_objects
 
 _BATCH = 16
@@ -46,7 +46,8 @@ def iou(predicted: Tensor, truth: Tensor) -> Tensor:
     return torch.where(union > 0, overlap / union.clamp(min=1), torch.ones(()))
 
 
-def _measure_prompts(model: MicroVision, features: Tensor, batch: Batch, found: dict[str, list[float]]) -> None:
+def _measure_prompts(model: MicroVision, features: Tensor, batch: PictureBatch, found: dict[str, list[float]]) -> None:
+    questions: list[tuple[str, tuple[str, ...], Tensor]]
     questions = [("IoU of a material", (word,), batch.material == index) for index, word in enumerate(MATERIALS)]
     questions += [("IoU of a class", (word,), batch.category == index) for index, word in enumerate(CLASSES)]
     questions += [("IoU of what a hand holds", ("held", side), batch.held[..., i]) for i, side in enumerate(SIDES)]
@@ -60,7 +61,7 @@ def _measure_prompts(model: MicroVision, features: Tensor, batch: Batch, found: 
             found.setdefault(name, []).append(float(iou(logits[n, number] > 0, truth)))
 
 
-def _measure_regions(model: MicroVision, features: Tensor, batch: Batch, found: dict[str, list[float]]) -> None:
+def _measure_regions(model: MicroVision, features: Tensor, batch: PictureBatch, found: dict[str, list[float]]) -> None:
     materials, classes = (
         F.interpolate(x, batch.ids.shape[-2:], mode="bilinear").softmax(1) for x in model.dense_labels(features)
     )
@@ -72,7 +73,7 @@ def _measure_regions(model: MicroVision, features: Tensor, batch: Batch, found: 
         found.setdefault("class of a region", []).append(category == int(batch.category[n, number]))
 
 
-def _measure_held(model: MicroVision, features: Tensor, batch: Batch, found: dict[str, list[float]]) -> None:
+def _measure_held(model: MicroVision, features: Tensor, batch: PictureBatch, found: dict[str, list[float]]) -> None:
     boxes, scores = best_boxes(model.held(features))
     truth, there = held_boxes(batch)
     for n, side in np.ndindex(*there.shape):
@@ -83,29 +84,29 @@ def _measure_held(model: MicroVision, features: Tensor, batch: Batch, found: dic
         found.setdefault("held or not, at score .3", []).append(bool(scores[n, side] > 0.3) == bool(there[n, side]))
 
 
-def _measure_boxes(model: MicroVision, features: Tensor, batch: Batch, found: dict[str, list[float]]) -> None:
+def _measure_boxes(model: MicroVision, features: Tensor, batch: PictureBatch, found: dict[str, list[float]]) -> None:
     """Masks of true boxes, of the table's, and of the boxes that are seen at one random point of each object."""
     rng = np.random.default_rng(0)
-    things = draw_boxes(rng, batch, MAX_OBJECTS)
+    objects = draw_boxes(rng, batch, MAX_OBJECTS)
     tables = table_boxes(rng, batch, share=1.0, cut=0.0)
-    pointed = things._replace(boxes_K5=_boxes_at_points(rng, model.pointed(features), things))
-    overlaps = box_iou(pointed.boxes_K5[:, 1:], things.boxes_K5[:, 1:]).diagonal()
+    pointed = objects._replace(boxes_K5=_boxes_at_points(rng, model.pointed(features), objects))
+    overlaps = box_iou(pointed.boxes_K5[:, 1:], objects.boxes_K5[:, 1:]).diagonal()
     found.setdefault("IoU of the box at a point", []).extend(overlaps.tolist())
     asked = {
-        "IoU of the mask of a true box": things,
+        "IoU of the mask of a true box": objects,
         "IoU of the mask of the table's box": tables,
         "IoU of the mask at a point": pointed,
     }
     for name, boxes in asked.items():
         logits = model.boxed(features, boxes.boxes_K5)
-        masks = paste_masks(logits, boxes.boxes_K5[:, 1:], tuple(batch.ids.shape[-2:])) > 0
+        masks = paste_masks(logits, boxes.boxes_K5[:, 1:], (batch.ids.shape[-2], batch.ids.shape[-1])) > 0
         found.setdefault(name, []).extend(iou(masks, boxes.masks_KSS).tolist())
 
 
-def _boxes_at_points(rng: np.random.Generator, boxes_N4HW: Tensor, things: Boxes) -> Tensor:
-    """The boxes [K, 5] that are seen at a random pixel of each thing."""
+def _boxes_at_points(rng: np.random.Generator, boxes_N4HW: Tensor, objects: Boxes) -> Tensor:
+    """The boxes [K, 5] that are seen at a random pixel of each object."""
     asked = []
-    for row, mask in zip(things.boxes_K5[:, 0].long(), things.masks_KSS, strict=True):
+    for row, mask in zip(objects.boxes_K5[:, 0].long(), objects.masks_KSS, strict=True):
         y, x = rng.choice(mask.nonzero().numpy()) + 0.5
         asked.append(torch.cat([row[None].float(), boxes_at(boxes_N4HW[row], torch.tensor([[x, y]]).float())[0]]))
     return torch.stack(asked) if asked else torch.zeros(0, 5)

@@ -1,4 +1,4 @@
-"""The small ear: what it gives, and what must not matter to it."""
+"""The small audio encoder: what it gives, and what must not matter to it."""
 
 from __future__ import annotations
 

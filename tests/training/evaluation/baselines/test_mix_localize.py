@@ -16,8 +16,8 @@ from training.data.sound_windows import read_window
 from training.evaluation.baselines.mix_localize import MixtureNetwork, return_loss, save_mixture
 from training.evaluation.methods import build_row
 from training.evaluation.row import LoadedSample
-from training.loop.micro_loop import LoopConfig, fit
 from training.micro.audio_visual.train_mix_localize import Mixing, MixtureBatches, losses_of
+from training.micro.fitting import StageConfig, fit
 
 EYE = torch.eye(4)
 
@@ -54,7 +54,7 @@ def test_training_makes_the_walker_come_back(tmp_path) -> None:
     dark = replace(low, load_image=lambda: high.load_image() // 3)
     batches = MixtureBatches([high, dark], networks, batch_size=1, seed=0)
     torch.manual_seed(0)
-    config = LoopConfig(steps=60, warm_up_steps=5, loader_workers=0)
+    config = StageConfig(steps=60, warm_up_steps=5, loader_workers=0)
     trained = fit(Mixing(networks), batches, losses_of, config, tmp_path / "run", run={})
     losses = [float(losses_of(trained, batches[step], step)["return"]) for step in range(100, 110)]
     assert np.mean(losses) < 0.5 * math.log(2)

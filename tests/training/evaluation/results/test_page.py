@@ -9,7 +9,7 @@ import pytest
 from cs3_model.metrics import MaskScore
 from cs3_model.types import Verdict
 from training.evaluation.results.page import results_page, runs_of
-from training.evaluation.results.table_rows import DEAF, OURS, OURS_AV, RIGHT_LEFT, SHUFFLED, TABLE_1, TABLE_2, TableRow
+from training.evaluation.results.table_rows import NO_AUDIO, OURS, OURS_AV, RIGHT_LEFT, SHUFFLED, TABLE_1, TABLE_2, TableRow
 from training.evaluation.runner import SampleResult
 
 
@@ -36,7 +36,7 @@ def page() -> str:
             runs(centre, (0.1, 0.1, 0.1, 0.1, None)),
             runs(OURS_AV, (0.5, 0.1, 0.5, 0.1, None), (0.7, 0.3, 0.7, 0.3, None)),
             runs(RIGHT_LEFT, (0.7, 0.7, 0.7, 0.7, None), (0.9, 0.9, 0.9, 0.9, None)),
-            runs(DEAF, (0.4, 0.4, 0.4, 0.4, None)),
+            runs(NO_AUDIO, (0.4, 0.4, 0.4, 0.4, None)),
             runs(SHUFFLED, (0.6, 0.4, 0.4, 0.4, None), (0.4, 0.4, 0.4, 0.4, None)),
         ]
     )
@@ -82,9 +82,9 @@ def test_the_ablations_say_whether_they_look_twice_and_the_page_which_of_them_ou
 
 
 def test_rows_stand_for_one_method_per_set_of_files() -> None:
-    files = {"ours": [Path("a"), Path("b")], "weak": [Path("w")], "deaf": [], "mixture": []}
+    files = {"ours": [Path("a"), Path("b")], "weak": [Path("w")], "no_audio": [], "mixture": []}
     assert OURS.methods(files, 3) == ["preset:micro,weights=a", "preset:micro,weights=b"]
-    assert DEAF.methods(files, 3) == [] and TABLE_1[1].methods(files, 3) == ["centre"]
+    assert NO_AUDIO.methods(files, 3) == [] and TABLE_1[1].methods(files, 3) == ["centre"]
     assert (
         TABLE_1[2].methods(files, 3)[0].startswith("preset:micro,weights=a,weak=w,")
         and len(TABLE_1[2].methods(files, 3)) == 1

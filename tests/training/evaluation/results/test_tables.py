@@ -28,7 +28,7 @@ def arguments(tmp_path, monkeypatch) -> list[str]:
     save_file({f"token.{name}": value for name, value in token.items()}, tmp_path / "weak.safetensors")
     save_mixture(MixtureNetwork(DEBUG_MICRO), tmp_path / "mixture.safetensors")
     weights = [str(small_weights(tmp_path / f"{name}.safetensors", seed)) for seed, name in enumerate(("a", "b"))]
-    files = ["--weights", weights[0], "--weights", weights[1], "--deaf", weights[1]]
+    files = ["--weights", weights[0], "--weights", weights[1], "--no-audio", weights[1]]
     files += ["--weak", f"{tmp_path}/weak.safetensors", "--mixture", f"{tmp_path}/mixture.safetensors"]
     places = ["--data", f"sim_cs3:{tmp_path}", "--out", f"{tmp_path}/docs/results.md", "--cache", f"{tmp_path}/cache"]
     return [*places, *files, "--shuffles", "2", "--device", "cpu"]

@@ -1,4 +1,4 @@
-"""The training of the small ear learns, resumes exactly, and its gate counts right."""
+"""The training of the small audio encoder learns, resumes exactly, and its gate counts right."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from cs3_model.networks.micro.audio import MicroAudioConfig, MicroAudioEncoder
-from training.loop.curves import draw_curves
-from training.loop.micro_loop import LoopConfig, fit
+from training.loop.trainer import LoopConfig
 from training.micro.audio.audio_gate import Windows, area_under_curve, likeliest_sets, markdown, read_windows
 from training.micro.audio.audio_hits import MATERIAL_NAMES, Hits, label_of
 from training.micro.audio.train_audio import HitBatches, WindowConfig, losses_of
+from training.micro.fitting import StageConfig, fit
 
 RATE_HZ = 16_000
 TINY = MicroAudioConfig(channels=(4, 6, 8, 8), temporal_channels=16, embedding_dim=16, dropout=0.1)
@@ -54,8 +54,8 @@ def batches(hits: Hits, **changes) -> HitBatches:
 
 
 def run(hits: Hits, steps: int, folder: Path, losses=losses_of) -> MicroAudioEncoder:
-    config = LoopConfig(steps=steps, learning_rate=5e-3, warm_up_steps=2, averaging=0.5, loader_workers=0)
-    return fit(encoder(), batches(hits), losses, config, folder, run={})
+    config = StageConfig(steps=steps, learning_rate=5e-3, warm_up_steps=2, averaging=0.5, loader_workers=0)
+    return fit(encoder(), batches(hits), losses, config, folder, run={}, loop=LoopConfig(checkpoint_every=1))
 
 
 def test_a_short_training_lowers_the_loss(hits, tmp_path):
@@ -67,8 +67,7 @@ def test_a_short_training_lowers_the_loss(hits, tmp_path):
     assert loss(run(hits, 36, tmp_path)) < 0.7 * before
 
 
-def test_a_run_that_was_stopped_ends_with_the_same_weights(hits, tmp_path, monkeypatch):
-    monkeypatch.setattr("training.loop.micro_loop._SAVE_EVERY_S", 0.0)  # a checkpoint after every step
+def test_a_run_that_was_stopped_ends_with_the_same_weights(hits, tmp_path):
     whole = run(hits, 6, tmp_path / "whole")
 
     def stops(network, batch, step):
@@ -104,11 +103,6 @@ def test_the_onset_is_inside_every_window(hits):
 def test_windows_too_short_for_the_sound_around_the_onset_are_refused():
     with pytest.raises(ValueError, match=r"WindowConfig.length_s must be"):
         WindowConfig(length_s=(0.5, 1.0))
-
-
-def test_the_curve_becomes_a_picture(tmp_path):
-    (tmp_path / "curves.csv").write_text("step,materials\n1,0.7\n2,0.5\n")
-    assert draw_curves(tmp_path).read_bytes().startswith(b"\x89PNG")
 
 
 def test_area_under_the_curve_counts_ordered_pairs():

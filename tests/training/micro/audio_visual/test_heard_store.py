@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 import torch
 
-from training.micro.audio_visual.heard_data import Heard
+from training.micro.audio_visual.heard_data import HeardFeatures
 from training.micro.audio_visual.heard_store import load_heard, save_heard
 
 ABOUT = {"vision": "1234", "number of scenes": 2}
 
 
 @pytest.fixture
-def heard() -> Heard:
-    return Heard(
+def heard() -> HeardFeatures:
+    return HeardFeatures(
         features=torch.randn(2, 2, 3, 4, 4).bfloat16(),
         ids=torch.ones(2, 8, 8, dtype=torch.uint8),
         scene=torch.tensor([0, 1, 1]),

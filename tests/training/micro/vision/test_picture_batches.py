@@ -23,10 +23,10 @@ from training.micro.vision.targets import (
     draw_boxes,
     draw_prompts,
     held_boxes,
+    ids_to_point_at,
     jittered,
     masks_of,
     table_boxes,
-    things_to_point_at,
 )
 from training.simulation.rendering.id_map import LEFT_HAND_ID, RIGHT_HAND_ID, TABLE_ID
 
@@ -139,7 +139,7 @@ def test_each_id_has_the_box_of_all_that_is_seen_of_it(make_scenes) -> None:
 
 def test_one_may_point_at_objects_that_can_be_seen_well_and_at_the_table(make_scenes) -> None:
     ids = plain_batch(list_scenes(make_scenes(), "train")[:1], SIDE).ids
-    assert set(things_to_point_at(ids)[0].nonzero().flatten().tolist()) == {*BOXES, TABLE_ID}
+    assert set(ids_to_point_at(ids)[0].nonzero().flatten().tolist()) == {*BOXES, TABLE_ID}
 
 
 def test_boxes_of_the_table_hold_all_of_it_or_the_part_asked_for(make_scenes) -> None:

@@ -1,4 +1,4 @@
-"""The stage of the eyes: where its weights may come from."""
+"""The vision stage: where its weights may come from."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def run(data: Path, out: Path, *arguments: str):
     return CliRunner().invoke(command, list(map(str, options)))
 
 
-def test_the_eyes_of_a_whole_micro_or_of_this_stage_are_a_start(make_scenes, tmp_path) -> None:
+def test_the_vision_network_of_a_whole_micro_or_of_this_stage_are_a_start(make_scenes, tmp_path) -> None:
     wanted = small_networks(tmp_path).vision.state_dict()
     result = run(make_scenes(), tmp_path / "out", "--start-from", tmp_path / "small.safetensors", "--learning-rate", 0)
     assert result.exit_code == 0, result.output

@@ -1,4 +1,4 @@
-"""Losses of the eyes, against values that can be computed by hand."""
+"""Losses of the vision stage, against values that can be computed by hand."""
 
 from __future__ import annotations
 

@@ -11,7 +11,9 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from tests.training.full_disk import room_for
-from training.loop.micro_loop import LoopConfig, fit
+from training.loop.log import read_curve
+from training.loop.trainer import LoopConfig, RunStoppedError
+from training.micro.fitting import StageConfig, averaged, fit
 
 
 class Lines(Dataset):
@@ -31,8 +33,8 @@ def line() -> nn.Module:
     return nn.Linear(1, 1)
 
 
-def config(steps: int) -> LoopConfig:
-    return LoopConfig(
+def config(steps: int) -> StageConfig:
+    return StageConfig(
         steps=steps, learning_rate=0.1, weight_decay=0.0, warm_up_steps=5, averaging=0.9, loader_workers=0
     )
 
@@ -40,17 +42,22 @@ def config(steps: int) -> LoopConfig:
 RUN = {"data": "/lines", "number of scenes": 7, "batch size": 16, "seed": 0}
 
 
+EVERY_STEP = LoopConfig(checkpoint_every=1, log_every=1, max_skipped_steps=20)
+
+
 def fitted(folder: Path, *, losses=losses_of, steps: int = 3, run: dict = RUN, model: nn.Module | None = None):
-    return fit(model or line(), Lines(), losses, config(steps), folder, run=run)
+    return fit(model or line(), Lines(), losses, config(steps), folder, run=run, loop=EVERY_STEP)
 
 
 def test_it_learns_and_keeps_the_averaged_weights(tmp_path) -> None:
     model = fitted(tmp_path, steps=200)
     assert model.weight.item() == pytest.approx(3.0, abs=0.05) and model.bias.item() == pytest.approx(1.0, abs=0.05)
-    assert (tmp_path / "curves.csv").read_text().startswith("step,error")
+    errors = read_curve(tmp_path / "tensorboard", "loss/error")
+    assert list(errors) == list(range(1, 201)) and errors[200] < 0.1 * errors[1]
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_an_interrupted_run_ends_as_if_it_had_not_been(tmp_path, monkeypatch) -> None:
+def test_an_interrupted_run_ends_as_if_it_had_not_been(tmp_path) -> None:
     whole = fitted(tmp_path / "whole", steps=60)
 
     def interrupted(model: nn.Module, batch: torch.Tensor, step: int) -> dict[str, torch.Tensor]:
@@ -58,7 +65,6 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(tmp_path, monkeypatch) ->
             raise KeyboardInterrupt
         return losses_of(model, batch, step)
 
-    monkeypatch.setattr("training.loop.micro_loop._SAVE_EVERY_S", 0.0)
     with pytest.raises(KeyboardInterrupt):
         fitted(tmp_path / "parts", losses=interrupted, steps=60)
     resumed = fitted(tmp_path / "parts", steps=60)
@@ -67,13 +73,16 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(tmp_path, monkeypatch) ->
 
 def test_a_checkpoint_of_another_model_is_refused(tmp_path) -> None:
     fitted(tmp_path)
-    with pytest.raises(ValueError, match=r"checkpoint.pt is no checkpoint of this model"):
+    with pytest.raises(
+        ValueError, match=r"step-00000003.pt is of another architecture: 2 tensors differ \(first: bias\)"
+    ):
         fitted(tmp_path, model=nn.Linear(1, 2))
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path) -> None:
-    (tmp_path / "checkpoint.pt").write_bytes(b"no checkpoint")
-    with pytest.raises(ValueError, match=r"checkpoint.pt is damaged \(UnpicklingError\): delete it to start anew"):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints/step-00000002.pt").write_bytes(b"no checkpoint")
+    with pytest.raises(ValueError, match=r"none of the checkpoints in .* can be read; delete them to start anew"):
         fitted(tmp_path)
 
 
@@ -82,7 +91,7 @@ def test_losses_that_are_not_finite_are_skipped_and_stop_the_run_when_many(tmp_p
         return {"error": losses_of(model, batch, step)["error"] * (torch.nan if step % 10 == 0 else 1.0)}
 
     assert torch.isfinite(fitted(tmp_path / "some", losses=sometimes, steps=50).weight).all()
-    with pytest.raises(RuntimeError, match="the loss was not finite in 21 steps"):
+    with pytest.raises(RunStoppedError, match="21 steps had a loss or gradient that is not finite"):
         fitted(tmp_path / "many", losses=sometimes, steps=300)
 
 
@@ -97,7 +106,7 @@ def test_losses_that_are_not_finite_are_skipped_and_stop_the_run_when_many(tmp_p
 )
 def test_another_run_does_not_go_on_from_a_checkpoint(tmp_path, changed, line) -> None:
     fitted(tmp_path)
-    with pytest.raises(ValueError, match=rf"checkpoint.pt belongs to another run: {line}; name another --out"):
+    with pytest.raises(ValueError, match=rf"step-00000003.pt belongs to another run: {line}; name another --out"):
         fitted(tmp_path, run=RUN | changed)
 
 
@@ -109,22 +118,48 @@ def test_another_length_is_another_run_because_the_rate_falls_until_the_end(tmp_
 
 def test_a_checkpoint_that_does_not_say_what_it_learned_from_is_refused(tmp_path) -> None:
     fitted(tmp_path)
-    state = torch.load(tmp_path / "checkpoint.pt")
-    del state["run"]
-    torch.save(state, tmp_path / "checkpoint.pt")
+    path = tmp_path / "checkpoints/step-00000003.pt"
+    torch.save(torch.load(path) | {"config": {}}, path)
     with pytest.raises(ValueError, match="belongs to another run: data was not recorded and is '/lines', and 8 more"):
         fitted(tmp_path)
 
 
-def test_a_full_disk_leaves_the_checkpoint_before(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("training.loop.micro_loop._SAVE_EVERY_S", 0.0)
+def test_a_full_disk_leaves_the_checkpoint_before(tmp_path) -> None:
 
     def fills(model: nn.Module, batch: torch.Tensor, step: int) -> dict[str, torch.Tensor]:
         if step == 2:
             resource.setrlimit(resource.RLIMIT_FSIZE, (500, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
         return losses_of(model, batch, step)
 
-    with room_for(1_000_000), pytest.raises(ValueError, match=r"checkpoint.pt cannot be written .*: File too large"):
+    with (
+        room_for(1_000_000),
+        pytest.raises(RunStoppedError, match=r"step 3: .* cannot be written.*: File too large; .* again"),
+    ):
         fitted(tmp_path, losses=fills, steps=5)
-    assert torch.load(tmp_path / "checkpoint.pt")["step"] == 2
-    assert not list(tmp_path.glob(".*"))  # nothing half-written
+    assert [path.name for path in sorted((tmp_path / "checkpoints").iterdir())] == [
+        "step-00000001.pt",
+        "step-00000002.pt",  # and nothing half-written
+    ]
+
+
+def test_the_average_begins_with_the_first_weights_and_forgets_them_fast() -> None:
+    """Weights 0, 1, 2: after one step 1/10 of the old is kept, after the second 2/11."""
+    model = nn.Linear(1, 1, bias=False)
+    found = []
+    for value in (0.0, 1.0, 2.0):
+        nn.init.constant_(model.weight, value)
+        if value == 0.0:
+            average = averaged(model, decay=0.9)
+        else:
+            average.update_parameters(model)
+        found.append(average.module.weight.item())
+    assert found == pytest.approx([0.0, 0.9, 0.9 * 2 / 11 + 2.0 * 9 / 11])
+
+
+def test_batch_statistics_are_averaged_and_counts_are_not() -> None:
+    model = nn.BatchNorm1d(1, momentum=1.0)
+    average = averaged(model, decay=0.9)
+    model(torch.tensor([[1.0], [3.0]]))
+    average.update_parameters(model)
+    assert average.module.running_mean.item() == pytest.approx(0.9 * 2.0)
+    assert average.module.num_batches_tracked.item() == 1
