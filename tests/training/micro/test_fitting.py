@@ -74,7 +74,7 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(tmp_path) -> None:
 def test_a_checkpoint_of_another_model_is_refused(tmp_path) -> None:
     fitted(tmp_path)
     with pytest.raises(
-        ValueError, match=r"step-00000003.pt is of another architecture: 2 tensors differ \(first: bias\)"
+        ValueError, match=r"step-00000003.pt is of another architecture: 2 tensors differ \(first: weight\)"
     ):
         fitted(tmp_path, model=nn.Linear(1, 2))
 
