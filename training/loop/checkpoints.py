@@ -93,7 +93,7 @@ class CheckpointFolder:
             ValueError: if it belongs to another run, or none can be read: one line.
         """
         for left_over in self._path.glob(f".step-*{INCOMPLETE}"):
-            left_over.unlink()
+            left_over.unlink(missing_ok=True)  # several processes may clean up at once
         paths = self.steps()
         for path in reversed(paths):
             try:

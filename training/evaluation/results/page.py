@@ -137,7 +137,7 @@ _BASELINE_NOTES = (
     "CLIPSound-like: the audio token trained without masks, by the losses of the paper (`training/weak/objective.py`), "
     "before the frozen prompt decoder; its map, thresholded, is the one mask, as in ACL-SSL. Mix-Localize-like: slots "
     "of mixed sounds that find their pictures by a cycle walk (`training/evaluation/baselines/mix_localize.py`). Both use the tower and the "
-    "ear of `micro` and the pictures and sounds of its training split."
+    "audio encoder of `micro` and the pictures and sounds of its training split."
 )
 
 

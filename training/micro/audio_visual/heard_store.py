@@ -9,7 +9,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from cs3_model.files import INCOMPLETE
+from cs3_model.files import written_whole
 from training.micro.audio_visual.heard_data import HeardFeatures
 
 
@@ -19,13 +19,11 @@ def save_heard(path: Path, heard: HeardFeatures, about: Mapping[str, str | int])
     Raises:
         ValueError: if they cannot be written: one line. What was at `path` before is still there.
     """
-    hidden = path.with_name(f".{path.name}{INCOMPLETE}")
+    tensors = {name: value.contiguous() for name, value in heard._asdict().items()}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({name: value.contiguous() for name, value in heard._asdict().items()}, hidden, _metadata(about))
-        hidden.replace(path)
+        with written_whole(path) as hidden:
+            save_file(tensors, hidden, _metadata(about))
     except (OSError, SafetensorError) as error:
-        hidden.unlink(missing_ok=True)
         size_mb = sum(value.nbytes for value in heard) / 1e6
         raise ValueError(f"{path} cannot be written ({size_mb:.0f} MB): {error}") from None
 
