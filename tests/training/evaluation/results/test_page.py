@@ -9,7 +9,16 @@ import pytest
 from cs3_model.metrics import MaskScore
 from cs3_model.types import Verdict
 from training.evaluation.results.page import results_page, runs_of
-from training.evaluation.results.table_rows import NO_AUDIO, OURS, OURS_AV, RIGHT_LEFT, SHUFFLED, TABLE_1, TABLE_2, TableRow
+from training.evaluation.results.table_rows import (
+    NO_AUDIO,
+    OURS,
+    OURS_AV,
+    RIGHT_LEFT,
+    SHUFFLED,
+    TABLE_1,
+    TABLE_2,
+    TableRow,
+)
 from training.evaluation.runner import SampleResult
 
 
