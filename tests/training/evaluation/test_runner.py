@@ -58,10 +58,11 @@ def test_samples_without_a_visible_collision_have_no_score(tmp_path) -> None:
 
 
 def test_each_row_hears_what_it_should(tmp_path) -> None:
-    listeners = {sound: Listener() for sound in Sound}
-    rows = [Row(name=sound.value, label=sound.value, predict=listeners[sound], sound=sound) for sound in Sound]
+    sounds = (Sound.OWN, Sound.SHUFFLED, Sound.SILENT)
+    listeners = {sound: Listener() for sound in sounds}
+    rows = [Row(name=sound.value, label=sound.value, predict=listeners[sound], sound=sound) for sound in sounds]
     run(rows, drawn_data_set(tmp_path, 4))
-    own, shuffled, silent = (listeners[sound].heard for sound in Sound)
+    own, shuffled, silent = (listeners[sound].heard for sound in sounds)
     assert all(name.endswith(pitch) for name, pitch in own.items()) and len(own) == 8
     assert set(silent.values()) == {"nothing"}
     assert sorted(shuffled.values()) == sorted(own.values()) and shuffled != own

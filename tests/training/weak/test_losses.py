@@ -98,7 +98,7 @@ def test_the_area_prior_is_the_mean_or_the_printed_sum_of_deviations() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("image_weight", -1.0), ("area_prior", 1.5), ("temperature", 0.001), ("area_weight", math.nan)]
+    ("field", "value"), [("image_weight", -1.0), ("area_prior", 1.5), ("temperature", 0.0), ("area_weight", math.nan)]
 )
 def test_values_out_of_range_are_refused(field, value) -> None:
     with pytest.raises(ValueError, match=rf"{field} must be .*{value}"):
