@@ -1,7 +1,8 @@
 # PYTHON=python3.12 make setup   chooses the interpreter (3.10 to 3.13)
 # make test ARGS="-k onset"      hands arguments to pytest; ARGS="-n 0" runs without parallel workers
-PYTHON ?= python3
-export PYTHON
+# make setup ROS=jazzy          Jazzy from pip, with Python 3.12, beside the default Kilted; so for test and demo
+PYTHON ?= $(if $(filter jazzy,$(ROS)),python3.12,python3)
+export PYTHON ROS
 
 .DEFAULT_GOAL := help
 .PHONY: help setup venv lint test demo lock clean
@@ -33,5 +34,5 @@ lock: setup ## compile requirements/*.in to pinned, hashed *.txt; ARGS=--upgrade
 	@scripts/lock $(ARGS)
 
 clean: ## remove everything that the other targets made
-	rm -rf .venv build install log out .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf .venv .venv-* build build-* install install-* log out .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

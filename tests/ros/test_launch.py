@@ -25,10 +25,10 @@ from sensor_msgs.msg import Image  # noqa: E402
 
 from cs3_ros.demo import SHIPPED_BAG  # noqa: E402
 
-pytestmark = [pytest.mark.ros, pytest.mark.slow]
+pytestmark = [pytest.mark.ros, pytest.mark.slow, pytest.mark.timeout(400)]
 
 LAUNCH = Path(__file__).resolve().parents[2] / "launch"
-START_S = 100.0
+START_S = 300.0
 RUN = """
 import sys
 from launch import LaunchDescription, LaunchService
