@@ -160,6 +160,7 @@ class AudioRing:
         num_held = int(np.count_nonzero(held))
         if num_held == 0:
             return AudioWindow(samples=samples, start_ns=start_ns), native.size / rate
+        assert self.start_ns is not None and self.end_ns is not None  # samples are held
         wanted_ns = min(end_ns, self.end_ns) - max(start_ns, self.start_ns)
         missing = max(0, round(wanted_ns / _NS * rate) - num_held)
         return AudioWindow(samples=samples, start_ns=start_ns), missing / rate

@@ -11,10 +11,13 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import TypeVar
 
 from cs3_model.pipeline import CollisionPipeline, PreparedFrame
 from cs3_model.stream import Event, Fail, Finish, Prepare, Step
 from cs3_model.types import AudioWindow, CollisionResult, Frame, Reason, no_collision
+
+_Value = TypeVar("_Value")
 
 logger = logging.getLogger(__name__)
 
@@ -201,5 +204,5 @@ class PerceptionWorker:
         self._prepared.pop(event.event_id, None)
 
 
-def _drop_oldest(waiting: dict, limit: int) -> list:
+def _drop_oldest(waiting: dict[int, _Value], limit: int) -> list[_Value]:
     return [waiting.pop(next(iter(waiting))) for _ in range(len(waiting) - limit)]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import rclpy
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode as RclpyLifecycleNode
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
@@ -30,7 +31,8 @@ def ros_context(
             ROS_DOMAIN_ID): one line.
     """
     try:
-        rclpy.init(args=args, context=context, signal_handler_options=signals)
+        given = None if args is None else list(args)
+        rclpy.init(args=given, context=context, signal_handler_options=signals)
     except Exception as error:  # classes without a common base, of which most are private and differ
         raise ValueError(f"ROS refuses to start: {_one_line(error)}") from error
     try:
@@ -51,7 +53,7 @@ class LifecycleNode(RclpyLifecycleNode):
     # The names that rclpy.lifecycle gives its own private methods.
     def _LifecycleNodeMixin__change_state(self, transition_id: int) -> TransitionCallbackReturn:  # noqa: N802
         try:
-            return super()._LifecycleNodeMixin__change_state(transition_id)
-        except rclpy._rclpy_pybind11.RCLError as error:
+            return super()._LifecycleNodeMixin__change_state(transition_id)  # type: ignore[misc]
+        except rclpy_implementation.RCLError as error:
             self.get_logger().error(f"this transition does not start from the present state: {error}")
             return TransitionCallbackReturn.ERROR

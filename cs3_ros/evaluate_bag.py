@@ -5,21 +5,21 @@ scripts/run python -m cs3_ros.evaluate_bag kitchen_bag --ground-truth /ground_tr
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import typer
 import yaml
 from tqdm import tqdm
 
 from cs3_ros.bringup.params_file import read_params_file
+from cs3_ros.command_line import run_command
 from cs3_ros.default_parameters import default_values
 from cs3_ros.perception.parameters import override_values
 from cs3_ros.replay.reading.ground_truth import is_truth_file
-from cs3_ros.replay.running.bag_evaluation import EvaluationOptions
 from cs3_ros.replay.running.batch import (
     BagOutcome,
     Task,
@@ -30,38 +30,114 @@ from cs3_ros.replay.running.batch import (
     name_bags,
     summarise,
 )
+from cs3_ros.replay.running.options import EvaluationOptions
 from cs3_ros.viewers.rerun_log import import_rerun
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command; returns its exit status: 0 all bags are whole, 1 not all, 2 nothing was done."""
-    arguments = _parser().parse_args(argv)
+def command(
+    bags: Annotated[list[Path], typer.Argument(metavar="BAG...", help="Bags, or folders with bags in them.")],
+    out: Annotated[Path, typer.Option(help="Folder for the results; finished bags are skipped.")],
+    ground_truth: Annotated[str, typer.Option(metavar="TOPIC|FILE", help="cs3_msgs/Collision, .jsonl or .csv.")] = "",
+    preset: Annotated[str, typer.Option(help="Preset of the networks.", show_default="the node's")] = "",
+    audio: Annotated[str, typer.Option(metavar="TOPIC", help="Topic of the sound, where there are several.")] = "",
+    image: Annotated[str, typer.Option(metavar="TOPIC", help="Topic of the images, where there are several.")] = "",
+    params_file: Annotated[Path | None, typer.Option(help="Parameter file of the perception node.")] = None,
+    node: Annotated[str, typer.Option(help="For which node that file is.")] = "/perception",
+    param: Annotated[
+        list[str] | None, typer.Option("-p", "--param", metavar="NAME:=VALUE", help="One parameter.")
+    ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Play to the real node, and measure latency, CPU, memory.")
+    ] = False,
+    rate: Annotated[float, typer.Option(help="Speed of the live replay.")] = 1.0,
+    correct_offset: Annotated[
+        bool, typer.Option("--correct-offset", help="Shift the sound by the estimated offset and drift of its clock.")
+    ] = False,
+    no_video: Annotated[
+        bool, typer.Option("--no-video", help="No overlay.mp4, which needs all images decoded.")
+    ] = False,
+    rerun: Annotated[
+        bool, typer.Option("--rerun", help="Also write recording.rrd for Rerun (needs rerun-sdk).")
+    ] = False,
+    workers: Annotated[int, typer.Option(help="Bags at a time, or jobs of --cluster.")] = 1,
+    cluster: Annotated[
+        Literal["submitit"] | None, typer.Option(help="Run as jobs of SLURM, or of this machine.")
+    ] = None,
+) -> None:
+    """Replay ROS 2 bags through the perception and write figures, masks, pictures and reports.
+
+    The exit status is 0 if all bags are whole, 1 if not all are, 2 if nothing was done.
+    """
+    overrides = dict(map(_assignment, param or ()))
+    if preset:
+        overrides["preset"] = preset
     try:
-        tasks = name_bags(find_bags(arguments.bags))
-        options = _options(arguments)
-        _check(arguments, tasks)
-        outcomes = _evaluate(tasks, arguments, options)
+        tasks = name_bags(find_bags(bags))
+        options = EvaluationOptions(
+            values=_node_values(params_file, node, overrides),
+            ground_truth=ground_truth,
+            audio_topic=audio,
+            image_topic=image,
+            live=live,
+            rate=rate,
+            correct_offset=correct_offset,
+            video=not no_video,
+            rerun=rerun,
+        )
+        _check(tasks, options, workers=workers, on_cluster=cluster is not None)
+        outcomes = _evaluate(tasks, out, options, workers=workers, on_cluster=cluster is not None)
     except (ValueError, OSError) as error:
-        print(f"evaluate_bag: {error}", file=sys.stderr)
-        return 2
+        typer.echo(f"evaluate_bag: {error}", err=True)
+        raise typer.Exit(2) from None
     except KeyboardInterrupt:
-        print("evaluate_bag: interrupted; the same command goes on with the bags that are left", file=sys.stderr)
-        return 130
+        typer.echo("evaluate_bag: interrupted; the same command goes on with the bags that are left", err=True)
+        raise typer.Exit(130) from None
     summary = summarise(outcomes)
-    (arguments.out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
-    print(_table(outcomes, summary))
-    files = ("report.html", *(() if arguments.no_video else ("overlay.mp4",)), "events.jsonl", "metrics.json")
-    print(f"wrote {arguments.out}/summary.json, and for each bag {', '.join(files)}")
-    return 0 if all(outcome.is_whole for outcome in outcomes) else 1
+    (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    typer.echo(_table(outcomes, summary))
+    files = ("report.html", *(() if no_video else ("overlay.mp4",)), "events.jsonl", "metrics.json")
+    typer.echo(f"wrote {out}/summary.json, and for each bag {', '.join(files)}")
+    if not all(outcome.is_whole for outcome in outcomes):
+        raise typer.Exit(1)
 
 
-def _evaluate(tasks: Sequence[Task], arguments: argparse.Namespace, options: EvaluationOptions) -> list[BagOutcome]:
-    out = arguments.out
+def _assignment(text: str) -> tuple[str, Any]:
+    name, separator, value = text.partition(":=")
+    if not separator or not name:
+        raise typer.BadParameter(f"{text!r} is not of the form NAME:=VALUE", param_hint="--param")
+    return name, yaml.safe_load(value)
+
+
+def _node_values(params_file: Path | None, node: str, overrides: dict[str, Any]) -> dict[str, Any]:
+    """Values of the node's parameters."""
+    values = default_values()
+    if params_file is not None:
+        values = override_values(values, read_params_file(params_file, node=node))
+    return override_values(values, overrides)
+
+
+def _check(tasks: Sequence[Task], options: EvaluationOptions, *, workers: int, on_cluster: bool) -> None:
+    """What does not fit together."""
+    if workers < 1:
+        raise ValueError(f"--workers must be at least 1, got {workers}")
+    if options.live and (workers > 1 or on_cluster):
+        raise ValueError("--live measures latencies: one bag at a time, without --workers and --cluster")
+    if options.rate != 1.0 and not options.live:
+        raise ValueError("--rate is the speed of a live replay: add --live; offline replays are as fast as they can be")
+    if options.rerun:
+        import_rerun()
+    if len(tasks) > 1 and options.ground_truth and is_truth_file(options.ground_truth):
+        raise ValueError("a file of ground truth is of one bag: evaluate the bags one by one, or name a topic")
+
+
+def _evaluate(
+    tasks: Sequence[Task], out: Path, options: EvaluationOptions, *, workers: int, on_cluster: bool
+) -> list[BagOutcome]:
     out.mkdir(parents=True, exist_ok=True)
-    if arguments.cluster:
-        return _collect(evaluate_on_cluster(tasks, out, options, arguments.workers), len(tasks))
-    if arguments.workers > 1 and len(tasks) > 1:
-        return _collect(evaluate_parallel(tasks, out, options, min(arguments.workers, len(tasks))), len(tasks))
+    if on_cluster:
+        return _collect(evaluate_on_cluster(tasks, out, options, workers), len(tasks))
+    if workers > 1 and len(tasks) > 1:
+        return _collect(evaluate_parallel(tasks, out, options, min(workers, len(tasks))), len(tasks))
     return _collect((_evaluate_with_bar(task, out, options) for task in tasks), len(tasks))
 
 
@@ -85,40 +161,6 @@ def _collect(outcomes: Iterable[BagOutcome], count: int) -> list[BagOutcome]:
             tqdm.write(f"{outcome.name}: {line}", file=sys.stderr)
         collected.append(outcome)
     return sorted(collected, key=lambda outcome: outcome.name)
-
-
-def _options(arguments: argparse.Namespace) -> EvaluationOptions:
-    values = default_values()
-    if arguments.params_file:
-        values = override_values(values, read_params_file(arguments.params_file, node=arguments.node))
-    overrides = dict(arguments.param)
-    if arguments.preset:
-        overrides["preset"] = arguments.preset
-    return EvaluationOptions(
-        values=override_values(values, overrides),
-        ground_truth=arguments.ground_truth,
-        audio_topic=arguments.audio,
-        image_topic=arguments.image,
-        live=arguments.live,
-        rate=arguments.rate,
-        correct_offset=arguments.correct_offset,
-        video=not arguments.no_video,
-        rerun=arguments.rerun,
-    )
-
-
-def _check(arguments: argparse.Namespace, tasks: Sequence[Task]) -> None:
-    """What does not fit together."""
-    if arguments.workers < 1:
-        raise ValueError(f"--workers must be at least 1, got {arguments.workers}")
-    if arguments.live and (arguments.workers > 1 or arguments.cluster):
-        raise ValueError("--live measures latencies: one bag at a time, without --workers and --cluster")
-    if arguments.rate != 1.0 and not arguments.live:
-        raise ValueError("--rate is the speed of a live replay: add --live; offline replays are as fast as they can be")
-    if arguments.rerun:
-        import_rerun()
-    if len(tasks) > 1 and arguments.ground_truth and is_truth_file(arguments.ground_truth):
-        raise ValueError("a file of ground truth is of one bag: evaluate the bags one by one, or name a topic")
 
 
 def _table(outcomes: Sequence[BagOutcome], summary: dict[str, Any]) -> str:
@@ -147,39 +189,9 @@ def _figures(scores: dict[str, Any] | None) -> list[str]:
     ]
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="evaluate_bag",
-        description="Replays ROS 2 bags through the perception and writes figures, masks, pictures and reports.",
-    )
-    parser.add_argument("bags", nargs="+", type=Path, metavar="BAG", help="bags, or folders with bags in them")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the results; finished bags are skipped")
-    parser.add_argument("--ground-truth", default="", metavar="TOPIC|FILE", help="cs3_msgs/Collision, .jsonl or .csv")
-    parser.add_argument("--preset", default="", help="preset of the networks (default: the node's)")
-    parser.add_argument("--audio", default="", metavar="TOPIC", help="topic of the sound, where there are several")
-    parser.add_argument("--image", default="", metavar="TOPIC", help="topic of the images, where there are several")
-    parser.add_argument("--params-file", type=Path, help="parameter file of the perception node")
-    parser.add_argument("--node", default="/perception", help="for which node that file is (default /perception)")
-    parser.add_argument(
-        "-p", "--param", type=_assignment, action="append", default=[], metavar="NAME:=VALUE", help="one parameter"
-    )
-    parser.add_argument("--live", action="store_true", help="play to the real node, and measure latency, CPU, memory")
-    parser.add_argument("--rate", type=float, default=1.0, help="speed of the live replay (default 1)")
-    parser.add_argument(
-        "--correct-offset", action="store_true", help="shift the sound by the estimated offset and drift of its clock"
-    )
-    parser.add_argument("--no-video", action="store_true", help="no overlay.mp4, which needs all images decoded")
-    parser.add_argument("--rerun", action="store_true", help="also write recording.rrd for Rerun (needs rerun-sdk)")
-    parser.add_argument("--workers", type=int, default=1, help="bags at a time, or jobs of --cluster (default 1)")
-    parser.add_argument("--cluster", choices=["submitit"], help="run as jobs of SLURM, or of this machine")
-    return parser
-
-
-def _assignment(text: str) -> tuple[str, Any]:
-    name, separator, value = text.partition(":=")
-    if not separator or not name:
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME:=VALUE")
-    return name, yaml.safe_load(value)
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status: 0 all bags are whole, 1 not all, 2 nothing was done."""
+    return run_command(command, argv, name="evaluate_bag")
 
 
 if __name__ == "__main__":

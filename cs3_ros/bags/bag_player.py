@@ -6,7 +6,6 @@ received.
 
 from __future__ import annotations
 
-import argparse
 import signal
 import sys
 import time
@@ -14,9 +13,10 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+import typer
 from rclpy.duration import Duration
 from rclpy.exceptions import NameValidationException
 from rclpy.node import Node
@@ -27,6 +27,7 @@ from tqdm import tqdm
 
 from cs3_ros.bags.bag_reader import RecordedBag
 from cs3_ros.bags.input_topics import INPUTS, input_remappings
+from cs3_ros.command_line import SeveralValuesCommand, run_command
 from cs3_ros.conversions.times import NS_PER_S, ns_to_stamp
 from cs3_ros.distribution import ros_context
 from cs3_ros.message_types import message_class
@@ -128,7 +129,7 @@ class BagPlayer:
             publisher.wait_for_all_acked(Duration(seconds=_LAST_ACKNOWLEDGEMENT_S))
         return PlaybackReport(num_messages=count, lateness_p99_s=float(np.percentile(self._lateness_s, 99)))
 
-    def _make_publishers(self) -> dict[str, Publisher]:
+    def _make_publishers(self) -> dict[str, Publisher[Any]]:
         wanted = {_absolute(topic) for topic in self._playback.topics}
         present = set(self._bag.topics)
         if missing := wanted - present:
@@ -193,6 +194,7 @@ class BagPlayer:
         return count
 
     def _publish_clock(self, time_ns: int) -> None:
+        assert self._clock is not None
         self._clock.publish(Clock(clock=ns_to_stamp(time_ns)))
 
 
@@ -223,75 +225,92 @@ def _absolute(topic: str) -> str:
     return topic if topic.startswith("/") else f"/{topic}"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command; returns its exit status. Ctrl-C and SIGTERM end it at once."""
-    argv = list(sys.argv[1:] if argv is None else argv)
-    # Not left to rclpy, which would take the OLD:=NEW of --remap for its own.
-    split = argv.index("--ros-args") if "--ros-args" in argv else len(argv)
-    options = vars(_parser().parse_args(argv[:split]))
-    bag_path = options.pop("bag")
+_DEFAULTS = Playback()
+
+
+def command(
+    context: typer.Context,
+    bag: Annotated[Path, typer.Argument(help="Bag folder, or one .mcap or .db3 file.")],
+    topics: Annotated[list[str] | None, typer.Option(metavar="TOPIC ...", help="Replay only these.")] = None,
+    remap: Annotated[list[str] | None, typer.Option(metavar="OLD:=NEW ...", help="Publish OLD under NEW.")] = None,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="INPUT:=TOPIC ...",
+            help="Publish the bag's image, audio and camera_info there, whatever their names in the bag.",
+        ),
+    ] = None,
+    rate: Annotated[float, typer.Option(help="Speed: 2 is twice as fast.")] = _DEFAULTS.rate,
+    loop: Annotated[bool, typer.Option("--loop", help="Begin again at the end.")] = _DEFAULTS.loop,
+    clock: Annotated[
+        bool, typer.Option("--clock", help="Publish /clock at 100 Hz, for use_sim_time.")
+    ] = _DEFAULTS.clock,
+    start_s: Annotated[
+        float, typer.Option("--start", help="Begin this far into the bag, seconds.")
+    ] = _DEFAULTS.start_s,
+    duration_s: Annotated[
+        float, typer.Option("--duration", help="Replay this much of it, seconds.", show_default="all")
+    ] = _DEFAULTS.duration_s,
+    delay_s: Annotated[
+        float, typer.Option("--delay", help="Pause before the first message, seconds.")
+    ] = _DEFAULTS.delay_s,
+    wait_for: Annotated[
+        list[str] | None, typer.Option(metavar="TOPIC ...", help="Wait until these have a subscriber.")
+    ] = None,
+    wait_timeout_s: Annotated[
+        float, typer.Option("--wait-timeout", help="Give up waiting after, seconds.")
+    ] = _DEFAULTS.wait_timeout_s,
+) -> None:
+    """Replay a ROS 2 bag (mcap or sqlite3) onto the graph."""
+    published_under = _pairs("--remap", remap or ())
+    published_inputs = _pairs("--inputs", inputs or ())
+    if unknown := set(published_inputs) - set(INPUTS):
+        raise typer.BadParameter(
+            f"{', '.join(sorted(unknown))!r} is no input: choose from {', '.join(INPUTS)}", param_hint="--inputs"
+        )
     for number in (signal.SIGINT, signal.SIGTERM):  # also where a script in the background has ignored Ctrl-C
         signal.signal(number, signal.default_int_handler)
     try:
+        playback = Playback(
+            topics=tuple(topics or ()),
+            remap=published_under,
+            inputs=published_inputs,
+            rate=rate,
+            loop=loop,
+            clock=clock,
+            start_s=start_s,
+            duration_s=duration_s,
+            delay_s=delay_s,
+            wait_for=tuple(wait_for or ()),
+            wait_timeout_s=wait_timeout_s,
+        )
         # Without rclpy's own handlers, an interrupt ends the sleep between two messages.
-        with ros_context(argv[split:], signals=SignalHandlerOptions.NO), RecordedBag(bag_path) as bag:
-            report = BagPlayer(Node("bag_player"), bag, Playback(**options)).play()
+        with ros_context(context.args, signals=SignalHandlerOptions.NO), RecordedBag(bag) as recorded:
+            report = BagPlayer(Node("bag_player"), recorded, playback).play()
     except ValueError as error:
-        print(f"bag_player: {error}", file=sys.stderr)
-        return 1
+        typer.echo(f"bag_player: {error}", err=True)
+        raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        return 0
-    for loss in bag.losses:
-        print(f"bag_player: {loss}", file=sys.stderr)
-    print(f"{report.num_messages} messages replayed, p99 lateness {1e3 * report.lateness_p99_s:.1f} ms")
-    return 0
+        return
+    for loss in recorded.losses:
+        typer.echo(f"bag_player: {loss}", err=True)
+    typer.echo(f"{report.num_messages} messages replayed, p99 lateness {1e3 * report.lateness_p99_s:.1f} ms")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="bag_player",
-        description="Replays a ROS 2 bag (mcap or sqlite3) onto the graph.",
-        argument_default=argparse.SUPPRESS,  # Playback has the defaults
-    )
-    parser.add_argument("bag", type=Path, help="bag folder, or one .mcap or .db3 file")
-    parser.add_argument("--topics", nargs="+", help="replay only these")
-    parser.add_argument("--remap", nargs="+", type=_remapping, action=_CollectPairs, help="publish OLD:=NEW under NEW")
-    parser.add_argument(
-        "--inputs",
-        nargs="+",
-        type=_input,
-        action=_CollectPairs,
-        metavar="INPUT:=TOPIC",
-        help="publish the bag's image, audio and camera_info there, whatever their names in the bag",
-    )
-    parser.add_argument("--rate", type=float, help="speed: 2 is twice as fast")
-    parser.add_argument("--loop", action="store_true", help="begin again at the end")
-    parser.add_argument("--clock", action="store_true", help="publish /clock at 100 Hz, for use_sim_time")
-    parser.add_argument("--start", dest="start_s", type=float, help="begin this far into the bag, seconds")
-    parser.add_argument("--duration", dest="duration_s", type=float, help="replay this much of it, seconds")
-    parser.add_argument("--delay", dest="delay_s", type=float, help="pause before the first message, seconds")
-    parser.add_argument("--wait-for", nargs="+", metavar="TOPIC", help="wait until these have a subscriber")
-    parser.add_argument("--wait-timeout", dest="wait_timeout_s", type=float, help="give up waiting after, seconds")
-    return parser
+def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
+    """Reads OLD:=NEW."""
+    pairs = {}
+    for text in texts:
+        old, separator, new = text.partition(":=")
+        if not (old and separator and new):
+            raise typer.BadParameter(f"{text!r} is not of the form OLD:=NEW", param_hint=option)
+        pairs[old] = new
+    return pairs
 
 
-def _remapping(text: str) -> tuple[str, str]:
-    old, separator, new = text.partition(":=")
-    if not (old and separator and new):
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form OLD:=NEW")
-    return old, new
-
-
-def _input(text: str) -> tuple[str, str]:
-    kind, topic = _remapping(text)
-    if kind not in INPUTS:
-        raise argparse.ArgumentTypeError(f"{kind!r} is no input: choose from {', '.join(INPUTS)}")
-    return kind, topic
-
-
-class _CollectPairs(argparse.Action):
-    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
-        setattr(namespace, self.dest, {**getattr(namespace, self.dest, {}), **dict(values)})
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status. Ctrl-C and SIGTERM end it at once."""
+    return run_command(command, argv, name="bag_player", kind=SeveralValuesCommand)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 import yaml
-from rosbags.interfaces import MessageDefinition, MessageDefinitionFormat, Qos
+from rosbags.interfaces import ConnectionExtRosbag2, MessageDefinition, MessageDefinitionFormat, Qos
 from rosbags.rosbag2 import Reader
 from rosbags.rosbag2.storage_mcap import McapReader
 
@@ -191,6 +191,7 @@ class RecordedBag:
                 self._extend(reader.start_time, reader.end_time)
             for connection in reader.connections:
                 topic = self._count(connection.topic, connection.msgtype, connection.msgdef, connection.msgcount)
+                assert isinstance(connection.ext, ConnectionExtRosbag2)
                 topic.offered_qos += connection.ext.offered_qos_profiles
             self._stack.push(attempt.pop_all())
         self._parts.append(_Part(name, reader, reader.start_time))
@@ -220,8 +221,9 @@ class RecordedBag:
         num_read, num_expected = 0, sum(connection.msgcount for connection in wanted)
         # rosbags gives up where an MCAP without an index is not in order.
         storage = part.source.storage
-        unindexed = isinstance(storage, McapReader) and not storage.chunks
-        read = storage.messages_scan if unindexed else storage.messages
+        read, unindexed = storage.messages, False
+        if isinstance(storage, McapReader) and not storage.chunks:
+            read, unindexed = storage.messages_scan, True
         messages = (
             (connection.topic, time_ns, data)
             for connection, time_ns, data in (read(wanted, start_ns, stop_ns) if wanted else ())

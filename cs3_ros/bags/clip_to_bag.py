@@ -1,29 +1,30 @@
 """Command line: turns a clip of the simulated world into a bag with camera, microphone and ground truth.
 
-Reads the folder that ``python -m training.simulation clip`` writes, see `training.simulation.dataset.clips`; needs neither the world's
-simulator nor ROS.
+Reads the folder that ``python -m training.simulation clip`` writes; needs neither the world's simulator nor ROS.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
 import soundfile
+import typer
 
 from cs3_model.types import Role, Verdict
 from cs3_ros.bags.bag_writer import BagWriter
+from cs3_ros.bags.simulated_clip import SimulatedClip, SimulatedImpact, read_simulated_clip
 from cs3_ros.bags.video_to_bag import AUDIO_FRAME_ID, IMAGE_FRAME_ID
+from cs3_ros.command_line import run_command
 
 _NS_PER_S = 1_000_000_000
 _HEAD_FRAME_ID = "head"
+_HAND_ROLES = {"left": Role.LEFT_HAND, "right": Role.RIGHT_HAND}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,14 +64,7 @@ def clip_to_bag(clip: Path, bag_path: Path, config: ClipToBag) -> dict[str, int]
     Raises:
         ValueError: if `clip` is no clip, or there is something at `bag_path`; no bag is left then.
     """
-    try:
-        truth = json.loads((clip / "truth.json").read_text(encoding="utf-8"))
-        if truth.get("data_set") != "sim_cs3_clips":
-            raise ValueError(f"data_set is {truth.get('data_set')!r}")
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"{clip} is no clip of the simulated world ({error}): python -m training.simulation clip"
-        ) from error
+    truth = read_simulated_clip(clip)
     counts: dict[str, int] = {}
     with BagWriter(bag_path) as bag:
         messages = _Messages(bag.typestore.types, clip, truth, config)
@@ -83,14 +77,14 @@ def clip_to_bag(clip: Path, bag_path: Path, config: ClipToBag) -> dict[str, int]
 class _Messages:
     """Makes rosbags messages, which need no ROS."""
 
-    def __init__(self, types: Any, clip: Path, truth: dict[str, Any], config: ClipToBag) -> None:
-        self._types, self._clip, self._truth, self._config = types, clip, truth, config
+    def __init__(self, types: Any, folder: Path, clip: SimulatedClip, config: ClipToBag) -> None:
+        self._types, self._folder, self._clip, self._config = types, folder, clip, config
         self._zero_ns = round(config.time_zero_s * _NS_PER_S)
 
     def all(self) -> Iterator[tuple[int, str, Any]]:
         """Yields the time of reception, the topic and the message of everything in the clip."""
         yield self._zero_ns, "/tf_static", self._transforms()
-        for number in range(self._truth["num_frames"]):
+        for number in range(self._clip.num_frames):
             time_ns = self._frame_ns(number)
             data = self._read(f"frames/{number:06d}.jpg")
             image = self._types["sensor_msgs/msg/CompressedImage"](
@@ -99,21 +93,21 @@ class _Messages:
             yield time_ns, self._config.image_topic, image
             yield time_ns, self._config.camera_info_topic, self._camera_info(time_ns)
         yield from self._audio()
-        for number, collision in enumerate(self._truth["collisions"]):
-            onset_ns = self._zero_ns + round(collision["time_s"] * _NS_PER_S)
-            yield onset_ns, self._config.truth_topic, self._collision(number, collision, onset_ns)
+        for number, impact in enumerate(self._clip.impacts):
+            onset_ns = self._zero_ns + round(impact.time_s * _NS_PER_S)
+            yield onset_ns, self._config.truth_topic, self._collision(number, impact, onset_ns)
 
     def _frame_ns(self, number: int) -> int:
-        return self._zero_ns + round(number / self._truth["fps"] * _NS_PER_S)
+        return self._zero_ns + round(number / self._clip.fps * _NS_PER_S)
 
     def _read(self, name: str) -> np.ndarray:
         try:
-            return np.frombuffer((self._clip / name).read_bytes(), np.uint8)
+            return np.frombuffer((self._folder / name).read_bytes(), np.uint8)
         except OSError as error:
             raise ValueError(f"the clip is not whole: {error}") from error
 
     def _audio(self) -> Iterator[tuple[int, str, Any]]:
-        samples, rate_hz = soundfile.read(self._clip / "sound.flac", dtype="int16")
+        samples, rate_hz = soundfile.read(self._folder / "sound.flac", dtype="int16")
         size = max(round(self._config.audio_ms * 1e-3 * rate_hz), 1)
         for start in range(0, len(samples), size):
             block = np.ascontiguousarray(samples[start : start + size]).astype("<i2")
@@ -129,12 +123,12 @@ class _Messages:
             yield end_ns, self._config.audio_topic, chunk
 
     def _camera_info(self, time_ns: int) -> Any:
-        camera = self._truth["camera"]
-        focal, (cx, cy) = camera["focal_px"], camera["centre_xy"]
+        camera = self._clip.camera
+        focal, (cx, cy), (height, width) = camera.focal_px, camera.centre_xy, camera.size_hw
         return self._types["sensor_msgs/msg/CameraInfo"](
             header=self._header(time_ns, IMAGE_FRAME_ID),
-            height=camera["height"],
-            width=camera["width"],
+            height=height,
+            width=width,
             distortion_model="plumb_bob",
             d=np.zeros(5),
             k=np.array([focal, 0, cx, 0, focal, cy, 0, 0, 1.0]),
@@ -166,13 +160,11 @@ class _Messages:
             ),
         )
 
-    def _collision(self, number: int, collision: dict[str, Any], onset_ns: int) -> Any:
-        header = self._header(self._frame_ns(collision["frame"]), IMAGE_FRAME_ID)
+    def _collision(self, number: int, impact: SimulatedImpact, onset_ns: int) -> Any:
+        header = self._header(self._frame_ns(impact.frame), IMAGE_FRAME_ID)
         ids = cv2.imdecode(self._read(f"ids{number:03d}.png"), cv2.IMREAD_UNCHANGED)
-        names = {thing["id"]: f"{thing['material']} {thing['class']}" for thing in self._truth["objects"]}
-        names[self._truth["table"]["id"]] = f"{self._truth['table']['material']} table"
-        held = {hand["object"]: hand["side"] for hand in collision["hands"]}
-        visible = [identity for identity in collision["ids"] if (ids == identity).any()]
+        names = self._clip.names
+        visible = [identity for identity in impact.ids if (ids == identity).any()]
         verdict = (Verdict.NONE, Verdict.ONE_OBJECT, Verdict.TWO_OBJECTS)[len(visible)]
         return self._types["cs3_msgs/msg/Collision"](
             header=header,
@@ -180,9 +172,9 @@ class _Messages:
             onset_strength=0.0,
             verdict=int(verdict),
             reason="ground_truth",
-            detail=f"{' and '.join(names[i] for i in collision['ids'])}, {1e3 * collision['impulse_ns']:.1f} mN s",
+            detail=f"{' and '.join(names[i] for i in impact.ids)}, {1e3 * impact.impulse_ns:.1f} mN s",
             masks=[
-                self._mask(ids == identity, names[identity], held.get(identity), collision["contact_xy"], header)
+                self._mask(ids == identity, names[identity], impact.side_of.get(identity), impact.contact_xy, header)
                 for identity in visible
             ],
             rejected=[],
@@ -194,20 +186,19 @@ class _Messages:
             trained=True,
         )
 
-    def _mask(self, mask: np.ndarray, name: str, side: str | None, contact: list[float], header: Any) -> Any:
+    def _mask(self, mask: np.ndarray, name: str, side: str | None, contact_xy: tuple[float, float], header: Any) -> Any:
         types = self._types
         rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
         empty = types["sensor_msgs/msg/Image"](
             header=header, height=0, width=0, encoding="", is_bigendian=0, step=0, data=np.zeros(0, np.uint8)
         )
         png = cv2.imencode(".png", mask.astype(np.uint8) * 255)[1].reshape(-1)
-        roles = {"left": Role.LEFT_HAND.value, "right": Role.RIGHT_HAND.value}
         return types["cs3_msgs/msg/CollisionMask"](
-            role=roles.get(side, Role.AUDIO_VISUAL.value),
+            role=_HAND_ROLES[side].value if side else Role.AUDIO_VISUAL.value,
             score=1.0,
             box=np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], np.float32),
             has_contact_point=True,
-            contact_point=np.array(contact, np.float32),
+            contact_point=np.array(contact_xy, np.float32),
             reason=f"truth: {name}",
             mask=empty,
             mask_compressed=types["sensor_msgs/msg/CompressedImage"](header=header, format="png", data=png),
@@ -221,26 +212,29 @@ class _Messages:
         return self._types["std_msgs/msg/Header"](stamp=self._stamp(time_ns), frame_id=frame_id)
 
 
+_DEFAULTS = ClipToBag()
+
+
+def command(
+    clip: Annotated[Path, typer.Argument(help="Folder written by python -m training.simulation clip.")],
+    bag: Annotated[Path, typer.Argument(help="Folder to make.")],
+    audio_ms: Annotated[float, typer.Option(help="Length of an audio chunk, milliseconds.")] = _DEFAULTS.audio_ms,
+    time_zero_s: Annotated[
+        float, typer.Option("--time-zero", help="Stamp of the beginning, seconds.")
+    ] = _DEFAULTS.time_zero_s,
+) -> None:
+    """Turn a clip of the simulated world into a ROS 2 bag (mcap) with ground truth."""
+    try:
+        counts = clip_to_bag(clip, bag, ClipToBag(audio_ms=audio_ms, time_zero_s=time_zero_s))
+    except (ValueError, OSError) as error:
+        typer.echo(f"clip_to_bag: {error}", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"{bag}: " + ", ".join(f"{count} messages on {topic}" for topic, count in counts.items()))
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
-    parser = argparse.ArgumentParser(
-        prog="clip_to_bag",
-        description="Turns a clip of the simulated world into a ROS 2 bag (mcap) with ground truth.",
-        argument_default=argparse.SUPPRESS,  # ClipToBag has the defaults
-    )
-    parser.add_argument("clip", type=Path, help="folder written by python -m training.simulation clip")
-    parser.add_argument("bag", type=Path, help="folder to make")
-    parser.add_argument("--audio-ms", type=float, help="length of an audio chunk, milliseconds (default 20)")
-    parser.add_argument("--time-zero", dest="time_zero_s", type=float, help="stamp of the beginning (default 1000 s)")
-    options = vars(parser.parse_args(argv))
-    clip, bag = options.pop("clip"), options.pop("bag")
-    try:
-        counts = clip_to_bag(clip, bag, ClipToBag(**options))
-    except (ValueError, OSError) as error:
-        print(f"clip_to_bag: {error}", file=sys.stderr)
-        return 1
-    print(f"{bag}: " + ", ".join(f"{count} messages on {topic}" for topic, count in counts.items()))
-    return 0
+    return run_command(command, argv, name="clip_to_bag")
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def input_remappings(
     Raises:
         ValueError: if the bag has no image or audio, or several and none under the name.
     """
-    remappings = {}
+    remappings: dict[str, str] = {}
     for kind, name in inputs.items():
         fitting = {
             topic: _published(topic, type_name, name) for topic, type_name in types.items() if _fits(kind, type_name)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import argparse
 import heapq
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
+import typer
 from tqdm import tqdm
 
 from cs3_model.media import END_NS, NS_PER_S, MediaFile, Picture, SoundBlock
 from cs3_ros.bags.bag_writer import BagWriter
+from cs3_ros.command_line import run_command
 
 IMAGE_FRAME_ID = "camera_optical_frame"
 AUDIO_FRAME_ID = "microphone"
@@ -84,7 +85,8 @@ def video_to_bag(video_path: Path, bag_path: Path, config: VideoToBag) -> dict[s
     with BagWriter(bag_path) as bag:
         messages = _Messages(bag.typestore.types, video, config, zero_ns)
         with tqdm(total=length_s, unit="s", unit_scale=True, leave=False, disable=None) as progress:
-            for part in heapq.merge(pictures, sound, key=_heard_or_seen_ns):
+            parts: Iterator[Picture | SoundBlock] = heapq.merge(pictures, sound, key=_heard_or_seen_ns)
+            for part in parts:
                 topic = config.image_topic if isinstance(part, Picture) else config.audio_topic
                 bag.write(topic, messages.of(part), zero_ns + _heard_or_seen_ns(part))
                 counts[topic] += 1
@@ -135,39 +137,52 @@ class _Messages:
         return self._types["std_msgs/msg/Header"](stamp=stamp, frame_id=frame_id)
 
 
+_DEFAULTS = VideoToBag()
+
+
+def command(
+    video: Annotated[Path, typer.Argument(help="Any video with sound that FFmpeg can read.")],
+    bag: Annotated[Path, typer.Argument(help="Folder to make.")],
+    width: Annotated[
+        int | None, typer.Option(help="Scale the images to this width, pixels.", show_default="as the video")
+    ] = _DEFAULTS.width,
+    jpeg_quality: Annotated[int, typer.Option(help="1 to 100.")] = _DEFAULTS.jpeg_quality,
+    audio_ms: Annotated[float, typer.Option(help="Length of an audio chunk, milliseconds.")] = _DEFAULTS.audio_ms,
+    start_s: Annotated[float, typer.Option("--start", help="Begin here, seconds.")] = _DEFAULTS.start_s,
+    duration_s: Annotated[
+        float | None, typer.Option("--duration", help="Take this much, seconds.", show_default="all")
+    ] = _DEFAULTS.duration_s,
+    image_topic: Annotated[str, typer.Option(help="Topic of the images.")] = _DEFAULTS.image_topic,
+    audio_topic: Annotated[str, typer.Option(help="Topic of the sound.")] = _DEFAULTS.audio_topic,
+    time_zero_s: Annotated[
+        float, typer.Option("--time-zero", help="Stamp of the beginning, seconds.")
+    ] = _DEFAULTS.time_zero_s,
+) -> None:
+    """Turn a video with sound into a ROS 2 bag (mcap) of compressed images and audio chunks."""
+    try:
+        config = VideoToBag(
+            image_topic=image_topic,
+            audio_topic=audio_topic,
+            width=width,
+            jpeg_quality=jpeg_quality,
+            audio_ms=audio_ms,
+            start_s=start_s,
+            duration_s=duration_s,
+            time_zero_s=time_zero_s,
+        )
+        counts = video_to_bag(video, bag, config)
+    except (ValueError, OSError) as error:
+        typer.echo(f"video_to_bag: {error}", err=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        typer.echo("video_to_bag: stopped, no bag written", err=True)
+        raise typer.Exit(130) from None
+    typer.echo(f"{bag}: " + ", ".join(f"{count} messages on {topic}" for topic, count in counts.items()))
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
-    options = vars(_parser().parse_args(argv))
-    video_path, bag_path = options.pop("video"), options.pop("bag")
-    try:
-        counts = video_to_bag(video_path, bag_path, VideoToBag(**options))
-    except (ValueError, OSError) as error:
-        print(f"video_to_bag: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("video_to_bag: stopped, no bag written", file=sys.stderr)
-        return 130
-    print(f"{bag_path}: " + ", ".join(f"{count} messages on {topic}" for topic, count in counts.items()))
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="video_to_bag",
-        description="Turns a video with sound into a ROS 2 bag (mcap) of compressed images and audio chunks.",
-        argument_default=argparse.SUPPRESS,  # VideoToBag has the defaults
-    )
-    parser.add_argument("video", type=Path, help="any video with sound that FFmpeg can read")
-    parser.add_argument("bag", type=Path, help="folder to make")
-    parser.add_argument("--width", type=int, help="scale the images to this width, pixels (default: as the video)")
-    parser.add_argument("--jpeg-quality", type=int, help="1 to 100 (default 90)")
-    parser.add_argument("--audio-ms", type=float, help="length of an audio chunk, milliseconds (default 20)")
-    parser.add_argument("--start", dest="start_s", type=float, help="begin here, seconds (default 0)")
-    parser.add_argument("--duration", dest="duration_s", type=float, help="take this much, seconds (default all)")
-    parser.add_argument("--image-topic", help="default /image/compressed")
-    parser.add_argument("--audio-topic", help="default /audio")
-    parser.add_argument("--time-zero", dest="time_zero_s", type=float, help="stamp of the beginning (default 1000 s)")
-    return parser
+    return run_command(command, argv, name="video_to_bag")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ def whole_number(name: str, value: Any, low: int, high: int, *, hint: str = "") 
     number = None
     is_bool = isinstance(value, (bool, np.bool_))
     if isinstance(value, (float, np.floating)) or (isinstance(value, Real) and not hasattr(value, "__index__")):
-        number = int(value) if abs(value) <= _EXACT_FLOAT and value == int(value) else None
+        number = int(float(value)) if abs(value) <= _EXACT_FLOAT and value == int(float(value)) else None
     elif hasattr(value, "__index__") and not is_bool:
         try:
             number = operator.index(value)

@@ -15,6 +15,7 @@ import rclpy
 from cs3_msgs.msg import Collision as CollisionMsg
 from cs3_msgs.srv import SegmentCollision
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.client import Client
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.exceptions import NameValidationException
@@ -82,7 +83,7 @@ class PerceptionLink:
         """Full name of the topic of collisions."""
         self._node.create_subscription(CollisionMsg, self.topic, self._receive, publication(_COLLISION_DEPTH))
         self._node.create_subscription(DiagnosticArray, "/diagnostics", self._note_diagnostics, publication())
-        self._segment = self._node.create_client(SegmentCollision, f"{self.node_name}/segment")
+        self._segment: Client[Any, Any] = self._node.create_client(SegmentCollision, f"{self.node_name}/segment")
         self._status: tuple[float, DiagnosticStatus] | None = None
         self._frames = FrameRing(max_bytes=image_buffer_bytes)
         if image is not None:
@@ -147,7 +148,12 @@ class PerceptionLink:
                 answer.set_result(done.result())
 
         pending.add_done_callback(follow)
-        answer.add_done_callback(lambda done: done.cancelled() and self._segment.remove_pending_request(pending))
+
+        def forget(done: Future[SegmentCollision.Response]) -> None:
+            if done.cancelled():
+                self._segment.remove_pending_request(pending)
+
+        answer.add_done_callback(forget)
         return answer
 
     # --- what arrives, in the link's thread ---

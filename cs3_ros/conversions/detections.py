@@ -10,7 +10,8 @@ from cs3_model.overlay import role_name
 from cs3_model.types import CollisionResult
 
 try:
-    from vision_msgs.msg import Detection2D, Detection2DArray, ObjectHypothesisWithPose
+    from vision_msgs.msg import Detection2D, ObjectHypothesisWithPose
+    from vision_msgs.msg import Detection2DArray as Detection2DArray
 except ImportError:
     Detection2DArray = None
 """The message class, None without vision_msgs."""

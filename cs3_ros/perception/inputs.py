@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
@@ -49,14 +50,12 @@ class PerceptionInputs:
         """Size of the images, once one was decoded; the calibration is compared with it."""
         self._node = node
         self._on_audio, self._on_frame = on_audio, on_frame
-        common = {"health": health, "group": MutuallyExclusiveCallbackGroup()}
+        topic_input = partial(TopicInput, node, health=health, group=MutuallyExclusiveCallbackGroup())
         topics = _IMAGE_TOPICS[node.get_parameter("image_transport").value]
         self._inputs = {
-            "image": TopicInput(node, topics, self._connect_image, depth=_IMAGE_DEPTH, **common),
-            "audio": TopicInput(node, ("audio",), self._connect_audio, depth=_AUDIO_DEPTH, **common),
-            "camera_info": TopicInput(
-                node, ("camera_info",), self._connect_camera_info, depth=1, required=False, **common
-            ),
+            "image": topic_input(topics, self._connect_image, depth=_IMAGE_DEPTH),
+            "audio": topic_input(("audio",), self._connect_audio, depth=_AUDIO_DEPTH),
+            "camera_info": topic_input(("camera_info",), self._connect_camera_info, depth=1, required=False),
         }
 
     def poll(self) -> None:

@@ -248,14 +248,15 @@ class PerceptionNode(LifecycleNode):
     async def _on_segment(
         self, request: SegmentCollision.Request, response: SegmentCollision.Response
     ) -> SegmentCollision.Response:
+        assert self.executor is not None  # it runs this callback
         return await answer_segment(
             request, response, worker=self._worker, outputs=self._outputs, executor=self.executor
         )
 
-    def _on_set_parameters(self, changes: list[Parameter]) -> SetParametersResult:
+    def _on_set_parameters(self, changes: list[Parameter[Any]]) -> SetParametersResult:
         return check_change(self, changes, preset=self._preset, active=self._worker is not None)
 
-    def _on_parameters_set(self, changes: list[Parameter]) -> None:
+    def _on_parameters_set(self, changes: list[Parameter[Any]]) -> None:
         self._apply_live_parameters()
 
     def _apply_live_parameters(self) -> None:

@@ -80,6 +80,7 @@ class CollisionOutputs:
 
     def _caption(self, event: Event, outcome: Outcome, latency_ms: float) -> str:
         window = outcome.window
+        assert window is not None  # what has an image has its sound
         heard_s = (window.start_ns - event.onset_ns) / NS_PER_S + window.samples.size / window.sample_rate_hz
         age_s = heard_s + 1e-3 * latency_ms
         return f"{self._preset}   onset {event.strength_db:.0f} dB, {age_s:.2f} s ago   {latency_ms:.0f} ms after the audio"

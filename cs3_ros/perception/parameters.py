@@ -142,7 +142,7 @@ def declare_parameters(node: Node) -> None:
 
 
 def check_change(
-    node: Node, changes: Sequence[Parameter], *, preset: Preset | None, active: bool
+    node: Node, changes: Sequence[Parameter[Any]], *, preset: Preset | None, active: bool
 ) -> SetParametersResult:
     """Accepts or refuses a change of parameters as a whole, with one line that says why.
 
@@ -166,7 +166,7 @@ def check_change(
     return SetParametersResult(successful=True)
 
 
-def _check(change: Parameter, spec: Spec, *, configured: bool, active: bool) -> None:
+def _check(change: Parameter[Any], spec: Spec, *, configured: bool, active: bool) -> None:
     """Types and ranges are checked by rclpy."""
     name = change.name
     if spec.choices and change.value not in spec.choices:
@@ -213,7 +213,9 @@ def stream_config(values: Mapping[str, Any], preset: Preset | None) -> StreamCon
         ValueError: if they do not fit together.
     """
     names = ("max_frame_offset_s", "max_missing_s", "patience_s")
-    window = {} if preset is None else {"audio_pre_s": preset.audio_pre_s, "audio_post_s": preset.audio_post_s}
+    window: dict[str, Any] = (
+        {} if preset is None else {"audio_pre_s": preset.audio_pre_s, "audio_post_s": preset.audio_post_s}
+    )
     window |= _overridden(values, "audio_pre_s", "audio_post_s")
     return StreamConfig(
         **window, **{name: values[name] for name in names}, max_frame_bytes=values["frame_buffer_mb"] * 2**20
@@ -234,8 +236,10 @@ def _descriptor(spec: Spec, default: Any) -> ParameterDescriptor:
     descriptor = ParameterDescriptor(description=spec.about)
     if spec.choices:
         descriptor.additional_constraints = f"one of {', '.join(spec.choices)}"
-    if spec.low is not None and isinstance(default, float):
+    if spec.low is None or spec.high is None:
+        return descriptor
+    if isinstance(default, float):
         descriptor.floating_point_range = [FloatingPointRange(from_value=spec.low, to_value=spec.high)]
-    elif spec.low is not None:
+    else:
         descriptor.integer_range = [IntegerRange(from_value=int(spec.low), to_value=int(spec.high), step=1)]
     return descriptor

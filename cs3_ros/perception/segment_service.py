@@ -48,6 +48,7 @@ async def answer_segment(
         )
         window = audio_chunk_to_window(request.audio)
         result = await _in_executor(worker.request(frame, window), executor)
+        assert result is not None  # the future is done
         middle_ns = window.start_ns + window.samples.size * _NS // (2 * window.sample_rate_hz)
         event = Event(event_id=_NO_EVENT, onset_ns=middle_ns, strength_db=0.0)
         response.collision = outputs.to_msg(event, Outcome(result=result, frame=frame, window=window))
@@ -58,15 +59,15 @@ async def answer_segment(
     return response
 
 
-def _in_executor(result: WorkerFuture[CollisionResult], executor: Executor) -> Future:
+def _in_executor(result: WorkerFuture[CollisionResult], executor: Executor) -> Future[CollisionResult]:
     """A future of the executor that follows one of the worker's thread."""
-    future: Future = Future(executor=executor)
+    future: Future[CollisionResult] = Future(executor=executor)
 
     def follow(done: WorkerFuture[CollisionResult]) -> None:
-        if done.exception() is not None:
-            future.set_exception(done.exception())
-        else:
+        try:
             future.set_result(done.result())
+        except Exception as error:  # whatever the pipeline raised, the coroutine reports it
+            future.set_exception(error)
         executor.wake()  # a waiting coroutine alone does not wake it
 
     result.add_done_callback(follow)

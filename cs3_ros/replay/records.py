@@ -128,7 +128,7 @@ def read_events(path: Path) -> list[EventRecord]:
 def summarise_timings(timings: Sequence[Timing]) -> dict[str, dict[str, float]]:
     """Percentiles of the pipeline's time per event and, after a live replay, of the latencies to the publication."""
     segmented = [timing for timing in timings if timing.stage_ms]
-    series = {
+    series: dict[str, list[float | None]] = {
         "computing_per_event": [sum(timing.stage_ms.values()) for timing in segmented],
         "from_last_sample_to_publication": [timing.after_last_sample_ms for timing in segmented],
         "from_onset_to_publication": [timing.after_onset_ms for timing in segmented],

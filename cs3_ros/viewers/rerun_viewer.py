@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from cs3_msgs.msg import Collision
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
@@ -19,6 +19,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from cs3_model.frame_ring import StoredFrame
 from cs3_model.types import AudioBlock
+from cs3_ros.command_line import RosCommand, run_command
 from cs3_ros.conversions.collisions import collision_from_msg
 from cs3_ros.conversions.times import stamp_to_ns
 from cs3_ros.distribution import ros_context
@@ -81,28 +82,28 @@ class RerunViewer(Node):
         self._health.publish({**self._inputs.values(), "collisions": self.num_collisions})
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the viewer until Ctrl-C or SIGTERM; returns its exit status."""
-    parser = argparse.ArgumentParser(prog="rerun_viewer", description=__doc__.partition(": ")[2])
-    target = parser.add_mutually_exclusive_group()
-    target.add_argument("--save", type=Path, metavar="FILE", help="write a .rrd file instead of opening a viewer")
-    target.add_argument("--connect", metavar="URL", help="send to a viewer that runs already")
-    parser.add_argument("--node", default="perception", help="name of the perception node (default perception)")
-    argv = list(sys.argv[1:] if argv is None else argv)
-    split = argv.index("--ros-args") if "--ros-args" in argv else len(argv)
-    options = parser.parse_args(argv[:split])
+def command(
+    context: typer.Context,
+    save: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a .rrd file instead of opening a viewer.")
+    ] = None,
+    connect: Annotated[str | None, typer.Option(metavar="URL", help="Send to a viewer that runs already.")] = None,
+    node: Annotated[str, typer.Option(help="Name of the perception node.")] = "perception",
+) -> None:
+    """Show live what the perception node sees, hears and decides, in Rerun or in a file of it."""
+    if save is not None and connect is not None:
+        raise typer.BadParameter("not allowed with --save", param_hint="--connect")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
-        log = open_rerun_log(save=options.save, connect=options.connect)
+        log = open_rerun_log(save=save, connect=connect)
         try:
-            _run(log, options.node, argv[split:])
+            _run(log, node, context.args)
         finally:
             log.close()
     except (ValueError, ParameterException) as error:
-        print(f"rerun_viewer: {error}", file=sys.stderr)
-        return 1
-    return 0
+        typer.echo(f"rerun_viewer: {error}", err=True)
+        raise typer.Exit(1) from None
 
 
 def _run(log: RerunLog, peer: str, ros_arguments: Sequence[str]) -> None:
@@ -114,6 +115,11 @@ def _run(log: RerunLog, peer: str, ros_arguments: Sequence[str]) -> None:
             executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the viewer until Ctrl-C or SIGTERM; returns its exit status."""
+    return run_command(command, argv, name="rerun_viewer", kind=RosCommand)
 
 
 if __name__ == "__main__":

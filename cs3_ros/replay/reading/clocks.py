@@ -75,10 +75,11 @@ def estimate_clock_offset(inputs: BagInputs) -> ClockOffset | None:
     """Reads a bag once; None if it lacks sound or images that can be used."""
     audio, images = array("d"), array("d")
     for time_ns, item in inputs.read():
-        is_audio = isinstance(item, AudioBlock)
-        length_ns = len(item.samples) * NS_PER_S // item.sample_rate_hz if is_audio else 0
+        delays, length_ns = images, 0
+        if isinstance(item, AudioBlock):
+            delays, length_ns = audio, len(item.samples) * NS_PER_S // item.sample_rate_hz
         delay_ns = time_ns - item.stamp_ns - length_ns
-        (audio if is_audio else images).extend(((time_ns - inputs.bag.start_ns) / NS_PER_S, delay_ns / NS_PER_S))
+        delays.extend(((time_ns - inputs.bag.start_ns) / NS_PER_S, delay_ns / NS_PER_S))
     if not audio or not images:
         return None
     return compare_delays(*(np.array(delays).reshape(-1, 2) for delays in (audio, images)))

@@ -52,5 +52,6 @@ def read_event_media(
                 continue
         while waiting and ring.end_ns is not None and ring.end_ns >= waiting[0].onset_ns + after_ns + _PATIENCE_S * 1e9:
             yield media(event := waiting.pop(0))
-            frames.pop(event.frame_ns, None)
+            if event.frame_ns is not None:
+                frames.pop(event.frame_ns, None)
     yield from map(media, waiting)

@@ -6,6 +6,7 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cs3_ros.bags.bag_reader import RecordedBag
 from cs3_ros.conversions.collisions import candidates_from_msg
@@ -74,7 +75,7 @@ def _from_topic(bag: RecordedBag, name: str) -> list[TrueCollision]:
     typestore = typestore_for(bag, (name,))
     truth = []
     for _, _, data in bag.messages({name}):
-        message = typestore.deserialize_cdr(data, TRUTH_TYPE)
+        message: Any = typestore.deserialize_cdr(data, TRUTH_TYPE)
         masks, _ = candidates_from_msg(message)
         truth.append(
             TrueCollision(

@@ -57,6 +57,7 @@ def write_event_pictures(
 def shrunk_jpeg(path: Path, width: int) -> bytes:
     """Reads a picture and returns it as JPEG, at most that wide."""
     image = cv2.imread(str(path))
+    assert image is not None, path  # this package has written it
     if image.shape[1] > width:
         height = round(image.shape[0] * width / image.shape[1])
         image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)

@@ -127,11 +127,12 @@ def place_side_by_side(centres: Sequence[float], width: float, gap: float, total
         places.append(left if left <= centre else None)
         free = left + width + gap if left <= centre else free
     free = total
-    for index in reversed(range(len(places))):
-        if (left := places[index]) is not None:
-            left = min(left, free - width)
-            places[index] = left if left >= 0.0 and centres[index] <= left + width else None
-            free = left - gap if places[index] is not None else free
+    for index, place in reversed(list(enumerate(places))):
+        if place is not None:
+            left = min(place, free - width)
+            is_near = left >= 0.0 and centres[index] <= left + width
+            places[index] = left if is_near else None
+            free = left - gap if is_near else free
     return places
 
 

@@ -89,7 +89,8 @@ def score_bag(events: Sequence[EventRecord], truth: Sequence[TrueCollision]) -> 
     """
     true_s = np.array([collision.onset_ns for collision in truth]) / NS_PER_S
     found_s = np.array([event.onset_ns for event in events]) / NS_PER_S
-    onsets, matched = {}, []
+    onsets: dict[int, OnsetCounts] = {}
+    matched: list[tuple[int, int]] = []
     for window_ms in WINDOWS_MS:
         matched = match_events(true_s, found_s, window_ms / 1000) if events else []
         onsets[window_ms] = OnsetCounts(

@@ -14,7 +14,9 @@ from typing import Any
 
 from cs3_ros.bags.bag_reader import is_bag, storage_files
 from cs3_ros.replay.reporting.scoring import BagScore, pooled_metrics
-from cs3_ros.replay.running.bag_evaluation import EvaluationOptions, Progress, evaluate_bag, run_config
+from cs3_ros.replay.running.bag_evaluation import evaluate_bag, run_config
+from cs3_ros.replay.running.one_bag import Progress
+from cs3_ros.replay.running.options import EvaluationOptions
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import rclpy
@@ -26,6 +26,9 @@ from cs3_ros.distribution import ros_context
 from cs3_ros.qos import publication
 from cs3_ros.replay.reading.bag_inputs import InputTopics
 from cs3_ros.replay.running.node_process import COLLISION_TOPIC, NODE_NAME, play_to_node
+
+if TYPE_CHECKING:
+    from rclpy.subscription import MessageInfo
 
 _SAMPLE_PERIOD_S = 0.25
 _HISTORY = 100
@@ -109,20 +112,20 @@ class LiveListener(Node):
         super().__init__("evaluate_bag", context=context)
         self.counters: dict[str, int] = {}
         self._rate, self._on_event, self._num_events = rate, on_event, 0
-        self._clock: tuple[int, int] | None = None  # when /clock was published last, and what it said
+        self._heard_clock: tuple[int, int] | None = None  # when /clock was published last, and what it said
         self._early: list[tuple[Collision, int]] = []
         self.create_subscription(Clock, "/clock", self.on_clock, publication())
         self.create_subscription(Collision, COLLISION_TOPIC, self.on_collision, publication(_HISTORY))
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, publication())
 
-    def on_clock(self, message: Clock, info: dict[str, int]) -> None:
+    def on_clock(self, message: Clock, info: MessageInfo) -> None:
         """Notes the time of the bag; `info` has the time of publication."""
-        self._clock = info["source_timestamp"], stamp_to_ns(message.clock)
+        self._heard_clock = info["source_timestamp"], stamp_to_ns(message.clock)
         self.end()
 
-    def on_collision(self, message: Collision, info: dict[str, int]) -> None:
+    def on_collision(self, message: Collision, info: MessageInfo) -> None:
         """Hands on an event; discovery may find the node's topic before the clock's, then it waits for the clock."""
-        if self._clock is None:
+        if self._heard_clock is None:
             self._early.append((message, info["source_timestamp"]))
         else:
             self._hand_on(message, info["source_timestamp"])
@@ -136,8 +139,8 @@ class LiveListener(Node):
     def _hand_on(self, message: Collision, published_ns: int) -> None:
         onset_ns, header_ns = stamp_to_ns(message.onset), stamp_to_ns(message.header.stamp)
         after_onset_ms = None
-        if self._clock is not None:
-            clock_published_ns, bag_ns = self._clock
+        if self._heard_clock is not None:
+            clock_published_ns, bag_ns = self._heard_clock
             due_ns = clock_published_ns + (onset_ns - bag_ns) / self._rate
             after_onset_ms = (published_ns - due_ns) * 1000 / NS_PER_S
         event = Event(event_id=self._num_events, onset_ns=onset_ns, strength_db=message.onset_strength)

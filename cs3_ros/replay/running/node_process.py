@@ -14,7 +14,8 @@ from rclpy.node import Node
 NODE_NAME = "perception"
 COLLISION_TOPIC, OVERLAY_TOPIC = f"{NODE_NAME}/collision", f"{NODE_NAME}/overlay"
 
-_READY_TIMEOUT_S = 300.0
+START_TIMEOUT_S = 300.0
+"""How long the node may take until its topics are there."""
 _DRAIN_S = 4.0
 
 
@@ -57,7 +58,7 @@ def play_to_node(
     try:
         spin_until(
             lambda: listener.count_publishers(COLLISION_TOPIC) > 0,
-            _READY_TIMEOUT_S,
+            START_TIMEOUT_S,
             "the perception node did not start",
         )
         on_play()

@@ -100,8 +100,9 @@ def test_a_part_that_cannot_be_built_is_named(make_perception, monkeypatch) -> N
 
 
 def test_deactivation_ends_what_waits(make_perception) -> None:
-    graph = make_perception()
+    graph = make_perception(patience_s=10.0)
     graph.play(0.6, [0.5])
+    graph.wait_for(lambda: graph.status()[1].get("onsets_confirmed") == "1", "the onset to be confirmed")
     assert change_state(graph, Transition.TRANSITION_DEACTIVATE)
     (collision,) = graph.wait_for_collisions(1)
     assert collision.reason == "stopped" and collision.detail == "perception was stopped"

@@ -142,8 +142,9 @@ def test_enable_switches_listening_off_and_on(make_perception) -> None:
 
 
 def test_switching_off_ends_what_waits_for_its_sound(make_perception) -> None:
-    graph = make_perception()
+    graph = make_perception(patience_s=10.0)
     graph.play(0.6, [0.5])
+    graph.wait_for(lambda: graph.status()[1].get("onsets_confirmed") == "1", "the onset to be confirmed")
     graph.call(SetBool, "enable", SetBool.Request(data=False))
     (collision,) = graph.wait_for_collisions(1)
     assert collision.reason == "stopped" and collision.detail == "perception was switched off"

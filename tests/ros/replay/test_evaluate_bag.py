@@ -22,7 +22,7 @@ from cs3_ros.conversions.times import NS_PER_S
 from cs3_ros.evaluate_bag import main
 from cs3_ros.replay.records import read_events
 from cs3_ros.replay.rle import decode_mask
-from cs3_ros.replay.running import bag_evaluation
+from cs3_ros.replay.running import bag_evaluation, one_bag
 from cs3_ros.replay.running.batch import name_bags
 from tests.ros.perception.perception_graph import HELD_XYXY, use_hand_made_parts
 from tests.ros.replay.recordings import FPS, HEIGHT, NS, WIDTH, ZERO_S, cut, write_recording
@@ -39,7 +39,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 def evaluate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     """Returns a function that runs the command with parts whose answers are known: exit status, and what it said."""
     use_hand_made_parts(monkeypatch.setitem)
-    bag_evaluation.load_pipeline.cache_clear()
+    one_bag.load_pipeline.cache_clear()
 
     def run(*arguments: object, out: str = "out") -> tuple[int, str]:
         common = ["--preset", "debug", "--param", "device:=cpu", "--out", str(tmp_path / out)]
@@ -47,7 +47,7 @@ def evaluate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Cap
         return status, capsys.readouterr().err
 
     yield run
-    bag_evaluation.load_pipeline.cache_clear()
+    one_bag.load_pipeline.cache_clear()
 
 
 def metrics_of(folder: Path) -> dict:
