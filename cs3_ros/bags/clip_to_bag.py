@@ -163,8 +163,11 @@ class _Messages:
     def _collision(self, number: int, impact: SimulatedImpact, onset_ns: int) -> Any:
         header = self._header(self._frame_ns(impact.frame), IMAGE_FRAME_ID)
         ids = cv2.imdecode(self._read(f"ids{number:03d}.png"), cv2.IMREAD_UNCHANGED)
+        if ids is None:
+            raise ValueError(f"the clip is not whole: ids{number:03d}.png is no picture")
         names = self._clip.names
-        visible = [identity for identity in impact.ids if (ids == identity).any()]
+        masks = {identity: np.equal(ids, identity) for identity in impact.ids}
+        visible = [identity for identity in impact.ids if masks[identity].any()]
         verdict = (Verdict.NONE, Verdict.ONE_OBJECT, Verdict.TWO_OBJECTS)[len(visible)]
         return self._types["cs3_msgs/msg/Collision"](
             header=header,
@@ -174,7 +177,7 @@ class _Messages:
             reason="ground_truth",
             detail=f"{' and '.join(names[i] for i in impact.ids)}, {1e3 * impact.impulse_ns:.1f} mN s",
             masks=[
-                self._mask(ids == identity, names[identity], impact.side_of.get(identity), impact.contact_xy, header)
+                self._mask(masks[identity], names[identity], impact.side_of.get(identity), impact.contact_xy, header)
                 for identity in visible
             ],
             rejected=[],

@@ -164,7 +164,8 @@ def _decode_planes(msg: Any, layout: _PixelLayout, step: int) -> UInt8Image:
     else:
         chroma = octets[height * step : height * step + height * (step // 2)].reshape(height, step // 2)
         rows[height:] = chroma[:, : width // 2].reshape(height // 2, width)
-    return cv2.cvtColor(rows, layout.to_rgb)
+    assert layout.to_rgb is not None
+    return np.asarray(cv2.cvtColor(rows, layout.to_rgb), np.uint8)
 
 
 def _compressed_decoder(msg: Any) -> Callable[[], UInt8Image]:
@@ -197,7 +198,7 @@ def _decode_compressed(msg: Any) -> UInt8Image:
     bgr = None if damaged else cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if bgr is None:
         raise ValueError(f"CompressedImage of format {msg.format!r}: its {len(data)} bytes are truncated or damaged")
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB, dst=bgr)
+    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB, dst=bgr), np.uint8)
 
 
 def _is_depth(encoding: str) -> bool:
@@ -267,6 +268,6 @@ def _raw_msg(pixels: UInt8Image, encoding: str, header: Header) -> Image:
 def _with_data(msg: _Message, pixels: UInt8Image) -> _Message:
     # Only assigning an array("B") takes it as it is; other types, and the constructor, copy element by element.
     data = array("B")
-    data.frombytes(memoryview(np.ascontiguousarray(pixels)).cast("B"))
+    data.frombytes(np.ascontiguousarray(pixels).data.cast("B"))
     msg.data = data
     return msg

@@ -66,7 +66,7 @@ def _in_worker(work: Work, plan: GenerationPlan, name: str, scene: int) -> Any:
     return work(plan, name, scene, _renderer)
 
 
-def sample_progress(total: int, done: int = 0) -> tqdm:
+def sample_progress(total: int, done: int = 0) -> tqdm[Any]:
     """A bar of samples: a few times a second on a terminal, a line each minute elsewhere."""
     often_s = 0.2 if sys.stderr.isatty() else 60.0
     return tqdm(total=total, initial=done, unit="samples", leave=False, mininterval=often_s, delay=often_s)
