@@ -103,10 +103,17 @@ class MediaGraph(Graph):
         return status, {pair.key: pair.value for pair in status.values}
 
     def wait_for_problem(self, words: str, repeat: Callable[[], None] = lambda: None) -> str:
-        """Waits until the diagnostics name a problem with these words, and returns its line."""
+        """Waits until the diagnostics name a problem with these words, and returns its line.
+
+        `repeat` is called at the beginning and with each diagnostics: more often, it would fill the node's queues.
+        """
+        num_repeated = -1
 
         def found() -> list[str]:
-            repeat()
+            nonlocal num_repeated
+            if num_repeated != len(self._diagnostics):
+                num_repeated = len(self._diagnostics)
+                repeat()
             pairs = [pair for message in self._diagnostics for pair in message.status[0].values]
             return [pair.value for pair in pairs if pair.key.startswith("problem: ") and words in pair.value]
 

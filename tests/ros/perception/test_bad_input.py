@@ -15,7 +15,7 @@ from builtin_interfaces.msg import Time  # noqa: E402
 from cs3_msgs.msg import AudioChunk, Collision  # noqa: E402
 from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
 
-from tests.ros.perception.perception_graph import HEIGHT, WIDTH, jpeg_picture, raw_picture, sound_chunk  # noqa: E402
+from tests.ros.perception.perception_graph import WIDTH, jpeg_picture, raw_picture, sound_chunk  # noqa: E402
 
 pytestmark = pytest.mark.ros
 
@@ -57,8 +57,7 @@ BAD_IMAGES = {
     "data too short": (changed(raw_picture, data=array("B", b"12")), "bytes for encoding rgb8, got 2"),
     "no pixels": (changed(raw_picture, width=0, height=0), "is empty: height 0, width 0"),
     "odd width of yuv422": (changed(raw_picture, encoding="yuv422", width=WIDTH - 1), "width must be even"),
-    "height beyond the data": (changed(raw_picture, height=HEIGHT + 1), "Image.data must hold"),
-    "height of billions": (changed(raw_picture, height=2**32 - 1), "more than 40 million pixels"),
+    "height beyond the data": (changed(raw_picture, height=2**32 - 1), "Image.data must hold"),
     "no stamp": (unstamped(raw_picture), "the stamp is zero"),
 }
 BAD_COMPRESSED_IMAGES = {
