@@ -88,8 +88,8 @@ def measure_offline(path: Path, preset: str) -> dict[str, float]:
     from cs3_model.build import load_preset, warm_up
     from cs3_ros.bags.bag_reader import RecordedBag
     from cs3_ros.replay.reading.bag_inputs import BagInputs, choose_topics
-    from cs3_ros.replay.running.bag_evaluation import load_pipeline
     from cs3_ros.replay.running.offline import replay_offline
+    from cs3_ros.replay.running.one_bag import load_pipeline
 
     values = {**default_values(), "preset": preset}
     pipeline = load_pipeline(preset, values["device"])
@@ -121,7 +121,8 @@ def measure_offline(path: Path, preset: str) -> dict[str, float]:
 
 def measure_live(path: Path, preset: str, out: Path) -> dict:
     """Replays one bag through the node."""
-    from cs3_ros.replay.running.bag_evaluation import EvaluationOptions, evaluate_bag
+    from cs3_ros.replay.running.bag_evaluation import evaluate_bag
+    from cs3_ros.replay.running.options import EvaluationOptions
 
     return evaluate_bag(
         path, out, EvaluationOptions(values={**default_values(), "preset": preset}, live=True, video=False)
