@@ -64,7 +64,7 @@ class NullAudioVisual:
 class NullHands:
     """Sees no hand."""
 
-    name, trained = "null", True
+    name, trained, names_touched = "null", True, False
 
     def detect(self, image: Any) -> HandObjects:
         return HandObjects()

@@ -20,7 +20,7 @@ from cs3_model.pipeline import CollisionPipeline, PipelineConfig
 from cs3_model.placement import Compilation, Placement, Precision
 from cs3_model.preset_files import PRESETS, read_preset_file
 from cs3_model.stream import StreamConfig
-from cs3_model.types import MODEL_SAMPLE_RATE_HZ, AudioWindow, Float32Array, Frame
+from cs3_model.types import MODEL_SAMPLE_RATE_HZ, AudioWindow, Float32Array, Frame, SideRule
 
 if TYPE_CHECKING:
     from cs3_model.networks.micro.parts import MicroParts
@@ -64,6 +64,9 @@ class Preset:
     micro_weights: str = ""
     """Weights of the `micro` parts: path of a file that `training.micro` wrote, relative to the preset's own file.
     Empty: those that ship with the package."""
+    hand_sides: SideRule = SideRule.LABELS
+    """How the part `hands23` tells left from right hands: `labels`, as the network says, or `position`, which decides
+    where it gives two hands one label."""
     precision: Precision = Precision.AUTO
     """Of the networks with published weights; random ones are float32."""
     compilation: Compilation = Compilation.NEVER
@@ -224,7 +227,7 @@ def _micro_weak(build: Build) -> Any:
 def _hands23(build: Build) -> Any:
     from cs3_model.foundation import build_hands
 
-    return build_hands(build.placement)
+    return build_hands(build.placement, build.preset.hand_sides)
 
 
 def _sam2(build: Build) -> Any:

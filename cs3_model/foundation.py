@@ -20,6 +20,7 @@ from cs3_model.networks.sam import Sam2Segmenter, Sam2Size, build_sam2
 from cs3_model.networks.tagged_prompts import build_tagged_prompts, tagged_prompt_segmenter
 from cs3_model.networks.text_prompt import END_ID, PROMPT_IDS, AudioPrompt
 from cs3_model.placement import Placement
+from cs3_model.types import SideRule
 from cs3_model.weights import WEIGHTS, fetch
 from cs3_model.weights.checkpoint import Checkpoint, load_strictly, load_weights, read_checkpoint
 
@@ -59,8 +60,12 @@ def load_audio_visual_network(audio_weights: str = "") -> AudioVisualNetwork:
     return AudioVisualNetwork(beats=beats, audio_token=AudioToken(), prompt=AudioPrompt(), clipseg=_load_clipseg())
 
 
-def build_hands(placement: Placement) -> Hands23Detector:
+def build_hands(placement: Placement, sides: SideRule) -> Hands23Detector:
     """Builds Hands23.
+
+    Args:
+        placement: Where it runs.
+        sides: How left and right hands are told apart.
 
     Raises:
         ValueError: if its weights cannot be had or do not fit.
@@ -68,7 +73,7 @@ def build_hands(placement: Placement) -> Hands23Detector:
     checkpoint = load_weights(WEIGHTS["hands23"])
     with checkpoint.blamed():
         network = hands23_from_checkpoint(checkpoint.tensors)
-    return Hands23Detector(prepare_hands(network, placement), name="hands23", trained=True)
+    return Hands23Detector(prepare_hands(network, placement), name="hands23", trained=True, sides=sides)
 
 
 def build_boxes(size: Sam2Size, placement: Placement) -> Sam2Segmenter:

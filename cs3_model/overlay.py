@@ -9,8 +9,18 @@ import numpy as np
 
 from cs3_model.types import AudioWindow, Candidate, CollisionResult, Role, UInt8Image, Verdict
 
-_ROLE_COLOURS = {Role.RIGHT_HAND: (255, 176, 0), Role.LEFT_HAND: (100, 143, 255), Role.AUDIO_VISUAL: (220, 38, 127)}
-_ROLE_NAMES = {Role.RIGHT_HAND: "right hand", Role.LEFT_HAND: "left hand", Role.AUDIO_VISUAL: "heard"}
+_ROLE_COLOURS = {
+    Role.RIGHT_HAND: (255, 176, 0),
+    Role.LEFT_HAND: (100, 143, 255),
+    Role.AUDIO_VISUAL: (220, 38, 127),
+    Role.TOUCHED: (254, 254, 98),
+}
+_ROLE_NAMES = {
+    Role.RIGHT_HAND: "right hand",
+    Role.LEFT_HAND: "left hand",
+    Role.AUDIO_VISUAL: "heard",
+    Role.TOUCHED: "touched",
+}
 _GREY = (190, 190, 190)
 _WHITE = (255, 255, 255)
 _RED = (255, 80, 80)

@@ -12,7 +12,7 @@ from cs3_model.types import AudioWindow, BoolMask, Float32Array, HandObjects, UI
 
 
 class AudioVisualSegmenter(Protocol):
-    """Audio-conditioned segmentation (paper, section 3.2): BEATs, audio token and CLIPSeg in `foundation`."""
+    """Audio-conditioned segmentation (paper, section 4.1): BEATs, audio token and CLIPSeg in `foundation`."""
 
     name: str
     """Identity of networks and weights, for messages and reports."""
@@ -30,10 +30,12 @@ class AudioVisualSegmenter(Protocol):
 
 
 class HandObjectDetector(Protocol):
-    """Finds the objects in the wearer's hands (Hands23 in `foundation`)."""
+    """Finds the objects in the wearer's hands (Hands23 in `foundation`; paper, section 4.2)."""
 
     name: str
     trained: bool
+    names_touched: bool
+    """Whether it can say what a held object touches (`HeldObject.touched`), as the strategy `touch` needs."""
 
     def detect(self, image: UInt8Image) -> HandObjects:
         """Detects in an RGB uint8 image [H, W, 3]; boxes are in its pixels, clipped to it."""

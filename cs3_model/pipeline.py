@@ -39,7 +39,9 @@ from cs3_model.types import (
     Float32Array,
     Frame,
     HandObjects,
+    HeldObject,
     Role,
+    TouchedObject,
 )
 from cs3_model.verification import VerificationConfig, is_one_object
 
@@ -187,7 +189,9 @@ class CollisionPipeline:
     def _propose(self, prepared: PreparedFrame, logits: Float32Array, scores: Float32Array) -> list[Candidate]:
         """What each hand holds, and what is heard; one call segments all boxes."""
         both = ((Role.RIGHT_HAND, prepared.hands.right), (Role.LEFT_HAND, prepared.hands.left))
-        held = [(role, item) for role, item in both if item is not None]
+        held: list[tuple[Role, HeldObject | TouchedObject]] = [(role, item) for role, item in both if item is not None]
+        if self.config.strategy is Strategy.TOUCH and prepared.hands.right and prepared.hands.right.touched:
+            held.append((Role.TOUCHED, prepared.hands.right.touched))
         boxes = [item.box_xyxy for _, item in held]
         if self.config.heard_mask is HeardMask.BOX:
             boxes.append(box_around_peak(scores, prepared.frame.size_hw, self.config.localisation))

@@ -9,14 +9,14 @@ from dataclasses import replace
 from cs3_model.types import Candidate, CollisionResult, Reason, Role, Verdict, no_collision
 from cs3_model.verification import VerificationConfig, verify_collision
 
-_TOUCHING_PX = 1.5
+_ADJACENT_PX = 1.5
 
 
 class Strategy(str, enum.Enum):
     """How the colliding masks are chosen among the candidates."""
 
     OURS = "ours"
-    """Merge and verify (section 3.4)."""
+    """Merge and verify (section 4.3)."""
     RIGHT = "right"
     """The object in the right hand."""
     LEFT = "left"
@@ -28,8 +28,10 @@ class Strategy(str, enum.Enum):
     LEFT_AV = "left-av"
     """The object in the left hand and the one that the sound points at."""
     TOUCH = "touch"
-    """As `ours`, but two objects must touch: adjacent or overlapping pixels. The paper does not define this row;
-    this is our reading."""
+    """The object in the right hand and the one that the detector says it touches. Of a detector that cannot say so
+    (`HandObjectDetector.names_touched`), it is the object in the right hand alone, and the reason says so."""
+    ADJACENT = "adjacent"
+    """As `ours`, but two objects must be adjacent or overlap; not in the paper."""
 
 
 _FIXED_ROLES = {
@@ -38,6 +40,7 @@ _FIXED_ROLES = {
     Strategy.RIGHT_LEFT: (Role.RIGHT_HAND, Role.LEFT_HAND),
     Strategy.RIGHT_AV: (Role.RIGHT_HAND, Role.AUDIO_VISUAL),
     Strategy.LEFT_AV: (Role.LEFT_HAND, Role.AUDIO_VISUAL),
+    Strategy.TOUCH: (Role.RIGHT_HAND, Role.TOUCHED),
 }
 
 
@@ -48,9 +51,9 @@ def choose_masks(
     weighed = first_of_each_role(candidates)
     if strategy is Strategy.OURS:
         result = verify_collision(weighed, verification)
-    elif strategy is Strategy.TOUCH:
-        touching = replace(verification, contact_distance_px=_TOUCHING_PX, reference_width_px=0)
-        result = verify_collision(weighed, touching)
+    elif strategy is Strategy.ADJACENT:
+        adjacent = replace(verification, contact_distance_px=_ADJACENT_PX, reference_width_px=0)
+        result = verify_collision(weighed, adjacent)
     else:
         result = _select(weighed, _FIXED_ROLES[strategy], strategy)
     others = tuple(candidate for candidate in candidates if not any(candidate is one for one in weighed))
@@ -66,8 +69,10 @@ def first_of_each_role(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]
 
 
 def _select(candidates: Sequence[Candidate], roles: Sequence[Role], strategy: Strategy) -> CollisionResult:
-    detail = f"the strategy '{strategy.value}' takes it unseen"
     by_role = {candidate.role: candidate for candidate in candidates if candidate.mask.any()}
+    detail = f"the strategy '{strategy.value}' takes it unseen"
+    if Role.TOUCHED in roles and Role.TOUCHED not in by_role:
+        detail = "the hand detector names nothing that the object in the right hand touches"
     masks = tuple(replace(by_role[role], reason=detail) for role in roles if role in by_role)
     others = tuple(
         replace(candidate, reason=f"the strategy '{strategy.value}' does not use it")

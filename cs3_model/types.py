@@ -107,10 +107,12 @@ class Role(enum.Flag):
     AUDIO_VISUAL = enum.auto()
     LEFT_HAND = enum.auto()
     RIGHT_HAND = enum.auto()
+    TOUCHED = enum.auto()
+    """Said by the hand-object detector to be touched by the object in the right hand; for the strategy `touch` alone."""
 
 
 class Verdict(enum.IntEnum):
-    """How many objects collided (paper, section 3.4)."""
+    """How many objects collided (paper, section 4.3)."""
 
     NONE = 0
     ONE_OBJECT = 1
@@ -153,6 +155,25 @@ class Reason(str, enum.Enum):
         return self.value
 
 
+class SideRule(str, enum.Enum):
+    """How a hand-object detector decides which hand is the left one."""
+
+    LABELS = "labels"
+    """As the network labels each hand."""
+    POSITION = "position"
+    """As labelled, but of two hands with one label the one further left in the picture is the left hand."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TouchedObject:
+    """An object that a held one touches (Hands23's second object)."""
+
+    box_xyxy: BoxXYXY
+    """Box of the object, pixels."""
+    score: float
+    """Confidence in [0, 1]."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HeldObject:
     """The object in one hand, as the hand-object detector sees it."""
@@ -163,6 +184,8 @@ class HeldObject:
     """Confidence in [0, 1]."""
     hand_box_xyxy: BoxXYXY | None = None
     """Box of the hand that holds it, pixels, where the detector gives one."""
+    touched: TouchedObject | None = None
+    """What it touches, where the detector says so."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

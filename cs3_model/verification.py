@@ -1,4 +1,4 @@
-"""Collision verification: which of the candidate masks collided (paper, section 3.4).
+"""Collision verification: which of the candidate masks collided (paper, section 4.3).
 
 Masks that are nearly the same are merged; the closest two of the rest collide if they are near enough, otherwise it
 is a single object: the one in the right hand, else in the left hand, else the one that the sound points at.

@@ -1,4 +1,4 @@
-"""From BEATs' hidden states to one pseudo-word of the CLIP text encoder (paper, section 3.2: AE_prj and AE_pool).
+"""From BEATs' hidden states to one pseudo-word of the CLIP text encoder (paper, section 4.1: AE_prj and AE_pool).
 
 The paper names the projection and the attentive pooling without dimensions. They are those of its closest public
 relative, ACL-SSL (Park et al., "Can CLIP Help Sound Source Localization?", 2024).

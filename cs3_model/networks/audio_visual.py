@@ -1,4 +1,4 @@
-"""The audio-visual network of CS3 (paper, section 3.2): sound in, a map of where it comes from out.
+"""The audio-visual network of CS3 (paper, section 4.1): sound in, a map of where it comes from out.
 
 Shape suffixes: B clips, T samples, P features of the joint image-text space.
 """

@@ -18,7 +18,7 @@ from transformers import CLIPSegModel
 from transformers.masking_utils import create_causal_mask
 
 PROMPT_IDS = (49406, 320, 1125, 539, 320)
-"""Start token and "a photo of a" in CLIP's vocabulary (paper, section 3.2)."""
+"""Start token and "a photo of a" in CLIP's vocabulary (paper, section 4.1)."""
 END_ID = 49407
 """CLIP's end token."""
 

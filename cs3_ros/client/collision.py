@@ -11,7 +11,12 @@ from cs3_model.types import BoolMask, BoxXYXY, Candidate, Role, UInt8Image, Verd
 from cs3_ros.conversions.collisions import collision_from_msg
 from cs3_ros.conversions.times import NS_PER_S, stamp_to_ns
 
-_ROLE_NAMES = {Role.LEFT_HAND: "held left", Role.RIGHT_HAND: "held right", Role.AUDIO_VISUAL: "heard"}
+_ROLE_NAMES = {
+    Role.LEFT_HAND: "held left",
+    Role.RIGHT_HAND: "held right",
+    Role.AUDIO_VISUAL: "heard",
+    Role.TOUCHED: "touched",
+}
 ROLES = tuple(_ROLE_NAMES.values())
 """The words of `CollidingObject.roles`."""
 

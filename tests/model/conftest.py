@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 
 from cs3_model.pipeline import CollisionPipeline, PipelineConfig
-from cs3_model.types import AudioWindow, BoolMask, Float32Array, Frame, HandObjects, HeldObject, UInt8Image
+from cs3_model.types import (
+    AudioWindow,
+    BoolMask,
+    Float32Array,
+    Frame,
+    HandObjects,
+    HeldObject,
+    TouchedObject,
+    UInt8Image,
+)
 
 
 class BrightestSpot:
@@ -33,11 +42,13 @@ class FixedHands:
 
     name = "fixed hands"
     trained = True
+    names_touched = True
 
-    def __init__(self, left: tuple | None, right: tuple | None) -> None:
+    def __init__(self, left: tuple | None, right: tuple | None, touched: tuple | None = None) -> None:
+        second = TouchedObject(box_xyxy=touched, score=0.7) if touched else None
         self.hands = HandObjects(
             left=HeldObject(box_xyxy=left, score=0.8) if left else None,
-            right=HeldObject(box_xyxy=right, score=0.9) if right else None,
+            right=HeldObject(box_xyxy=right, score=0.9, touched=second) if right else None,
         )
 
     def detect(self, image: UInt8Image) -> HandObjects:
@@ -68,10 +79,13 @@ def make_pipeline() -> Callable[..., CollisionPipeline]:
     """Returns a function that builds a pipeline of hand-made parts."""
 
     def make(
-        left: tuple | None = None, right: tuple | None = None, config: PipelineConfig | None = None
+        left: tuple | None = None,
+        right: tuple | None = None,
+        config: PipelineConfig | None = None,
+        touched: tuple | None = None,
     ) -> CollisionPipeline:
         return CollisionPipeline(
-            audio_visual=BrightestSpot(), hands=FixedHands(left, right), boxes=FilledBoxes(), config=config
+            audio_visual=BrightestSpot(), hands=FixedHands(left, right, touched), boxes=FilledBoxes(), config=config
         )
 
     return make

@@ -195,14 +195,31 @@ def test_the_second_look_decides_though_the_first_map_was_higher_elsewhere(make_
     assert heard.box_xyxy[0] >= 250 and heard.box_xyxy[2] <= 350
 
 
-def test_touch_wants_adjacent_pixels(make_pipeline, spot_frame, window) -> None:
+def test_the_strategy_adjacent_wants_adjacent_pixels(make_pipeline, spot_frame, window) -> None:
     """Both held objects are 10 px apart: a collision for the paper's beta, not for touching."""
-    touching = PipelineConfig(strategy=Strategy.TOUCH, heard_mask=HeardMask.MAP)
+    adjacent_only = PipelineConfig(strategy=Strategy.ADJACENT, heard_mask=HeardMask.MAP)
     near, adjacent = (20.0, 60.0, 60.0, 120.0), (60.0, 60.0, 90.0, 120.0)
     apart = (70.0, 60.0, 100.0, 120.0)
-    assert make_pipeline(near, apart, touching).process(spot_frame, window).verdict is Verdict.ONE_OBJECT
+    assert make_pipeline(near, apart, adjacent_only).process(spot_frame, window).verdict is Verdict.ONE_OBJECT
     assert make_pipeline(near, apart).process(spot_frame, window).verdict is Verdict.TWO_OBJECTS
-    assert make_pipeline(near, adjacent, touching).process(spot_frame, window).verdict is Verdict.TWO_OBJECTS
+    assert make_pipeline(near, adjacent, adjacent_only).process(spot_frame, window).verdict is Verdict.TWO_OBJECTS
+
+
+def test_touch_takes_the_right_hands_object_and_what_the_detector_says_it_touches(
+    make_pipeline, spot_frame, window
+) -> None:
+    touch, touched = PipelineConfig(strategy=Strategy.TOUCH), (100.0, 20.0, 140.0, 50.0)
+    result = make_pipeline(LEFT, RIGHT, touch, touched).process(spot_frame, window)
+    assert roles(result) == [Role.RIGHT_HAND, Role.TOUCHED] and result.verdict is Verdict.TWO_OBJECTS
+    assert [mask.box_xyxy for mask in result.masks] == [RIGHT, touched]
+    assert [mask.role for mask in result.rejected] == [Role.LEFT_HAND, Role.AUDIO_VISUAL]
+    (alone,) = make_pipeline(LEFT, RIGHT, touch).process(spot_frame, window).masks
+    assert alone.role is Role.RIGHT_HAND and "names nothing that the object in the right hand touches" in alone.reason
+
+
+def test_what_a_held_object_touches_is_a_candidate_of_no_other_strategy(make_pipeline, spot_frame, window) -> None:
+    result = make_pipeline(LEFT, RIGHT, None, (100.0, 20.0, 140.0, 50.0)).process(spot_frame, window)
+    assert Role.TOUCHED not in [candidate.role for candidate in result.candidates]
 
 
 def test_the_pipeline_names_its_parts(make_pipeline) -> None:

@@ -60,7 +60,7 @@ _KNOWN: Mapping[str, _Known] = {
     "left": _Known(label="Left †", predict=partial(by_strategy, strategy=Strategy.LEFT)),
     "right-left": _Known(label="Right-Left †", predict=partial(by_strategy, strategy=Strategy.RIGHT_LEFT)),
     "held-nearest": _Known(label="Held and nearest †", predict=held_and_nearest),
-    "touch": _Known(label="Touch †", predict=partial(by_strategy, strategy=Strategy.TOUCH)),
+    "adjacent": _Known(label="Adjacent †", predict=partial(by_strategy, strategy=Strategy.ADJACENT)),
     ORACLE: _Known(label="Oracle choice †", predict=best_choice),
 }
 
@@ -115,9 +115,15 @@ def _preset_row(name: str, device: torch.device, seed: int) -> Row:
         del fields["strategy"]
     config = _changed(preset.pipeline, fields)
     pipeline = _parts(replace(preset, pipeline=PipelineConfig()), device, seed)
-    # Of the verification, proposals depend on what counts as one object alone.
+    if config.strategy is Strategy.TOUCH and not pipeline.hands.names_touched:
+        raise ValueError(
+            f"method '{name}': the hand detector {pipeline.hands.name} does not say what a held object touches (Hands23's "
+            "second object); take a preset whose part hands is hands23, or strategy=adjacent"
+        )
+    # Of the verification, proposals depend on what counts as one object alone; of the strategies, on `touch` alone.
     verification = VerificationConfig(merge_iou=config.verification.merge_iou)
-    proposing = replace(config, strategy=Strategy.OURS, verification=verification)
+    strategy = Strategy.TOUCH if config.strategy is Strategy.TOUCH else Strategy.OURS
+    proposing = replace(config, strategy=strategy, verification=verification)
     candidates = _candidates(pipeline, str(words), proposing)
     if told is not None:
         predict = partial(segment_told, pipeline.boxes, told)

@@ -1,4 +1,4 @@
-"""The weakly supervised losses of CS3 (paper, section 3.2, equations 2 to 5), with the readings of what it leaves open.
+"""The weakly supervised losses of CS3 (paper, section 4.1, equations 2 to 5), with the readings of what it leaves open.
 
 The paper prints equation 2 without exponential and temperature, which would be no InfoNCE; here both are always there.
 Its closest public relatives are ACL-SSL (Park et al., WACV 2024) and TCL (Cha et al., CVPR 2023).

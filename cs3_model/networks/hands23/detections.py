@@ -9,7 +9,7 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cs3_model.types import BoxXYXY, HandObjects, HeldObject
+from cs3_model.types import BoxXYXY, HandObjects, HeldObject, SideRule, TouchedObject
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -120,7 +120,7 @@ class HandDetections:
 
     hands: tuple[DetectedHand, ...] = ()
 
-    def held_objects(self, size_hw: tuple[int, int]) -> HandObjects:
+    def held_objects(self, size_hw: tuple[int, int], sides: SideRule = SideRule.LABELS) -> HandObjects:
         """Reduces to what the wearer's hands hold: per side the first object of the hand with the highest score.
 
         Of several hands of one side the best is taken for the wearer's, even if it is empty: what another person's
@@ -128,17 +128,51 @@ class HandDetections:
 
         Args:
             size_hw: height and width of the image, to which boxes are clipped; a box outside it counts as none.
+            sides: how left and right are told apart.
         """
-        return HandObjects(left=self._held(HandSide.LEFT, size_hw), right=self._held(HandSide.RIGHT, size_hw))
+        left, right = self._best(HandSide.LEFT), self._best(HandSide.RIGHT)
+        if sides is SideRule.POSITION and (left is None or right is None):
+            left, right = self._by_position() or (left, right)
+        return HandObjects(left=_held(left, size_hw), right=_held(right, size_hw))
 
-    def _held(self, side: HandSide, size_hw: tuple[int, int]) -> HeldObject | None:
-        hand = max((hand for hand in self.hands if hand.side is side), key=lambda hand: hand.score, default=None)
-        if hand is None or hand.first_object is None:
+    def _best(self, side: HandSide) -> DetectedHand | None:
+        return max((hand for hand in self.hands if hand.side is side), key=lambda hand: hand.score, default=None)
+
+    def _by_position(self) -> tuple[DetectedHand, DetectedHand] | None:
+        """The best two hands from left to right; None if there are no two, or they may be one that was found twice."""
+        if len(self.hands) < 2:
             return None
-        box = _clipped(hand.first_object.box_xyxy, size_hw)
-        if box is None:
+        best = sorted(self.hands, key=lambda hand: -hand.score)[:2]
+        left, right = sorted(best, key=lambda hand: _centre(hand.box_xyxy)[0])
+        if _holds(left.box_xyxy, _centre(right.box_xyxy)) or _holds(right.box_xyxy, _centre(left.box_xyxy)):
             return None
-        return HeldObject(box_xyxy=box, score=hand.first_object.score, hand_box_xyxy=_clipped(hand.box_xyxy, size_hw))
+        return left, right
+
+
+def _held(hand: DetectedHand | None, size_hw: tuple[int, int]) -> HeldObject | None:
+    if hand is None or hand.first_object is None:
+        return None
+    box = _clipped(hand.first_object.box_xyxy, size_hw)
+    if box is None:
+        return None
+    touched_box = _clipped(hand.second_object.box_xyxy, size_hw) if hand.second_object else None
+    return HeldObject(
+        box_xyxy=box,
+        score=hand.first_object.score,
+        hand_box_xyxy=_clipped(hand.box_xyxy, size_hw),
+        touched=TouchedObject(box_xyxy=touched_box, score=hand.second_object.score)
+        if hand.second_object and touched_box
+        else None,
+    )
+
+
+def _centre(box_xyxy: BoxXYXY) -> tuple[float, float]:
+    return (box_xyxy[0] + box_xyxy[2]) / 2, (box_xyxy[1] + box_xyxy[3]) / 2
+
+
+def _holds(box_xyxy: BoxXYXY, point_xy: tuple[float, float]) -> bool:
+    (x_min, y_min, x_max, y_max), (x, y) = box_xyxy, point_xy
+    return x_min <= x <= x_max and y_min <= y <= y_max
 
 
 def _clipped(box_xyxy: BoxXYXY, size_hw: tuple[int, int]) -> BoxXYXY | None:

@@ -13,7 +13,7 @@ from cs3_model.networks.hands23.linking import link_detections
 from cs3_model.networks.hands23.network import Hands23Network
 from cs3_model.networks.hands23.preprocessing import preprocess
 from cs3_model.networks.hands23.random_weights import random_state_dict
-from cs3_model.types import HandObjects, UInt8Image
+from cs3_model.types import HandObjects, SideRule, UInt8Image
 
 DEBUG_CONFIG = Hands23Config(
     blocks=(1, 1, 1, 1),
@@ -33,6 +33,8 @@ DEBUG_INPUT_SIZE = Hands23InputSize(short_side=160, max_side=320)
 class Hands23Detector:
     """Implements `cs3_model.parts.HandObjectDetector`."""
 
+    names_touched = True
+
     def __init__(
         self,
         network: Hands23Network,
@@ -41,6 +43,7 @@ class Hands23Detector:
         trained: bool,
         thresholds: Hands23Thresholds | None = None,
         input_size: Hands23InputSize | None = None,
+        sides: SideRule = SideRule.LABELS,
     ) -> None:
         """Wraps a network, on whatever device and in whatever floating-point type it is.
 
@@ -50,16 +53,18 @@ class Hands23Detector:
             trained: whether the weights mean anything.
             thresholds: what counts as a detection and as a relation; the reference demo's by default.
             input_size: to what images are resized; the reference's by default.
+            sides: how left and right hands are told apart.
         """
         self.network = network.eval().requires_grad_(False)
         self.name = name
         self.trained = trained
         self._thresholds = thresholds or Hands23Thresholds()
         self._input_size = input_size or Hands23InputSize()
+        self._sides = sides
 
     def detect(self, image: UInt8Image) -> HandObjects:
         """Finds what the wearer's hands hold in an RGB uint8 image [H, W, 3]; boxes are in its pixels."""
-        return self.detect_hands(image).held_objects(image.shape[:2])
+        return self.detect_hands(image).held_objects(image.shape[:2], self._sides)
 
     @torch.inference_mode()
     def detect_hands(self, image: UInt8Image) -> HandDetections:

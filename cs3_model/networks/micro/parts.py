@@ -169,6 +169,8 @@ class MicroHands:
         min_score: least confidence that a hand holds something.
     """
 
+    names_touched = False
+
     def __init__(self, tower: SharedTower, *, name: str, trained: bool, min_score: float = 0.3) -> None:
         self.name, self.trained = name, trained
         self._tower, self._min_score = tower, min_score

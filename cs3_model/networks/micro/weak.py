@@ -1,7 +1,7 @@
 """The audio-visual part of `micro` that is trained as in the paper, without masks: the sound is one more word.
 
 Audio encoder, audio token and prompt encoder make a condition; the decoder that follows words follows it too (paper, section
-3.2). `MicroAudioVisual`, in contrast, has a decoder of its own, which learned from masks.
+4.1). `MicroAudioVisual`, in contrast, has a decoder of its own, which learned from masks.
 
 Shape suffixes: N windows, P features of a condition.
 """

@@ -24,11 +24,11 @@ def test_pairs_with_other_answers_are_at_chance_for_whoever_only_looks(tmp_path)
 def test_rows_that_only_look_stay_at_chance(tmp_path) -> None:
     data_set = drawn_data_set(tmp_path)
     prior = fit_prior_map(data_set.samples)
-    names = ["held-nearest", "prior-map", "random-objects", Strategy.TOUCH.value, "right-left"]
+    names = ["held-nearest", "prior-map", "random-objects", Strategy.ADJACENT.value, "right-left"]
     rows = [build_row(name, device=None, seed=0, prior_map=prior) for name in names]
     *_, evaluation = evaluate(rows, data_set, rule=WindowRule(), seed=0)
     exact = {name: sum(record.score.is_exact for record in evaluation.records[name]) / 8 for name in names}
-    assert exact["held-nearest"] == exact["touch"] == 0.5 and exact["prior-map"] == exact["right-left"] == 0.0
+    assert exact["held-nearest"] == exact["adjacent"] == 0.5 and exact["prior-map"] == exact["right-left"] == 0.0
     assert max(exact.values()) <= check_counterfactuals(data_set.samples).exact_by_looking
 
 

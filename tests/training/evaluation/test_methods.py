@@ -59,6 +59,12 @@ def test_a_preset_runs_the_pipeline_with_the_fields_that_are_named(scene) -> Non
     assert [item.role for item in result.candidates] == [Role.AUDIO_VISUAL]
 
 
+def test_touch_is_refused_where_the_detector_does_not_say_what_a_held_object_touches() -> None:
+    with pytest.raises(ValueError, match=r"hand detector micro .* does not say what a held object touches"):
+        build("preset:micro,strategy=touch")
+    assert build("preset:debug,strategy=touch").models
+
+
 def test_the_oracle_of_a_preset_chooses_by_the_truth(scene) -> None:
     row = build("preset:debug,strategy=oracle,use_crop=false,use_hands=false,heard_mask=map")
     nothing_true = replace(scene, objects=())

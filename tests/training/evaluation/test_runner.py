@@ -117,7 +117,11 @@ def test_examples_show_the_same_scenes_for_all_rows(tmp_path) -> None:
     [
         ({"samples": ()}, ["centre"], "drawn has no samples"),
         ({}, ["centre", "centre"], "method 'centre' is named twice"),
-        ({"knows_whole_scene": False}, ["centre", "touch", "oracle"], "touch, oracle: .* not say for 2 of 2 samples"),
+        (
+            {"knows_whole_scene": False},
+            ["centre", "adjacent", "oracle"],
+            "adjacent, oracle: .* not say for 2 of 2 samples",
+        ),
         ({"load_objects": None}, ["centre"], "this split of drawn has no true masks"),
     ],
 )

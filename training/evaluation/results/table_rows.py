@@ -86,8 +86,9 @@ TABLE_2 = (
 TABLE_3 = (
     *(
         TableRow(label=label, method=f"{_OURS},strategy={label.lower()}", paper=label)
-        for label in ("Right", "Left", "Right-AV", "Left-AV", "Touch")
+        for label in ("Right", "Left", "Right-AV", "Left-AV")
     ),
+    TableRow(label="Adjacent", method=f"{_OURS},strategy=adjacent"),
     RIGHT_LEFT,
     OURS,
     TableRow(label="Oracle", method=f"{_OURS},strategy=oracle", paper="Oracle"),

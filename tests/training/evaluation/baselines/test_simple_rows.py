@@ -79,7 +79,7 @@ def test_random_objects_are_two_and_never_the_table(make_scene) -> None:
         (Strategy.RIGHT, {"pan"}, 0.5, 0.0),
         (Strategy.LEFT, {"lid"}, 0.0, 0.5),
         (Strategy.RIGHT_LEFT, {"pan", "lid"}, 0.5, 0.5),
-        (Strategy.TOUCH, {"pan", "cup"}, 1.0, 0.0),
+        (Strategy.ADJACENT, {"pan", "cup"}, 1.0, 0.0),
     ],
 )
 def test_strategies_use_true_hands_and_masks(strategy, answer, high, low, make_scene) -> None:
@@ -113,7 +113,7 @@ def test_the_order_of_objects_does_not_break_ties(make_scene) -> None:
 def test_empty_hands_leave_nothing_to_answer(make_scene) -> None:
     scene = make_scene()
     scene = replace(scene, objects=tuple(replace(item, held_by=Hand.NONE) for item in scene.objects))
-    for result in (held_and_nearest(scene), by_strategy(scene, Strategy.RIGHT), by_strategy(scene, Strategy.TOUCH)):
+    for result in (held_and_nearest(scene), by_strategy(scene, Strategy.RIGHT), by_strategy(scene, Strategy.ADJACENT)):
         assert result.verdict is Verdict.NONE
 
 
@@ -137,7 +137,7 @@ def test_hidden_objects_are_neither_truth_nor_candidates(make_scene) -> None:
         replace(item, mask=np.zeros_like(item.mask)) if item.category == "cup" else item for item in objects_of("high")
     ]
     scene = replace(scene, objects=tuple(hidden))
-    assert len(scene.true_masks) == 1 and "cup" not in names(by_strategy(scene, Strategy.TOUCH))
+    assert len(scene.true_masks) == 1 and "cup" not in names(by_strategy(scene, Strategy.ADJACENT))
 
 
 def test_the_prior_map_answers_the_commonest_places(make_scene, tmp_path) -> None:
