@@ -11,6 +11,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -280,6 +281,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 def _run(argv: Sequence[str] | None) -> int:
     try:
         return _run_in_context(argv)
+    except KeyboardInterrupt:
+        return 0
     except (ValueError, ParameterException) as error:
         print(f"perception: {error}", file=sys.stderr)
         return 1
@@ -288,20 +291,39 @@ def _run(argv: Sequence[str] | None) -> int:
 def _run_in_context(argv: Sequence[str] | None) -> int:
     # rclpy's own handlers would end the context before the last events are published.
     with ros_context(argv, signals=SignalHandlerOptions.NO):
-        _on_signals(signal.default_int_handler)  # loading can take minutes
-        try:
-            node = PerceptionNode()
-            started = not node.get_parameter("autostart").value or node.start()
-        except KeyboardInterrupt:
-            return 0
         stop = threading.Event()
         _on_signals(lambda *_: stop.set())
+        node = PerceptionNode()
         executor = SingleThreadedExecutor()
         executor.add_node(node)
-        while started and not stop.is_set():
+        if node.get_parameter("autostart").value and not _start_while_spinning(node, executor, stop):
+            return 0 if stop.is_set() else 1
+        while not stop.is_set():
             executor.spin_once(timeout_sec=0.1)
         node.destroy_node()
-    return 0 if started else 1
+    return 0
+
+
+def _start_while_spinning(node: PerceptionNode, executor: SingleThreadedExecutor, stop: threading.Event) -> bool:
+    """Starts the node; services, parameters and diagnostics answer while networks load, which can take minutes.
+
+    Returns:
+        Whether the node is active; False where it failed, having logged why, or `stop` was set.
+    """
+    configured: Future[bool] = Future()
+
+    def configure() -> None:
+        try:
+            configured.set_result(node.trigger_configure() is TransitionCallbackReturn.SUCCESS)
+        except BaseException as error:
+            configured.set_exception(error)
+
+    threading.Thread(target=configure, name="loading", daemon=True).start()
+    while not configured.done() and not stop.is_set():
+        executor.spin_once(timeout_sec=0.1)
+    if stop.is_set() or not configured.result():
+        return False
+    return node.trigger_activate() is TransitionCallbackReturn.SUCCESS
 
 
 def _on_signals(handler: Any) -> None:

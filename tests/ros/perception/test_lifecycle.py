@@ -13,8 +13,9 @@ rclpy = pytest.importorskip("rclpy", reason="needs ROS 2")
 from cs3_msgs.msg import Collision  # noqa: E402
 from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
 from lifecycle_msgs.msg import Transition  # noqa: E402
-from lifecycle_msgs.srv import ChangeState  # noqa: E402
+from lifecycle_msgs.srv import ChangeState, GetState  # noqa: E402
 from rcl_interfaces.msg import Log  # noqa: E402
+from rcl_interfaces.srv import GetParameters  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 from rosgraph_msgs.msg import Clock  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
@@ -228,6 +229,31 @@ def test_sigterm_ends_the_process_at_once_while_it_loads(graph) -> None:
         graph.wait_for(lambda: node.has_said("loading preset"), "the node to load", START_S)
         assert_ends_at_once(node, signal.SIGTERM)
         assert not node.has_said("runs on"), "it went on loading"
+
+
+LOADING_NODE = """
+import sys, time
+import cs3_model.build
+def build_pipeline(*arguments, **options):
+    print("building", file=sys.stderr, flush=True)
+    time.sleep(600)
+cs3_model.build.build_pipeline = build_pipeline
+from cs3_ros.perception.node import main
+main(["perception", "--ros-args", "-p", "preset:=debug"])
+"""
+
+
+def test_a_node_that_loads_says_its_state_and_parameters_and_ends_at_once(graph) -> None:
+    with NodeProcess(LOADING_NODE) as node:
+        graph.wait_for(lambda: node.has_said("building"), "the node to load", START_S)
+        state = graph.node.create_client(GetState, "/perception/get_state")
+        parameters = graph.node.create_client(GetParameters, "/perception/get_parameters")
+        graph.wait_for(lambda: state.service_is_ready() and parameters.service_is_ready(), "its services")
+        answers = [state.call_async(GetState.Request()), parameters.call_async(GetParameters.Request(names=["preset"]))]
+        graph.wait_for(lambda: all(answer.done() for answer in answers), "its answers")
+        assert answers[0].result().current_state.label == "configuring"
+        assert answers[1].result().values[0].string_value == "debug"
+        assert_ends_at_once(node, signal.SIGTERM)
 
 
 def test_ctrl_c_ends_the_process_at_once_amid_an_event_which_ends_as_stopped() -> None:
