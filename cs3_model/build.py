@@ -15,7 +15,7 @@ import numpy as np
 import torch
 import yaml
 
-from cs3_model.config import from_mapping
+from cs3_model.config_mapping import from_mapping
 from cs3_model.pipeline import CollisionPipeline, PipelineConfig
 from cs3_model.placement import Compilation, Placement, Precision
 from cs3_model.preset_files import PRESETS, read_preset_file

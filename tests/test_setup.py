@@ -36,18 +36,6 @@ def pins_of(lock: Path) -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize("package", ["cs3_model", "training"])
-def test_no_source_file_imports_a_ros_module(package):
-    imported = set()
-    for path in (ROOT / package).rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Import):
-                imported |= {(path.name, alias.name.split(".")[0]) for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.level == 0:
-                imported.add((path.name, node.module.split(".")[0]))
-    assert not {(file, name) for file, name in imported if ROS_MODULE.match(name)}
-
-
-@pytest.mark.parametrize("package", ["cs3_model", "training"])
 def test_every_module_imports_where_ros_is_absent(package):
     """Catches what the scan of the sources cannot see: a ROS import by a dependency."""
     program = f"""

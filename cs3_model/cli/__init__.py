@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from cs3_model.cli import hands23, offline, onsets, segment, weights
+from cs3_model.cli import hands23, onsets, segment, training_commands, weights
 
 app = typer.Typer(
     name="cs3",
@@ -20,7 +20,7 @@ app.command("onsets")(onsets.onsets)
 app.command("segment")(segment.segment)
 app.command("hands23-compare")(hands23.hands23_compare)
 app.add_typer(weights.app, name="weights")
-offline.add_commands(app)
+training_commands.add_commands(app)
 
 
 def main() -> None:

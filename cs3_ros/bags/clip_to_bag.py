@@ -67,14 +67,14 @@ def clip_to_bag(clip: Path, bag_path: Path, config: ClipToBag) -> dict[str, int]
     truth = read_simulated_clip(clip)
     counts: dict[str, int] = {}
     with BagWriter(bag_path) as bag:
-        messages = _Messages(bag.typestore.types, clip, truth, config)
+        messages = _ClipMessages(bag.typestore.types, clip, truth, config)
         for time_ns, topic, msg in sorted(messages.all(), key=lambda entry: entry[0]):
             bag.write(topic, msg, time_ns)
             counts[topic] = counts.get(topic, 0) + 1
     return counts
 
 
-class _Messages:
+class _ClipMessages:
     """Makes rosbags messages, which need no ROS."""
 
     def __init__(self, types: Any, folder: Path, clip: SimulatedClip, config: ClipToBag) -> None:

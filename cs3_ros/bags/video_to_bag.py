@@ -83,7 +83,7 @@ def video_to_bag(video_path: Path, bag_path: Path, config: VideoToBag) -> dict[s
     counts = {config.image_topic: 0, config.audio_topic: 0}
     length_s = max(0.0, min(video.duration_s, stop_ns / NS_PER_S) - config.start_s)
     with BagWriter(bag_path) as bag:
-        messages = _Messages(bag.typestore.types, video, config, zero_ns)
+        messages = _VideoMessages(bag.typestore.types, video, config, zero_ns)
         with tqdm(total=length_s, unit="s", unit_scale=True, leave=False, disable=None) as progress:
             parts: Iterator[Picture | SoundBlock] = heapq.merge(pictures, sound, key=_heard_or_seen_ns)
             for part in parts:
@@ -103,7 +103,7 @@ def _heard_or_seen_ns(part: Picture | SoundBlock) -> int:
     return part.time_ns if isinstance(part, Picture) else part.end_ns
 
 
-class _Messages:
+class _VideoMessages:
     """Makes rosbags messages, which need no ROS."""
 
     def __init__(self, types: Any, video: MediaFile, config: VideoToBag, zero_ns: int) -> None:

@@ -14,7 +14,7 @@ from cs3_msgs.msg import Collision as CollisionMsg
 from cs3_msgs.srv import SegmentCollision
 
 from cs3_model.types import MODEL_SAMPLE_RATE_HZ, UInt8Image
-from cs3_ros.client.arguments import seconds, seconds_or_none, text, whole_number
+from cs3_ros.client.plain_numbers import seconds, seconds_or_none, text, whole_number
 from cs3_ros.client.collision import Collision, collision_of
 from cs3_ros.client.errors import PerceptionRefusedError, PerceptionSilentError
 from cs3_ros.client.link import PerceptionLink

@@ -8,7 +8,7 @@ from cs3_msgs.srv import SegmentCollision
 from std_msgs.msg import Header
 
 from cs3_model.types import Frame, UInt8Image
-from cs3_ros.client.arguments import whole_number
+from cs3_ros.client.plain_numbers import whole_number
 from cs3_ros.conversions.audio import MAX_BLOCK_S, RATES_HZ, AudioFormat, audio_chunk_msg
 from cs3_ros.conversions.images import image_to_msg
 from cs3_ros.conversions.pcm import LOUDEST_FLOAT

@@ -21,7 +21,7 @@ from cs3_ros.conversions.audio import AudioFormat, audio_chunk_msg
 from cs3_ros.conversions.times import NS_PER_S
 from cs3_ros.distribution import ros_context
 from cs3_ros.microphone.sample_clock import SampleClock
-from cs3_ros.microphone.stream import MicrophoneStream, RecordedBlock
+from cs3_ros.microphone.sound_card import MicrophoneStream, RecordedBlock
 from cs3_ros.perception.health import Health
 from cs3_ros.qos import overridable, publication
 

@@ -12,7 +12,7 @@ import torch
 import yaml
 
 from cs3_model.build import Preset, build_pipeline, load_preset
-from cs3_model.config import from_mapping
+from cs3_model.config_mapping import from_mapping
 from cs3_model.pipeline import CollisionPipeline, PipelineConfig
 from cs3_model.preset_files import preset_names
 from cs3_model.strategies import Strategy, choose_masks, first_of_each_role

@@ -8,7 +8,7 @@ from pathlib import Path
 from safetensors.torch import save
 
 from cs3_model.files import write_whole
-from training.evaluation.results.report import RunInfo
+from training.evaluation.results.score_report import RunInfo
 from training.loop.checkpoints import RunProgress
 from training.weak.objective import TrainableModel
 from training.weak.recipe import Recipe

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from cs3_model.config import from_mapping
+from cs3_model.config_mapping import from_mapping
 from training.weak.losses import LossConfig
 from training.weak.pairs import PairConfig
 

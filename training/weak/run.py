@@ -15,7 +15,7 @@ from cs3_model.build import Preset, load_preset, select_device
 from cs3_model.files import file_digest, write_whole
 from cs3_model.placement import Precision
 from training.data.samples import DataSet
-from training.evaluation.results.report import RunInfo, run_info
+from training.evaluation.results.score_report import RunInfo, run_info
 from training.loop.checkpoints import CheckpointFolder, RunProgress, TrainingState
 from training.loop.distributed import Ranks, joined_ranks
 from training.loop.trainer import LoopConfig, Trainer

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from cs3_model.config import from_mapping
+from cs3_model.config_mapping import from_mapping
 from cs3_model.files import file_digest
 from cs3_model.networks.micro.audio import DEBUG_AUDIO, NUM_MATERIALS, MicroAudioConfig, MicroAudioEncoder
 from cs3_model.networks.micro.boxed import paste_masks

@@ -15,7 +15,7 @@ from cs3_ros.conversions.audio import block_reader
 from cs3_ros.conversions.times import stamp_to_ns
 from cs3_ros.microphone import node as microphone_node
 from cs3_ros.microphone.node import MicrophoneNode
-from cs3_ros.microphone.stream import MicrophoneStream
+from cs3_ros.microphone.sound_card import MicrophoneStream
 from cs3_ros.qos import publication
 
 pytestmark = pytest.mark.ros

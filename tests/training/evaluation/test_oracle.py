@@ -47,6 +47,11 @@ def test_one_true_mask_takes_one_candidate() -> None:
     assert result.verdict is Verdict.ONE_OBJECT and result.masks[0].role is HEARD
 
 
+def test_of_two_hands_that_hold_one_object_the_better_mask_is_taken() -> None:
+    both = [candidate(RIGHT, 2, 20), candidate(LEFT, 0, 20), candidate(HEARD, 40, 60)]
+    assert [mask.role for mask in choose_oracle(both, [columns(0, 20)]).masks] == [LEFT]
+
+
 def test_candidates_that_overlap_nothing_are_left() -> None:
     assert choose_oracle(CANDIDATES, [columns(0, 20), columns(80, 90)]).verdict is Verdict.ONE_OBJECT
     nothing = choose_oracle(CANDIDATES, [columns(80, 90)])

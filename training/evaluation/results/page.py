@@ -13,7 +13,7 @@ from cs3_model.pipeline import PipelineConfig
 from cs3_model.types import Verdict
 from training.evaluation.counterfactual import exact_by_looking
 from training.evaluation.results.paper_figures import PAPER_RESULTS, PaperResult
-from training.evaluation.results.report import markdown_table, percent
+from training.evaluation.results.score_report import markdown_table, percent
 from training.evaluation.results.table_rows import (
     BASELINES,
     HEARING,

@@ -25,7 +25,7 @@ import typer
 from tqdm import tqdm
 
 from cs3_model.files import write_whole
-from training.data.worker_processes import end_with_parent
+from training.worker_processes import end_with_parent
 from training.simulation.objects.appearance import table_top
 from training.simulation.objects.catalogue import (
     CLASSES,

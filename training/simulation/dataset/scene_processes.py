@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 from tqdm import tqdm
 
-from training.data.worker_processes import end_with_parent
+from training.worker_processes import end_with_parent
 from training.simulation.dataset.generation_plan import GenerationPlan
 from training.simulation.rendering.renderers import Renderer, make_renderer
 

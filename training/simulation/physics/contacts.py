@@ -33,7 +33,7 @@ _NO_PAIR = np.iinfo(np.int64).min
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
-class _Touch:
+class _WatchedTouch:
     """A touch under observation."""
 
     objects: tuple[int, int]
@@ -61,10 +61,10 @@ class ContactWatcher:
         self._pressed_s: dict[int, float] = {}
         """When they last pressed."""
         self.renewed: list[tuple[int, int]] = []
-        self._current: dict[int, _Touch] = {}
+        self._current: dict[int, _WatchedTouch] = {}
         """The latest touch of each pair, by its number."""
-        self._all: list[_Touch] = []
-        self._fresh: list[tuple[int, _Touch]] = []
+        self._all: list[_WatchedTouch] = []
+        self._fresh: list[tuple[int, _WatchedTouch]] = []
         self._twist, self._wrench = np.zeros(6), np.zeros(6)
         self._mass = _masses(scene)
 
@@ -126,12 +126,12 @@ class ContactWatcher:
                 missing = round((t - touch.start_s) / TIMESTEP_S) - len(touch.sliding)
                 touch.sliding += [0.0] * missing + [float(np.linalg.norm(sliding))]
 
-    def _begin(self, number: int, t: float) -> _Touch:
+    def _begin(self, number: int, t: float) -> _WatchedTouch:
         contact = self._data.contact[number]
         first, second = sorted(self._objects[contact.geom].tolist())
         bodies = int(self._model.geom_bodyid[contact.geom[0]]), int(self._model.geom_bodyid[contact.geom[1]])
         normal, point = contact.frame[:3].copy(), contact.pos.copy()
-        touch = _Touch(
+        touch = _WatchedTouch(
             objects=(first, second),
             bodies=bodies,
             start_s=t,

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from cs3_model.networks.micro.audio import MicroAudioConfig, MicroAudioEncoder
-from training.simulation.objects.materials import MATERIALS
+from cs3_model.networks.micro.vocabulary import MATERIALS
 
 RATE_HZ = 16_000
 

@@ -5,14 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cs3_model.networks.micro import vocabulary
 from training.micro.audio import audio_hits
 from training.micro.audio.audio_hits import MATERIAL_NAMES, RATE_HZ, label_of, make_hit, make_hits, read_hits
+from training.simulation.objects.catalogue import CLASSES
 from training.simulation.objects.materials import HELD_OUT_PAIRS
 
 
 @pytest.fixture(scope="module")
 def hits():
     return [make_hit(index) for index in range(100)]
+
+
+def test_the_networks_have_the_words_of_the_world():
+    assert vocabulary.MATERIALS == MATERIAL_NAMES
+    assert set(vocabulary.CLASSES) == set(CLASSES)
 
 
 def test_an_index_gives_the_same_hit_again(hits):

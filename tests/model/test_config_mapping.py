@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cs3_model.build import Preset, load_preset, select_device
-from cs3_model.config import from_mapping
+from cs3_model.config_mapping import from_mapping
 from cs3_model.pipeline import PipelineConfig
 from cs3_model.preset_files import preset_names
 from cs3_model.strategies import Strategy
