@@ -27,14 +27,14 @@ class Memory(NamedTuple):
 
 
 def memory_now() -> Memory:
-    """Of this process (Linux)."""
+    """Returns the memory of this process (Linux)."""
     lines = (line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
     kib = {name: float(rest[0].split()[0]) for name, *rest in lines if name in _FIELDS}
     return Memory(*(kib[name] / 1024 for name in _FIELDS))
 
 
 def memory_of_torch() -> Memory:
-    """Of a fresh process that imports PyTorch and does nothing."""
+    """Returns the memory of a fresh process that imports PyTorch and does nothing."""
     code = "import json, torch; from benchmarks.memory import memory_now; print(json.dumps(memory_now()))"
     root = Path(__file__).resolve().parents[1]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, stdout=subprocess.PIPE, text=True, check=True)

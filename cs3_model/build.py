@@ -68,9 +68,9 @@ class Preset:
     """How the part `hands23` tells left from right hands: `labels`, as the network says, or `position`, which decides
     where it gives two hands one label."""
     precision: Precision = Precision.AUTO
-    """Of the networks with published weights; random ones are float32."""
+    """Type of the networks with published weights; random ones are float32."""
     compilation: Compilation = Compilation.NEVER
-    """Of the networks with published weights; random ones are never compiled."""
+    """Whether networks with published weights are compiled; random ones never are."""
     audio_pre_s: float = 1.0
     """Sound before the onset that the networks hear, seconds."""
     audio_post_s: float = 1.0

@@ -14,7 +14,7 @@ from cs3_model.types import BoolMask, BoxXYXY
 
 _MAX_GRID_SIDE = 160
 _SINGLE_KD_TREE, _EXACT = 4, -1
-"""Of FLANN: the tree for few dimensions, and a search that does not stop early."""
+"""Parameters of FLANN: the tree for few dimensions, and a search that does not stop early."""
 _CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 
 

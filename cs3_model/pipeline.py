@@ -46,7 +46,7 @@ from cs3_model.types import (
 from cs3_model.verification import VerificationConfig, is_one_object
 
 _LEAST_SHARE = 0.05
-"""Of the map; an object with less was not heard."""
+"""Share of the map; an object with less was not heard."""
 
 
 class HeardMask(str, enum.Enum):
@@ -100,10 +100,10 @@ class PreparedFrame:
 
     frame: Frame
     image_features: Any
-    """Of the audio-visual segmenter."""
+    """What the audio-visual segmenter made of the image."""
     hands: HandObjects
     box_embedding: Any
-    """Of the box segmenter."""
+    """What the box segmenter made of the image."""
     stage_s: dict[str, float]
     """Seconds spent in each stage."""
 

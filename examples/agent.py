@@ -26,12 +26,12 @@ def observation(collision: Collision) -> str:
 
 def keep_pictures(collision: Collision, folder: Path) -> None:
     """Writes the image crop of each object, what is not the object darkened."""
-    for number, thing in enumerate(collision.objects):
-        if thing.image_crop is None:
+    for number, item in enumerate(collision.objects):
+        if item.image_crop is None:
             continue
-        crop = thing.image_crop.copy()
-        crop[~thing.mask_crop] //= 4
-        name = f"{collision.onset_ns}_{number}_{'_'.join(thing.roles).replace(' ', '-')}.png"
+        crop = item.image_crop.copy()
+        crop[~item.mask_crop] //= 4
+        name = f"{collision.onset_ns}_{number}_{'_'.join(item.roles).replace(' ', '-')}.png"
         cv2.imwrite(str(folder / name), cv2.cvtColor(crop, cv2.COLOR_RGB2BGR))
 
 

@@ -9,7 +9,9 @@ from tests.source_tree import ROOT
 
 def test_every_path_on_the_page_exists():
     text = (ROOT / "docs/where.md").read_text(encoding="utf-8")
-    paths = [path for line in text.splitlines() if line.startswith("| ") for path in re.findall(r"`([^`]+/[^`]*)`", line)]
+    paths = [
+        path for line in text.splitlines() if line.startswith("| ") for path in re.findall(r"`([^`]+/[^`]*)`", line)
+    ]
     assert len(paths) > 40
     assert [path for path in paths if not (ROOT / path).exists()] == []
 

@@ -21,7 +21,7 @@ class Normalisation:
 
 
 IMAGENET = Normalisation(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
-"""Of the published CLIPSeg weights' own image processor."""
+"""What the published CLIPSeg weights' own image processor applies."""
 CLIP = Normalisation(mean=(0.48145466, 0.4578275, 0.40821073), std=(0.26862954, 0.26130258, 0.27577711))
 """What CLIP was trained with, and what ACL-SSL puts in front of CLIPSeg."""
 

@@ -1,4 +1,4 @@
-"""The collision onset detector: a mono stream in, the moments at which two things hit each other out."""
+"""The collision onset detector: a mono stream in, the moments at which two objects hit each other out."""
 
 from cs3_model.onset.config import (
     AttackConfig,

@@ -28,7 +28,7 @@ class WeightFile:
     url: str = ""
     """Plain address; empty for a file of a repository."""
     sha256: str | None = None
-    """Of the content, lower case; None where no published hash is known."""
+    """Hash of the content, lower case; None where no published hash is known."""
     extras: tuple[str, ...] = ()
     """Entries of the checkpoint, besides its tensors, that are needed to build the network."""
 

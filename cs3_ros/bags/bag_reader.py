@@ -39,7 +39,7 @@ class Topic:
     type_name: str
     """For instance "sensor_msgs/msg/Image"."""
     definition: MessageDefinition
-    """Of the type, where the bag has it."""
+    """Definition of the type, where the bag has it."""
     num_messages: int = 0
     """Readable messages, as far as is known before all are read."""
     offered_qos: list[Qos] = field(default_factory=list)

@@ -32,9 +32,9 @@ class Process:
     name: str | None = None
     """Name of the node; None leaves it to the program."""
     namespace: str = ""
-    """Of the node; relative ones lie in the namespace that a launch file has pushed."""
+    """Namespace of the node; relative ones lie in the namespace that a launch file has pushed."""
     arguments: tuple[str, ...] = ()
-    """Of the program itself."""
+    """Arguments of the program itself."""
     params_file: Path | None = None
     """Parameters that `parameters` override."""
     parameters: Mapping[str, Any] = field(default_factory=dict)

@@ -14,12 +14,12 @@ from cs3_msgs.msg import Collision as CollisionMsg
 from cs3_msgs.srv import SegmentCollision
 
 from cs3_model.types import MODEL_SAMPLE_RATE_HZ, UInt8Image
-from cs3_ros.client.plain_numbers import seconds, seconds_or_none, text, whole_number
 from cs3_ros.client.collision import Collision, collision_of
 from cs3_ros.client.errors import PerceptionRefusedError, PerceptionSilentError
 from cs3_ros.client.link import PerceptionLink
 from cs3_ros.client.listener import CollisionListener, Watch
 from cs3_ros.client.mailbox import Mailbox
+from cs3_ros.client.plain_numbers import seconds, seconds_or_none, text, whole_number
 from cs3_ros.client.request import segment_request
 
 _MAX_QUEUE = 100_000

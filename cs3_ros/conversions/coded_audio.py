@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 
 _KEPT_BYTES = 4_400
-"""Of the stream so far: three MP3 frames of the highest bitrate, 1441 bytes each."""
+"""Bytes of the stream so far: three MP3 frames of the highest bitrate, 1441 bytes each."""
 _CHAIN = 3
 """Frames in a row that are no chance."""
 _MPEG_BYTE_3 = bytes(bitrate << 4 | low for bitrate in range(1, 15) for low in range(12))

@@ -1,4 +1,4 @@
-"""What is wrong and how things go: one log line per distinct problem, and /diagnostics (REP-107)."""
+"""What is wrong, and how much is received and lost: one log line per distinct problem, and /diagnostics (REP-107)."""
 
 from __future__ import annotations
 

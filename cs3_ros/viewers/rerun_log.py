@@ -142,7 +142,7 @@ class RerunLog:
         )
 
     def _log_styles(self) -> None:
-        """Writes what things look like at any time."""
+        """Writes colours, names and markers, which hold at any time."""
         rerun = self._rerun
         roles = [(_CLASSES[role_colour(role)], role_name(role), (*role_colour(role), 255)) for role in Role]
         background = (0, "", (0, 0, 0, 0))

@@ -75,7 +75,7 @@ def test_a_map_with_one_peak_gives_no_more():
 
 
 def test_the_share_of_a_map_is_that_of_its_softmax():
-    """Of 4 x 4 equal pixels but one, which is e^2 times as high; the frame has 2 x 2 pixels for each."""
+    """The map has 4 x 4 equal pixels but one, which is e^2 times as high; the frame has 2 x 2 pixels for each."""
     logits = drawn((4, 4), (1, 1, 2, 2, 2.0))
     mask = np.zeros((8, 8), bool)
     assert share_of_map(logits, mask) == 0

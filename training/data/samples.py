@@ -147,6 +147,6 @@ class DataSet:
     samples: tuple[Sample, ...]
     """All samples, also those whose files are missing: their loaders raise `SampleError`."""
     missing: tuple[str, ...] = ()
-    """One line for each thing that is not on this disk, with the number of samples that need it."""
+    """One line for each kind of file that is not on this disk, with the number of samples that need it."""
     places: tuple[str, ...] = ()
     """Where the missing kinds of files were looked for, one line each."""

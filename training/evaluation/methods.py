@@ -45,7 +45,7 @@ class _Known:
     label: str
     """With a dagger if it knows the scene; the report explains it."""
     predict: Callable[..., CollisionResult]
-    """Of a scene, and the seed if `is_random`."""
+    """Takes a scene, and the seed if `is_random`."""
     is_random: bool = False
     needs_whole_scene: bool = True
 

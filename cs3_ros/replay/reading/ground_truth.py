@@ -51,7 +51,7 @@ def read_truth(bag: RecordedBag, source: str) -> list[TrueCollision]:
             onset_s, seconds since the bag's first message.
 
     Raises:
-        ValueError: if there is no such thing, or nothing in it.
+        ValueError: if there is no such topic or file, or nothing in it.
     """
     if is_truth_file(source):
         try:

@@ -56,7 +56,7 @@ class LiveLoad:
     """What the node used and lost."""
 
     cpu_share: float = 0.0
-    """Of one core, while the bag was played."""
+    """Share of one core, while the bag was played."""
     memory_peak_mb: float = 0.0
     """Resident, MiB."""
     counters: dict[str, int] = field(default_factory=dict)

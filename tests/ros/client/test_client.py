@@ -59,7 +59,7 @@ def test_each_listener_hears_each_collision(make_perception, pool) -> None:
     with CollisionClient() as client:
         connected(graph)
         assert client.last() is None
-        loops = [pool.submit(lambda ears: [next(ears), next(ears)], client.listen(timeout=60)) for _ in range(2)]
+        loops = [pool.submit(lambda heard: [next(heard), next(heard)], client.listen(timeout=60)) for _ in range(2)]
         for _ in range(2):
             graph.play_until_collision()
         first, second = (result_of(graph, loop) for loop in loops)
@@ -67,7 +67,7 @@ def test_each_listener_hears_each_collision(make_perception, pool) -> None:
     assert first[0].onset_ns < first[1].onset_ns and client.last() is first[1]
     collision = first[0]
     assert collision.verdict is Verdict.TWO_OBJECTS and collision.trained
-    assert {role for thing in collision.objects for role in thing.roles} == {"held right", "heard"}
+    assert {role for item in collision.objects for role in item.roles} == {"held right", "heard"}
     assert collision.image is None and collision.objects[0].image_crop is None
 
 
@@ -185,8 +185,8 @@ def test_what_cannot_be_sent_is_named(image, audio, rate_hz, words) -> None:
 
 
 def test_an_absent_node_is_named_with_what_to_do() -> None:
-    with CollisionClient("ears", "/head", patience_s=0.3) as client:
-        words = r"^no node /head/ears publishes /head/ears/collision: start it \(ros2 launch .*ROS_DOMAIN_ID"
+    with CollisionClient("listener", "/head", patience_s=0.3) as client:
+        words = r"^no node /head/listener publishes /head/listener/collision: start it \(ros2 launch .*ROS_DOMAIN_ID"
         with pytest.raises(PerceptionAbsentError, match=words):
             next(client.listen())
         with pytest.raises(PerceptionAbsentError, match=words):

@@ -1,4 +1,4 @@
-"""A real graph with a perception node in it, a camera and a microphone to feed it, and ears for what it publishes."""
+"""A real graph with a perception node in it, a camera and a microphone to feed it, and subscriptions to what it publishes."""
 
 from __future__ import annotations
 

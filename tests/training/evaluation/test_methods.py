@@ -147,7 +147,7 @@ def test_a_map_of_words_hears_nothing(scene, tmp_path) -> None:
 
 
 def test_true_outlines_keep_the_choice(scene) -> None:
-    """Of the lid the right half is found, and nothing but background beside it: the lid is what was chosen."""
+    """The right half of the lid is found, and nothing but background beside it: the lid is what was chosen."""
     half, nothing = mask_of("lid"), np.zeros((64, 96), bool)
     half[:, :16] = False
     nothing[:8, 40:48] = True

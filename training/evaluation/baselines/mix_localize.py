@@ -31,7 +31,7 @@ NUM_SLOTS = 2
 _JOINT_DIM = 128
 """P, of the original."""
 _TEMPERATURE = 0.07
-"""Of the original."""
+"""As in the original."""
 
 
 class MixtureNetwork(nn.Module):

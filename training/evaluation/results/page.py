@@ -54,9 +54,9 @@ class RowRuns:
     runs: tuple[tuple[SampleResult, ...], ...]
     """The same samples in the same order each time."""
     silences: tuple[bool, ...]
-    """Of all runs: whether a sample without visible collision was answered with no mask."""
+    """Over all runs: whether a sample without visible collision was answered with no mask."""
     seed: int
-    """Of the intervals."""
+    """Fixes the intervals."""
 
     def values(self, metric: Metric) -> np.ndarray:
         """The mean over the runs for each sample."""

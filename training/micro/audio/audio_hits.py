@@ -25,7 +25,6 @@ import typer
 from tqdm import tqdm
 
 from cs3_model.files import write_whole
-from training.worker_processes import end_with_parent
 from training.simulation.objects.appearance import table_top
 from training.simulation.objects.catalogue import (
     CLASSES,
@@ -43,6 +42,7 @@ from training.simulation.scenario import scenarios
 from training.simulation.scenario.difficulty import LEVELS, SHARES
 from training.simulation.sound.impact_sound import Body, Impact, Scrape, body_of, synthesize, table_body
 from training.simulation.sound.microphone import hear
+from training.worker_processes import end_with_parent
 
 RATE_HZ = 16_000
 DURATION_S = 2.0

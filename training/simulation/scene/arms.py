@@ -1,6 +1,6 @@
 """Arms and sleeves: tubes swept along a path from the wrist over the elbow to behind the shoulder.
 
-What an arm wears and where it is are two things, so that a sleeve can follow its hand through a clip.
+What an arm wears is kept apart from where it is, so that a sleeve can follow its hand through a clip.
 """
 
 from __future__ import annotations

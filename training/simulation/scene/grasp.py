@@ -92,7 +92,7 @@ def _hold_upright(rng: np.random.Generator, shape: Shape, bearing: float, side: 
         roll = 0.0 if shape.name in ("pan", "lid", "ladle") else rng.uniform(-0.3, 0.3)
         return Rotation.from_euler("ZYX", [yaw, pitch, roll])
     if shape.grip.kind == "wrap":
-        # The ear of a mug points to the open side of the hand.
+        # The handle of a mug points to the open side of the hand.
         yaw = bearing + side * (np.pi / 2 + rng.uniform(-0.3, 0.3))
         return Rotation.from_euler("ZYX", [yaw, tilt, tilt * 0.5])
     return Rotation.from_euler("ZYX", [bearing + side * rng.uniform(0.1, 0.7), tilt, 0.5 * tilt])

@@ -87,7 +87,7 @@ def modes(rng: np.random.Generator, body: Body, limit_hz: float) -> tuple[Sound,
     elif shape.kind == "shell":
         k = number[:20] + 1.0
         ring = shape.thickness * plate_speed / (2 * np.pi * shape.length**2) * k * (k**2 - 1) / np.sqrt(k**2 + 1)
-        split = ring * rng.uniform(1.01, 1.06)  # an ear or a seam splits each pair of modes
+        split = ring * rng.uniform(1.01, 1.06)  # a handle or a seam splits each pair of modes
         axial = ring * np.sqrt(1.0 + (1.5 * shape.length / shape.width) ** 2)
         frequency = np.concatenate([ring, split, axial])
     elif shape.kind == "plate":

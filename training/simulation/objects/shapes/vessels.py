@@ -72,7 +72,7 @@ def _with_parts(shape: Shape, *meshes: Mesh, colliders: tuple[Collider, ...] = (
 
 
 def mug(rng: np.random.Generator, material: str, segments: int) -> Shape:
-    """A mug with an ear along x."""
+    """A mug with a handle along x."""
     foot, height = rng.uniform(0.036, 0.044), rng.uniform(0.082, 0.105)
     shape = _vessel(
         rng,
@@ -86,10 +86,10 @@ def mug(rng: np.random.Generator, material: str, segments: int) -> Shape:
     )
     angle = np.linspace(-np.pi / 2, np.pi / 2, 12)
     reach = height * 0.3
-    ear = np.stack([foot * 0.99 + 0.9 * reach * np.cos(angle), 0 * angle, height * 0.52 + reach * np.sin(angle)], 1)
+    handle = np.stack([foot * 0.99 + 0.9 * reach * np.cos(angle), 0 * angle, height * 0.52 + reach * np.sin(angle)], 1)
     thickness = rng.uniform(0.0042, 0.0055)
     bump = Collider(kind="capsule", size=(0.005, reach * 0.7), position=(foot + 0.85 * reach, 0.0, height * 0.52))
-    return _with_parts(shape, tube(ear, thickness, 10), colliders=(bump,), reach=foot + reach)
+    return _with_parts(shape, tube(handle, thickness, 10), colliders=(bump,), reach=foot + reach)
 
 
 def tumbler(rng: np.random.Generator, material: str, segments: int) -> Shape:
@@ -183,7 +183,7 @@ def bottle(rng: np.random.Generator, material: str, segments: int) -> Shape:
 
 
 def pot(rng: np.random.Generator, material: str, segments: int) -> Shape:
-    """A cooking pot with two ears along y, too heavy for one hand."""
+    """A cooking pot with two handles along y, too heavy for one hand."""
     radius, height = rng.uniform(0.085, 0.115), rng.uniform(0.08, 0.12)
     shape = _vessel(
         rng,
@@ -197,7 +197,7 @@ def pot(rng: np.random.Generator, material: str, segments: int) -> Shape:
         grip=Grip(kind="none", point=(0.0, 0.0, height)),
     )
     angle = np.linspace(-np.pi / 2, np.pi / 2, 10)
-    ears = [
+    handles = [
         tube(
             np.stack(
                 [0.035 * np.sin(angle), side * (radius * 0.98 + 0.03 * np.cos(angle)), 0 * angle + height * 0.8], 1
@@ -206,7 +206,7 @@ def pot(rng: np.random.Generator, material: str, segments: int) -> Shape:
         )
         for side in (1.0, -1.0)
     ]
-    return _with_parts(shape, *ears, reach=radius + 0.03)
+    return _with_parts(shape, *handles, reach=radius + 0.03)
 
 
 def lid(rng: np.random.Generator, material: str, segments: int, radius: float | None = None) -> Shape:
