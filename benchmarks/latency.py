@@ -7,25 +7,23 @@ weights and the sampling of Hands23, which stands for the detector's time only (
 both sides); sam2's image predictor, once per box; distances between masks at full resolution. Both sides run by turns,
 so that other load on the machine meets both; processor time, summed over threads, hardly feels it.
 
-Usage: python benchmarks/latency.py [--device cuda] [--precision bfloat16] [--compile] [--repeats 20]
+    scripts/run python benchmarks/latency.py [--device cuda] [--precision bfloat16] [--compile] [--repeats 20]
 """
 
 from __future__ import annotations
 
-import argparse
-import platform
+import enum
 import resource
-import subprocess
-import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import cv2
 import numpy as np
 import torch
-from reference_pipeline import Reference
+import typer
 
+from benchmarks.reference_pipeline import Reference
+from benchmarks.scaffold import elapsed, percentiles, print_header, print_row, where
 from cs3_model.build import select_device, warm_up
 from cs3_model.foundation import prepare_audio_visual, prepare_boxes, prepare_hands
 from cs3_model.geometry import intersection_over_union
@@ -38,6 +36,15 @@ from cs3_model.placement import Compilation, Placement, Precision
 from cs3_model.types import AudioWindow, CollisionResult, Frame, HandObjects, HeldObject, UInt8Image
 
 Run = TypeVar("Run")
+
+
+class SamSize(str, enum.Enum):
+    """The published sizes of SAM 2.1."""
+
+    TINY = "tiny"
+    SMALL = "small"
+    BASE_PLUS = "base-plus"
+    LARGE = "large"
 
 
 def build_networks(sam_size: str) -> tuple[torch.nn.Module, Hands23Network, torch.nn.Module]:
@@ -91,11 +98,11 @@ def make_inputs(width: int, height: int) -> tuple[Frame, AudioWindow]:
 
 def timed(work: Callable[[], object]) -> tuple[float, object]:
     """Milliseconds until the result is there, and the result."""
-    start = time.perf_counter()
-    result = work()
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return 1e3 * (time.perf_counter() - start), result
+    with elapsed() as taken:
+        result = work()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+    return 1e3 * taken.wall_s, result
 
 
 def run_pipeline(
@@ -110,17 +117,17 @@ def run_pipeline(
 
 def with_processor_time(run: Callable[[], tuple[dict[str, float], Run]]) -> tuple[dict[str, float], Run]:
     """Adds the processor time of all threads to the stages."""
-    start = time.process_time()
-    stage_ms, result = run()
-    return stage_ms | {"processor": 1e3 * (time.process_time() - start)}, result
+    with elapsed() as taken:
+        stage_ms, result = run()
+    return stage_ms | {"processor": 1e3 * taken.cpu_s}, result
 
 
 def print_table(title: str, runs_ms: list[dict[str, float]]) -> None:
     """p50, p90 and p99 of each stage."""
-    print(f"\n{title}\n\n| stage | p50 ms | p90 ms | p99 ms |\n|---|---|---|---|")
+    print(f"\n{title}\n")
+    print_header("stage", "p50 ms", "p90 ms", "p99 ms")
     for stage in runs_ms[0]:
-        p50, p90, p99 = np.percentile([run[stage] for run in runs_ms], [50, 90, 99])
-        print(f"| {stage} | {p50:.1f} | {p90:.1f} | {p99:.1f} |")
+        print_row(stage, *percentiles([run[stage] for run in runs_ms]))
 
 
 def agreement(mine: CollisionResult, theirs: list[np.ndarray]) -> list[float]:
@@ -130,69 +137,66 @@ def agreement(mine: CollisionResult, theirs: list[np.ndarray]) -> list[float]:
     ]
 
 
-def describe_machine(device: torch.device) -> str:
-    """Device, versions and commit, for the record."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _cpu_name()
-    return f"{name}, {torch.get_num_threads()} threads, PyTorch {torch.__version__}, commit {commit}"
+def measure(
+    pipeline: CollisionPipeline, reference: Reference, frame: Frame, window: AudioWindow, repeats: int
+) -> tuple[list[dict[str, float]], list[dict[str, float]], dict[str, float]]:
+    """Runs both sides by turns.
 
-
-def _cpu_name() -> str:
-    with Path("/proc/cpuinfo").open(encoding="utf-8") as lines:
-        names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0]} ({torch.backends.cpu.get_cpu_capability()})" if names else platform.processor()
-
-
-def main() -> None:
-    """Prints Markdown."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--size", default="1280x720", help="width x height of the frame")
-    parser.add_argument("--sam", default="base-plus", choices=["tiny", "small", "base-plus", "large"])
-    parser.add_argument("--precision", default="auto", choices=[precision.value for precision in Precision])
-    parser.add_argument("--compile", action="store_true", help="compile the pipeline's networks; takes minutes")
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of PyTorch, on the CPU")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    device = select_device(arguments.device)
-    compilation = Compilation.ALWAYS if arguments.compile else Compilation.NEVER
-    placement = Placement.choose(device, Precision(arguments.precision), compilation)
-    width, height = map(int, arguments.size.split("x"))
-    frame, window = make_inputs(width, height)
-
-    pipeline = build_pipeline(arguments.sam, placement)
-    warm_up(pipeline, size_hw=(height, width))
-    _, mine = run_pipeline(pipeline, frame, window)
-    ram_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    vram_gb = torch.cuda.max_memory_allocated() / 1e9 if device.type == "cuda" else 0.0
-    reference = Reference(*build_networks(arguments.sam), device=device)
+    Returns:
+        Milliseconds of the stages of the pipeline and of the reference, for each repeat; and the mean IoU of the
+        candidates' masks with the reference's, by role.
+    """
     held = pipeline.hands.held(frame.image)
     reference.run(frame, window, held)
-
     pipeline_ms, reference_ms, ious = [], [], []
-    for _ in range(arguments.repeats):
+    for _ in range(repeats):
         stages_ms, mine = with_processor_time(lambda: run_pipeline(pipeline, frame, window))
         pipeline_ms.append(stages_ms)
         stages_ms, theirs = with_processor_time(lambda: reference.run(frame, window, held))
         reference_ms.append(stages_ms)
         ious.append(agreement(mine, theirs))
+    roles = [candidate.role.name.lower() for candidate in mine.candidates]
+    return pipeline_ms, reference_ms, dict(zip(roles, np.mean(ious, axis=0), strict=True))
 
-    print(
-        f"{describe_machine(device)}\n\n{arguments.size}, SAM 2.1 {arguments.sam}, {arguments.repeats} repeats by turns"
-    )
+
+def main(
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    size: Annotated[str, typer.Option(help="Width x height of the frame.")] = "1280x720",
+    sam: Annotated[SamSize, typer.Option(help="Size of SAM 2.1.")] = SamSize.BASE_PLUS,
+    precision: Annotated[Precision, typer.Option(help="Type of the pipeline's networks.")] = Precision.AUTO,
+    compile_networks: Annotated[
+        bool, typer.Option("--compile", help="Compile the pipeline's networks; takes minutes.")
+    ] = False,
+    repeats: Annotated[int, typer.Option(help="Runs of both sides by turns.")] = 5,
+    threads: Annotated[int, typer.Option(help="Threads of PyTorch, on the CPU.")] = torch.get_num_threads(),
+) -> None:
+    """How long one frame and its sound take: upstream libraries one after another, and this pipeline."""
+    torch.set_num_threads(threads)
+    chosen = select_device(device)
+    compilation = Compilation.ALWAYS if compile_networks else Compilation.NEVER
+    placement = Placement.choose(chosen, precision, compilation)
+    width, height = map(int, size.split("x"))
+    frame, window = make_inputs(width, height)
+
+    pipeline = build_pipeline(sam.value, placement)
+    warm_up(pipeline, size_hw=(height, width))
+    run_pipeline(pipeline, frame, window)
+    ram_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    vram_gb = torch.cuda.max_memory_allocated() / 1e9 if chosen.type == "cuda" else 0.0
+    reference = Reference(*build_networks(sam.value), device=chosen)
+    pipeline_ms, reference_ms, ious = measure(pipeline, reference, frame, window, repeats)
+
+    print(f"{where('torch')}, {threads} threads, on {chosen}\n")
+    print(f"{size}, SAM 2.1 {sam.value}, {repeats} repeats by turns")
     print_table("Reference, float32", reference_ms)
     print_table(f"Pipeline, {placement.dtype}{', compiled' if placement.compiled else ''}", pipeline_ms)
     print()
-    for measure in ("whole", "processor"):
-        ratios = [theirs[measure] / mine[measure] for theirs, mine in zip(reference_ms, pipeline_ms, strict=True)]
-        print(f"Reference / pipeline, {measure}: {np.median(ratios):.2f} (median of pairs; least {min(ratios):.2f}).")
-    roles = [candidate.role.name.lower() for candidate in mine.candidates]
-    print(
-        f"IoU with the reference's masks: {', '.join(f'{r} {i:.4f}' for r, i in zip(roles, np.mean(ious, axis=0), strict=True))}."
-    )
+    for measured in ("whole", "processor"):
+        ratios = [theirs[measured] / mine[measured] for theirs, mine in zip(reference_ms, pipeline_ms, strict=True)]
+        print(f"Reference / pipeline, {measured}: {np.median(ratios):.2f} (median of pairs; least {min(ratios):.2f}).")
+    print(f"IoU with the reference's masks: {', '.join(f'{role} {iou:.4f}' for role, iou in ious.items())}.")
     print(f"Peak memory of the pipeline: {ram_gb:.1f} GB RAM{f', {vram_gb:.1f} GB VRAM' if vram_gb else ''}.")
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

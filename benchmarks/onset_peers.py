@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -32,14 +30,6 @@ def available() -> tuple[list[Peer], list[str]]:
         except ImportError as error:
             skipped.append(f"{package} ({error}; pip install {package})")
     return peers, skipped
-
-
-def describe_machine() -> str:
-    """Returns cores and architecture of this machine, and the Python and NumPy versions."""
-    return (
-        f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}, "
-        f"Python {platform.python_version()}, NumPy {np.__version__}"
-    )
 
 
 def _librosa() -> list[Peer]:

@@ -1,6 +1,6 @@
 """How fast bags are replayed offline, in how much memory, and what a live replay measures, as Markdown.
 
-    OMP_NUM_THREADS=1 scripts/run python benchmarks/replay.py --seconds 60 600 [--live] [--preset NAME]
+    OMP_NUM_THREADS=1 scripts/run python benchmarks/replay.py --seconds 60 --seconds 600 [--live] [--preset NAME]
 
 The bags are made: 640x480 JPEG at 30 frames per second and 48 kHz mono in 20 ms chunks, one collision per second. Each
 length is replayed in a process of its own, without video and report, which are not part of the node's work.
@@ -8,30 +8,27 @@ length is replayed in a process of its own, without video and report, which are 
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
+from typing import Annotated
 
 os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
 os.environ.setdefault("ROS_DOMAIN_ID", "96")
 
 import cv2
 import numpy as np
+import typer
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from benchmarks.memory import memory_now, memory_of_torch  # noqa: E402
-from benchmarks.sounds import impact  # noqa: E402
-from cs3_ros.bags.bag_writer import BagWriter  # noqa: E402
-from cs3_ros.default_parameters import default_values  # noqa: E402
-from cs3_ros.perception.parameters import stream_config  # noqa: E402
+from benchmarks.memory import memory_now, memory_of_torch
+from benchmarks.scaffold import elapsed, print_header, print_row, where
+from benchmarks.sounds import impact
+from cs3_ros.bags.bag_writer import BagWriter
+from cs3_ros.default_parameters import default_values
+from cs3_ros.perception.parameters import stream_config
 
 WIDTH, HEIGHT, FPS = 640, 480, 30
 RATE_HZ, BLOCK_S = 48_000, 0.02
@@ -103,15 +100,14 @@ def measure_offline(path: Path, preset: str) -> dict[str, float]:
 
     with RecordedBag(path) as bag:
         inputs = BagInputs(bag, choose_topics(bag), values)
-        begin_s, begin_cpu_s = time.perf_counter(), time.process_time()
-        replay_offline(inputs, pipeline, stream_config(values, load_preset(preset)), on_result)
-        wall_s, cpu_s = time.perf_counter() - begin_s, time.process_time() - begin_cpu_s
+        with elapsed() as taken:
+            replay_offline(inputs, pipeline, stream_config(values, load_preset(preset)), on_result)
         return {
             "bag_s": bag.duration_s,
             "bag_mb": sum(file.stat().st_size for file in path.iterdir()) / 1e6,
             "events": count,
-            "speed": bag.duration_s / wall_s,
-            "cpu_speed": bag.duration_s / cpu_s,
+            "speed": bag.duration_s / taken.wall_s,
+            "cpu_speed": bag.duration_s / taken.cpu_s,
             "loaded_mb": loaded_mb,
             "peak_mb": memory_now().peak,
             "anonymous_mb": memory_now().anonymous,
@@ -129,54 +125,59 @@ def measure_live(path: Path, preset: str, out: Path) -> dict:
     )
 
 
-def main() -> None:
-    """Makes the bags, measures, prints."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=int, nargs="+", default=[60, 300], help="lengths of the bags")
-    parser.add_argument("--preset", default=default_values()["preset"], help="preset (default: the node's)")
-    parser.add_argument("--live", action="store_true", help="play the shortest bag to the node too")
-    parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.one:
-        print(json.dumps(measure_offline(arguments.one, arguments.preset)))
-        return
-    threads = os.environ.get("OMP_NUM_THREADS", "all")
-    load = "/".join(f"{value:.1f}" for value in os.getloadavg())
+def print_live(path: Path, preset: str, out: Path, seconds: int) -> None:
+    """Replays one bag through the node and prints latencies, load and losses."""
+    metrics = measure_live(path, preset, out)
+    print(f"\nLive, {seconds} s, {metrics['events']['count']} events {metrics['events']['by_reason']}:\n")
+    print_header("from", "p50", "p90", "p99")
+    for name, summary in metrics["latency_ms"].items():
+        print_row(name.replace("_", " "), *(f"{summary[share]:.0f} ms" for share in ("p50", "p90", "p99")))
+    live, counters = metrics["live"], metrics["counters"]
     print(
-        f"Preset {arguments.preset}; {platform.machine()}, {os.cpu_count()} cores, OMP_NUM_THREADS {threads}, load {load}.\n"
+        f"\nNode: {live['cpu_share']:.0%} of one core, {live['memory_peak_mb']:.0f} MiB; lost: "
+        f"{counters.get('audio_lost', 0)} blocks of sound, {counters.get('image_lost', 0)} images."
     )
+
+
+def print_offline(path: Path, preset: str) -> None:
+    """Replays one bag in a process of its own and prints a row."""
+    command = [sys.executable, __file__, "--one", str(path), "--preset", preset]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    row = json.loads(done.stdout.splitlines()[-1])
+    print_row(
+        f"{row['bag_s']:.0f} s",
+        f"{row['bag_mb']:.0f} MB",
+        str(row["events"]),
+        f"{row['speed']:.1f} x real time",
+        f"{row['cpu_speed']:.1f} s",
+        f"{row['loaded_mb']:.0f} MiB",
+        f"{row['peak_mb']:.0f} MiB",
+        f"{row['anonymous_mb']:.0f}, {row['files_mb']:.0f} MiB",
+    )
+
+
+def main(
+    seconds: Annotated[list[int], typer.Option(help="Length of a bag; repeat it for several.")] = [60, 300],  # noqa: B006
+    preset: Annotated[str, typer.Option(help="Preset; the default is the node's.")] = default_values()["preset"],
+    live: Annotated[bool, typer.Option("--live", help="Play the shortest bag to the node too.")] = False,
+    one: Annotated[Path | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Makes bags; measures how fast they are replayed offline, in how much memory, and what a live replay measures."""
+    if one is not None:
+        print(json.dumps(measure_offline(one, preset)))
+        return
+    print(f"Preset {preset}; {where('torch')}.\n")
     print(f"Memory (RSS) of a process that only imports PyTorch: {memory_of_torch()}.\n")
     columns = ("bag", "size", "events", "speed", "per processor second", "memory, networks loaded", "memory, peak")
-    print("| " + " | ".join((*columns, "at the end: anonymous, from files")) + " |\n" + "|---" * 8 + "|")
+    print_header(*columns, "at the end: anonymous, from files")
     with tempfile.TemporaryDirectory() as folder:
-        for seconds in sorted(arguments.seconds):
-            bag = Path(folder) / f"bag{seconds}"
-            write_bag(bag, seconds)
-            command = [sys.executable, __file__, "--one", str(bag), "--preset", arguments.preset]
-            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-            row = json.loads(done.stdout.splitlines()[-1])
-            print(
-                f"| {row['bag_s']:.0f} s | {row['bag_mb']:.0f} MB | {row['events']} | {row['speed']:.1f} x real time | "
-                f"{row['cpu_speed']:.1f} s | {row['loaded_mb']:.0f} MiB | {row['peak_mb']:.0f} MiB | "
-                f"{row['anonymous_mb']:.0f}, {row['files_mb']:.0f} MiB |",
-                flush=True,
-            )
-        if arguments.live:
-            bag = Path(folder) / f"bag{min(arguments.seconds)}"
-            metrics = measure_live(bag, arguments.preset, Path(folder) / "live")
-            print(
-                f"\nLive, {min(arguments.seconds)} s, {metrics['events']['count']} events {metrics['events']['by_reason']}:\n"
-            )
-            print("| from | p50 | p90 | p99 |\n|---|---|---|---|")
-            for name, summary in metrics["latency_ms"].items():
-                cells = " | ".join(f"{summary[share]:.0f} ms" for share in ("p50", "p90", "p99"))
-                print(f"| {name.replace('_', ' ')} | {cells} |")
-            live, counters = metrics["live"], metrics["counters"]
-            print(
-                f"\nNode: {live['cpu_share']:.0%} of one core, {live['memory_peak_mb']:.0f} MiB; lost: "
-                f"{counters.get('audio_lost', 0)} blocks of sound, {counters.get('image_lost', 0)} images."
-            )
+        for length in sorted(seconds):
+            bag = Path(folder) / f"bag{length}"
+            write_bag(bag, length)
+            print_offline(bag, preset)
+        if live:
+            print_live(Path(folder) / f"bag{min(seconds)}", preset, Path(folder) / "live", min(seconds))
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

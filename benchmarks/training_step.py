@@ -4,17 +4,14 @@ The plainest implementation does what the closest public code (ACL-SSL) does: it
 vision encoder included, on all images once for every sound, and the vision encoder once more for the patch features.
 Same weights, sound embeddings and noise; losses and gradients of both are compared before any time is reported.
 
-    python benchmarks/training_step.py --size debug
-    python benchmarks/training_step.py --size full --repeats 1          # a few minutes on an idle CPU
-    python benchmarks/training_step.py --size full --count              # operations only, in seconds, whatever the load
+    scripts/run python benchmarks/training_step.py --size debug
+    scripts/run python benchmarks/training_step.py --size full --repeats 1   # a few minutes on an idle CPU
+    scripts/run python benchmarks/training_step.py --size full --count       # operations only, in seconds, at any load
 """
 
 from __future__ import annotations
 
-import argparse
-import os
-import platform
-import sys
+import enum
 import tempfile
 import threading
 import time
@@ -22,20 +19,19 @@ from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 import av
 import numpy as np
 import psutil
 import torch
+import typer
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-# ruff: noqa: E402
-# Python puts this file's folder first, where its name hides the package that it measures.
-sys.path[0] = str(Path(__file__).resolve().parents[1])
-
+from benchmarks.scaffold import elapsed, print_header, print_row, where
 from cs3_model.networks.audio_visual import build_debug_audio_visual_network, build_full_audio_visual_network
 from training.data.clip_media import read_picture
 from training.data.samples import DataSet, Sample, SoundSegment
@@ -48,6 +44,13 @@ from training.weak.run import RunSettings, load_pairs
 
 Step = Callable[[Tensor, Tensor, torch.Generator], dict[str, Tensor]]
 BUILDERS = {"debug": build_debug_audio_visual_network, "full": build_full_audio_visual_network}
+
+
+class Size(str, enum.Enum):
+    """Sizes of the networks."""
+
+    DEBUG = "debug"
+    FULL = "full"
 
 
 def build(size: str, compute: Compute | None = None) -> WeakObjective:
@@ -103,13 +106,13 @@ def run_step(
     """Forward and backward pass. Returns the losses and the gradients' norm, seconds, and CPU seconds."""
     objective.zero_grad(set_to_none=True)
     generator = torch.Generator().manual_seed(1)
-    start, cpu_start = time.perf_counter(), time.process_time()
-    losses = step(objective, *batch, generator)
-    losses["total"].backward()
-    numbers = {name: float(value.detach()) for name, value in losses.items()}
-    gradients = [p.grad for p in objective.parameters() if p.grad is not None]
-    numbers["gradient norm"] = float(torch.nn.utils.get_total_norm(gradients))
-    return numbers, time.perf_counter() - start, time.process_time() - cpu_start
+    with elapsed() as taken:
+        losses = step(objective, *batch, generator)
+        losses["total"].backward()
+        numbers = {name: float(value.detach()) for name, value in losses.items()}
+        gradients = [p.grad for p in objective.parameters() if p.grad is not None]
+        numbers["gradient norm"] = float(torch.nn.utils.get_total_norm(gradients))
+    return numbers, taken.wall_s, taken.cpu_s
 
 
 class PeakMemory:
@@ -161,28 +164,24 @@ def compare(size: str, batch_size: int, repeats: int, tolerance: float = 1e-3) -
             memory[name] = max(memory.get(name, 0.0), peak.gib)
             network.zero_grad(set_to_none=True)
     print(f"\n{size}, B = {batch_size}, {side} x {side}, forward and backward, median of {repeats}\n")
-    print(
-        "| step | s | CPU s | times as fast, by CPU s | growth of memory GiB | total | gradient norm | largest difference |"
-    )
-    print("|---|---:|---:|---:|---:|---:|---:|---:|")
+    columns = ("s", "CPU s", "times as fast, by CPU s", "growth of memory GiB", "total", "gradient norm")
+    print_header("step", *columns, "largest difference")
     for name in rows:
         difference = max(abs(numbers[name][key] / value - 1) for key, value in numbers["plainest"].items())
         ratio = np.median(
             [plain / mine for plain, mine in zip(cpu_seconds["plainest"], cpu_seconds[name], strict=True)]
         )
-        print(
-            f"| {name} | {np.median(seconds[name]):.3f} | {np.median(cpu_seconds[name]):.3f} | {ratio:.2f} | {memory[name]:.2f} | "
-            f"{numbers[name]['total']:.5f} | {numbers[name]['gradient norm']:.5f} | {100 * difference:.4f} % |"
-        )
+        measured = f"{np.median(seconds[name]):.3f}", f"{np.median(cpu_seconds[name]):.3f}", f"{ratio:.2f}"
+        computed = f"{numbers[name]['total']:.5f}", f"{numbers[name]['gradient norm']:.5f}"
+        print_row(name, *measured, f"{memory[name]:.2f}", *computed, f"{100 * difference:.4f} %")
         assert "bfloat16" in name or difference < tolerance, f"{name} computes something else"
     return float(np.median(seconds["shared"]))
 
 
 def count_operations(size: str, batch_sizes: list[int]) -> None:
     """Prints the floating-point operations of a step, counted on tensors without content."""
-    print(
-        f"\n{size}: TFLOP of a step, forward and backward\n\n| B | plainest | shared | ratio |\n|---:|---:|---:|---:|"
-    )
+    print(f"\n{size}: TFLOP of a step, forward and backward\n")
+    print_header("B", "plainest", "shared", "ratio")
     for batch_size in batch_sizes:
         counted = []
         with FakeTensorMode():
@@ -194,7 +193,7 @@ def count_operations(size: str, batch_sizes: list[int]) -> None:
                 with FlopCounterMode(display=False) as counter:
                     step(objective, *batch, torch.Generator())["total"].backward()
                 counted.append(counter.get_total_flops() / 1e12)
-        print(f"| {batch_size} | {counted[0]:.2f} | {counted[1]:.2f} | {counted[0] / counted[1]:.2f} |")
+        print_row(str(batch_size), f"{counted[0]:.2f}", f"{counted[1]:.2f}", f"{counted[0] / counted[1]:.2f}")
 
 
 def make_data(folder: Path, size: tuple[int, int] = (1280, 720), seconds: int = 30) -> DataSet:
@@ -235,44 +234,42 @@ def loader_rates(size: str, workers: list[int], num_steps: int = 4) -> None:
     """Prints how many pairs per second come out: seeking, decoding, resizing, resampling, spectrogram."""
     model = build(size).model
     print("\nloader: 1280 x 720, 30 Hz MPEG-4 with AAC, picture and 2 s of sound at random times\n")
-    print("| worker processes | pairs / s |\n|---:|---:|")
+    print_header("worker processes", "pairs / s")
     with tempfile.TemporaryDirectory() as folder:
         data_set = make_data(Path(folder))
         for count in workers:
             settings = RunSettings(preset=size, recipe=Recipe(batch_size=8), out=Path(folder), workers=count)
             pairs = load_pairs(data_set, settings, model, ranks=Ranks(), steps=range(num_steps + 1))
             next(pairs)  # starts the processes
-            start, cpu_start = time.perf_counter(), time.process_time()
-            assert sum(len(batch.sounds_bX) for batch in pairs) == 8 * num_steps
-            print(f"| {count} | {8 * num_steps / (time.perf_counter() - start):.1f} |")
+            with elapsed() as taken:
+                assert sum(len(batch.sounds_bX) for batch in pairs) == 8 * num_steps
+            print_row(str(count), f"{8 * num_steps / taken.wall_s:.1f}")
             if count == 0:
-                cpu_ms = 1e3 * (time.process_time() - cpu_start) / (8 * num_steps)
+                cpu_ms = 1e3 * taken.cpu_s / (8 * num_steps)
     if 0 in workers:
         print(f"\nA pair takes {cpu_ms:.0f} ms of one core.")
 
 
-def main() -> None:
-    """Prints Markdown."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", choices=list(BUILDERS), default="debug")
-    parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--workers", type=int, nargs="*", default=[0, 1, 2], help="none: leave the loader out")
-    parser.add_argument("--count", action="store_true", help="count operations instead of measuring")
-    arguments = parser.parse_args()
-    if arguments.count:
-        count_operations(arguments.size, [2, 8, 32])
+def main(
+    size: Annotated[Size, typer.Option(help="Size of the networks.")] = Size.DEBUG,
+    batch: Annotated[int, typer.Option(help="Pairs of a step.")] = 8,
+    repeats: Annotated[int, typer.Option(help="Steps of each kind, by turns.")] = 3,
+    threads: Annotated[int, typer.Option(help="Threads of PyTorch.")] = torch.get_num_threads(),
+    workers: Annotated[list[int], typer.Option(help="Processes of the loader; repeat it for several.")] = [0, 1, 2],  # noqa: B006
+    no_loader: Annotated[bool, typer.Option("--no-loader", help="Leave the loader out.")] = False,
+    count: Annotated[bool, typer.Option("--count", help="Count operations instead of measuring.")] = False,
+) -> None:
+    """A training step and the loader: time, memory, and the ratio to the plainest implementation."""
+    if count:
+        count_operations(size.value, [2, 8, 32])
         return
-    torch.set_num_threads(arguments.threads)
-    load = os.getloadavg()[0]
-    print(f"{platform.machine()}, {arguments.threads} threads, PyTorch {torch.__version__}, load {load:.1f} before")
-    seconds = compare(arguments.size, arguments.batch, arguments.repeats)
-    print(f"\nA step takes {arguments.batch / seconds:.1f} pairs / s.")
-    if arguments.workers:
-        loader_rates(arguments.size, arguments.workers)
-    print(f"\nLoad {os.getloadavg()[0]:.1f} after.")
+    torch.set_num_threads(threads)
+    print(f"{where('torch')}, {threads} threads")
+    seconds = compare(size.value, batch, repeats)
+    print(f"\nA step takes {batch / seconds:.1f} pairs / s.")
+    if not no_loader:
+        loader_rates(size.value, workers)
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -1,8 +1,8 @@
 """Cost, memory and label truth of the simulated world, on one core.
 
-    python benchmarks/world.py                     100 still samples and a clip of 2 s
-    python benchmarks/world.py --samples 2000      memory over 2,000 samples
-    python benchmarks/world.py --labels 500        checks 500 labels against contact forces and clean sounds
+    scripts/run python benchmarks/world.py                     100 still samples and a clip of 2 s
+    scripts/run python benchmarks/world.py --samples 2000      memory over 2,000 samples
+    scripts/run python benchmarks/world.py --labels 500        checks 500 labels against contact forces and clean sounds
 
 Stills are made as the generator makes them, in workers that are replaced after a hundred scenes. Prints Markdown
 tables. CPU seconds count all threads, those of the software renderer too.
@@ -10,36 +10,32 @@ tables. CPU seconds count all threads, those of the software renderer too.
 
 from __future__ import annotations
 
-import argparse
 import multiprocessing
 import os
-import sys
 import tempfile
-import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import psutil
+import typer
 
-# In place of this folder: sam2's wheel has a package `training` too, which would otherwise be found first.
-sys.path[0] = str(Path(__file__).resolve().parents[1])
-
-from training.simulation.dataset import clips, generate, scene_samples  # noqa: E402
-from training.simulation.dataset.generate import make_and_write  # noqa: E402
-from training.simulation.dataset.generation_plan import GenerationPlan  # noqa: E402
-from training.simulation.dataset.scene_processes import SCENES_PER_PROCESS  # noqa: E402
-from training.simulation.physics import hand_motion, variants  # noqa: E402
-from training.simulation.rendering import sensor  # noqa: E402
-from training.simulation.rendering.renderers import FilamentRenderer, make_renderer  # noqa: E402
-from training.simulation.scenario.scenarios import draw_recipe, request_at_level  # noqa: E402
-from training.simulation.scene.table_layout import LayoutError  # noqa: E402
-from training.simulation.validation.label_check import label_violations, rerun, sound_violations  # noqa: E402
+from benchmarks.scaffold import Stopwatch, elapsed, print_header, print_row, where
+from training.simulation.dataset import clips, generate, scene_samples
+from training.simulation.dataset.generate import make_and_write
+from training.simulation.dataset.generation_plan import GenerationPlan
+from training.simulation.dataset.scene_processes import SCENES_PER_PROCESS
+from training.simulation.physics import hand_motion, variants
+from training.simulation.rendering import sensor
+from training.simulation.rendering.renderers import FilamentRenderer, make_renderer
+from training.simulation.scenario.scenarios import draw_recipe, request_at_level
+from training.simulation.scene.table_layout import LayoutError
+from training.simulation.validation.label_check import label_violations, rerun, sound_violations
 
 STAGES = {
     "layout": (variants, "lay_out"),
@@ -60,30 +56,18 @@ STAGES = {
 
 
 class Clock:
-    """CPU seconds of a process, in all and by stage; a profiler of every call would cost a fifth more."""
+    """CPU seconds of a process, in all and by stage."""
 
     def __init__(self) -> None:
-        self.seconds = dict.fromkeys(STAGES, 0.0)
-        for stage, (owner, name) in STAGES.items():
-            setattr(owner, name, self._timed(stage, getattr(owner, name)))
-
-    def _timed(self, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        def timed(*arguments: Any, **options: Any) -> Any:
-            start = time.process_time()
-            try:
-                return function(*arguments, **options)
-            finally:
-                self.seconds[stage] += time.process_time() - start
-
-        return timed
+        self._watches = {stage: Stopwatch(owner, name) for stage, (owner, name) in STAGES.items()}
 
     def measure(self, work: Callable[[], object], count: float = 1.0) -> tuple[dict[str, float], float]:
         """Does `work`; returns its CPU seconds by stage and in all, divided by `count`."""
-        self.seconds = dict.fromkeys(STAGES, 0.0)
-        start = time.process_time()
-        work()
-        total_s = time.process_time() - start
-        return {stage: seconds / count for stage, seconds in self.seconds.items()}, total_s / count
+        before_s = {stage: watch.seconds for stage, watch in self._watches.items()}
+        with elapsed() as taken:
+            work()
+        stages_s = {stage: (watch.seconds - before_s[stage]) / count for stage, watch in self._watches.items()}
+        return stages_s, taken.cpu_s / count
 
 
 @dataclass(frozen=True)
@@ -137,24 +121,30 @@ def measure(num_samples: int, clip_s: float) -> None:
     starts = range(0, num_scenes, SCENES_PER_PROCESS)
     batches = [in_worker(stills, start, min(start + SCENES_PER_PROCESS, num_scenes)) for start in starts]
     of_clip = in_worker(clip, clip_s)
-    print("| stage | CPU s per still sample | CPU s per clip second (15 fps) |\n|---|---|---|")
+    print_header("stage", "CPU s per still sample", "CPU s per clip second (15 fps)")
     for stage in STAGES:
         still_s = sum(batch.seconds[stage] for batch in batches) / num_samples
         if still_s or of_clip.seconds[stage]:
-            print(f"| {stage} | {still_s:.3f} | {of_clip.seconds[stage]:.3f} |")
+            print_row(stage, f"{still_s:.3f}", f"{of_clip.seconds[stage]:.3f}")
     still_s = sum(batch.cpu_s for batch in batches) / num_samples
-    print(f"| **all** | **{still_s:.3f}** (target 0.5) | **{of_clip.cpu_s:.2f}** (target 2.5) |\n")
+    print_row("**all**", f"**{still_s:.3f}** (target 0.5)", f"**{of_clip.cpu_s:.2f}** (target 2.5)")
+    print()
+    print_memory(batches)
+    print_row(f"clip of {clip_s:g} s", f"{of_clip.resident_mib[0]:.0f}")
+
+
+def print_memory(batches: list[Batch]) -> None:
+    """Prints the memory of the workers that made stills."""
     peaks = [max(batch.resident_mib) for batch in batches]
     first = batches[0].resident_mib
     per_scene = (first[-1] - first[len(first) // 2]) / max(len(first) - 1 - len(first) // 2, 1)
-    print("| memory of a worker | MiB |\n|---|---|")
-    print(f"| peak, {len(batches)} workers of {SCENES_PER_PROCESS} scenes at most | {max(peaks):.0f} (target 1536) |")
-    print(f"| growth within a worker, per scene | {per_scene:+.1f} |")
-    print(f"| peaks of the workers, in order | {', '.join(f'{peak:.0f}' for peak in peaks)} |")
+    print_header("memory of a worker", "MiB")
+    print_row(f"peak, {len(batches)} workers of {SCENES_PER_PROCESS} scenes at most", f"{max(peaks):.0f} (target 1536)")
+    print_row("growth within a worker, per scene", f"{per_scene:+.1f}")
+    print_row("peaks of the workers, in order", ", ".join(f"{peak:.0f}" for peak in peaks))
     whole = [peak for peak, batch in zip(peaks, batches, strict=True) if len(batch.resident_mib) == SCENES_PER_PROCESS]
     if len(whole) > 1:
-        print(f"| growth from the first worker's peak to the last one's | {whole[-1] - whole[0]:+.1f} |")
-    print(f"| clip of {clip_s:g} s | {of_clip.resident_mib[0]:.0f} |")
+        print_row("growth from the first worker's peak to the last one's", f"{whole[-1] - whole[0]:+.1f}")
 
 
 def check_labels(num_labels: int) -> None:
@@ -180,18 +170,24 @@ def check_labels(num_labels: int) -> None:
                 c.time_s - outcome.onset_s + 0.8 for c in outcome.record.collisions if c is not outcome.collision
             ]
             violations += sound_violations(sound.clean, 0.8, 16_000, later_s)
-    print(f"| labels | violations |\n|---|---|\n| {checked} | {len(violations)} (target 0) |")
+    print_header("labels", "violations")
+    print_row(str(checked), f"{len(violations)} (target 0)")
     for violation in violations:
         print(f"- {violation}")
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--samples", type=int, default=100)
-    parser.add_argument("--clip-seconds", type=float, default=2.0)
-    parser.add_argument("--labels", type=int, default=0)
-    options = parser.parse_args()
-    if options.labels:
-        check_labels(options.labels)
+def main(
+    samples: Annotated[int, typer.Option(help="Still samples to make.")] = 100,
+    clip_seconds: Annotated[float, typer.Option(help="Length of the clip.")] = 2.0,
+    labels: Annotated[int, typer.Option(help="Check this many labels instead.")] = 0,
+) -> None:
+    """Cost, memory and label truth of the simulated world, on one core."""
+    print(f"{where('mujoco', 'numpy')}\n")
+    if labels:
+        check_labels(labels)
     else:
-        measure(options.samples, options.clip_seconds)
+        measure(samples, clip_seconds)
+
+
+if __name__ == "__main__":
+    typer.run(main)
