@@ -23,7 +23,7 @@ from cs3_model.stream import StreamConfig
 from cs3_model.types import MODEL_SAMPLE_RATE_HZ, AudioWindow, Float32Array, Frame, SideRule
 
 if TYPE_CHECKING:
-    from cs3_model.networks.micro.parts import MicroParts
+    from cs3_model.networks.micro.micro_parts import MicroParts
     from cs3_model.networks.sam import Sam2Size
 
 logger = logging.getLogger(__name__)
@@ -185,7 +185,7 @@ class Build:
     @cached_property
     def micro(self) -> MicroParts:
         """The parts of `micro`, which share a tower."""
-        from cs3_model.networks.micro.parts import build_micro_parts
+        from cs3_model.networks.micro.micro_parts import build_micro_parts
 
         with resources.as_file(PRESETS / "micro.safetensors") as shipped:
             return build_micro_parts(Path(self.preset.micro_weights or shipped), self.device)

@@ -19,9 +19,10 @@ from training.data.sound_windows import Padding, WindowRule
 from training.evaluation.baselines.prior_map import PriorMap, fit_prior_map
 from training.evaluation.methods import METHOD_NAMES, PRIOR_MAP, build_row
 from training.evaluation.results.plots import write_plots
-from training.evaluation.results.score_report import as_json, markdown, run_info
+from training.evaluation.results.score_report import as_json, markdown
 from training.evaluation.results.summary import summarise_rows
 from training.evaluation.runner import Evaluation, evaluate
+from training.run_info import run_info
 
 _SHOWN = 20
 

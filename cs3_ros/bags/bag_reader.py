@@ -46,7 +46,7 @@ class Topic:
     """Qualities of service that its publishers offered, where the bag says them."""
 
 
-class _Part(NamedTuple):
+class _BagPart(NamedTuple):
     """One file of a bag."""
 
     name: str
@@ -82,7 +82,7 @@ class RecordedBag:
         self.end_ns = 0
         """A nanosecond after the last message."""
         self._stack = ExitStack()
-        self._parts: list[_Part] = []
+        self._parts: list[_BagPart] = []
 
     def __enter__(self) -> RecordedBag:
         try:
@@ -194,7 +194,7 @@ class RecordedBag:
                 assert isinstance(connection.ext, ConnectionExtRosbag2)
                 topic.offered_qos += connection.ext.offered_qos_profiles
             self._stack.push(attempt.pop_all())
-        self._parts.append(_Part(name, reader, reader.start_time))
+        self._parts.append(_BagPart(name, reader, reader.start_time))
 
     def _add_salvaged(self, name: str, path: Path, reason: Exception) -> None:
         """Reads the file once to learn what there is."""
@@ -204,10 +204,10 @@ class RecordedBag:
             self._extend(time_ns, time_ns + 1)
             count, start_ns = count + 1, min(start_ns, time_ns)
         self.losses.append(f"{name} is cut or damaged ({_line(reason)}): its first {count} messages are used")
-        self._parts.append(_Part(name, path, start_ns))
+        self._parts.append(_BagPart(name, path, start_ns))
 
     def _read(
-        self, part: _Part, topics: Collection[str], start_ns: int | None, stop_ns: int | None
+        self, part: _BagPart, topics: Collection[str], start_ns: int | None, stop_ns: int | None
     ) -> Iterator[tuple[str, int, bytes]]:
         if isinstance(part.source, Path):
             low, high = start_ns or 0, 2**63 if stop_ns is None else stop_ns

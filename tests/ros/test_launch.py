@@ -56,7 +56,7 @@ TWO_INSTANCES = f"""
   <group>
     <push_ros_namespace namespace="right"/>
     <include file="{LAUNCH}/perception.launch.py">
-      <arg name="namespace" value="ear"/>
+      <arg name="namespace" value="head"/>
       <arg name="autostart" value="False"/>
       <arg name="log_level" value="debug"/>
     </include>
@@ -142,10 +142,10 @@ def test_two_instances_in_pushed_namespaces_from_xml(graph, tmp_path) -> None:
     file.write_text(TWO_INSTANCES)
     collisions = listen(graph, "/left/perception/collision")
     with launched(file):
-        state = state_of(graph, "/right/ear/perception")
+        state = state_of(graph, "/right/head/perception")
         graph.wait_for(lambda: state() == "unconfigured", "the one to be there, unconfigured", START_S)
         graph.wait_for(lambda: len(collisions) >= 2, "the other to publish collisions of the clip", START_S)
-        assert graph.node.count_publishers("/right/ear/perception/collision") == 0
+        assert graph.node.count_publishers("/right/head/perception/collision") == 0
 
 
 def test_the_shipped_bag_meets_a_remapped_node_from_yaml_and_ends_the_launch(graph, tmp_path) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from safetensors.torch import save
 
 from cs3_model.files import write_whole
-from training.evaluation.results.score_report import RunInfo
 from training.loop.checkpoints import RunProgress
+from training.run_info import RunInfo
 from training.weak.objective import TrainableModel
 from training.weak.recipe import Recipe
 

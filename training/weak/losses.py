@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 _MINMAX_THRESHOLD, _MINMAX_TEMPERATURE = 0.5, 0.07
-"""Of ACL-SSL's soft mask."""
+"""Constants of ACL-SSL's soft mask."""
 
 
 class AreaOf(str, enum.Enum):
@@ -73,7 +73,7 @@ class LossConfig:
     halve_contrast: bool = True
     """Half the sum of both directions (ACL-SSL); false: the sum, as the paper prints it."""
     masker: MaskerConfig = field(default_factory=MaskerConfig)
-    """Of the hard masks."""
+    """How hard masks are made."""
 
     def __post_init__(self) -> None:
         for name in ("image_weight", "feature_weight", "area_weight"):

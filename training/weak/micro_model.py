@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from cs3_model.networks.micro.audio import LogMel
-from cs3_model.networks.micro.parts import MicroNetworks
+from cs3_model.networks.micro.micro_parts import MicroNetworks
 from cs3_model.networks.micro.tower import image_tensor
 from cs3_model.networks.micro.vision import MicroVision
 from cs3_model.networks.micro.vocabulary import CLASSES, MATERIALS, encode_prompt

@@ -43,7 +43,7 @@ class Augmentation:
     crop_share: float = 1.0
     """Side of a randomly placed crop, a share of the picture's (ACL-SSL: 352/387 = 0.91); 1: no crop."""
     flip_probability: float = 0.0
-    """Of a picture to be mirrored left to right (ACL-SSL: 0.5)."""
+    """Probability that a picture is mirrored left to right (ACL-SSL: 0.5)."""
 
     def __post_init__(self) -> None:
         if not 0.1 <= self.crop_share <= 1:

@@ -28,15 +28,15 @@ class Recipe:
     """Pairs per step of all processes together, each the others' negative. The paper says 32 on four GPUs; that this is
     the whole batch and that negatives cross GPUs are readings."""
     learning_rate: float = 1e-6
-    """Of Adam, constant (paper: 1e-6; optimizer and schedule are not stated, ACL-SSL has Adam with 1e-4)."""
+    """Rate of Adam, constant (paper: 1e-6; optimizer and schedule are not stated, ACL-SSL has Adam with 1e-4)."""
     new_parts_multiplier: float = 1.0
     """Times the learning rate of what starts at random: projection, pooling and masker. The paper names one rate."""
     train_encoder: bool = True
     """Train the audio encoder too (paper), not only what starts at random (ACL-SSL)."""
     weight_decay: float = 0.0
-    """Of Adam (not stated by the paper; ACL-SSL: 1e-4)."""
+    """Weight decay of Adam (not stated by the paper; ACL-SSL: 1e-4)."""
     pooling_dropout: float = 0.5
-    """Of the score of the attentive pooling (ACL-SSL: 0.5)."""
+    """Dropout of the score of the attentive pooling (ACL-SSL: 0.5)."""
     losses: LossConfig = field(default_factory=LossConfig)
     """Weights and readings of the losses."""
     pairs: PairConfig = field(default_factory=PairConfig)

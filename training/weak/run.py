@@ -15,10 +15,10 @@ from cs3_model.build import Preset, load_preset, select_device
 from cs3_model.files import file_digest, write_whole
 from cs3_model.placement import Precision
 from training.data.samples import DataSet
-from training.evaluation.results.score_report import RunInfo, run_info
 from training.loop.checkpoints import CheckpointFolder, RunProgress, TrainingState
 from training.loop.distributed import Ranks, joined_ranks
 from training.loop.trainer import LoopConfig, Trainer
+from training.run_info import RunInfo, run_info
 from training.weak.export import TrainedOn, export
 from training.weak.models import build_model
 from training.weak.objective import Compute, TrainableModel, WeakObjective
@@ -54,7 +54,7 @@ class RunSettings:
     replace_unreadable: bool = False
     """Replace samples that cannot be read, and count them, instead of stopping."""
     loop: LoopConfig = field(default_factory=LoopConfig)
-    """Of the loop."""
+    """How often the loop logs, saves and stops."""
 
 
 def train(settings: RunSettings, data_set: DataSet, command: Mapping[str, Any]) -> tuple[RunProgress, Path | None]:

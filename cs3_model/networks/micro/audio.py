@@ -45,7 +45,7 @@ class MicroAudioConfig:
     embedding_dim: int = 128
     """D, what the audio token is made from."""
     dropout: float = 0.1
-    """Of the pooled features, while training."""
+    """Share of the pooled features that is dropped while training."""
 
     def __post_init__(self) -> None:
         if self.num_mel_bands <= 0 or self.num_mel_bands % 16:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from cs3_model.networks.micro.parts import DEBUG_MICRO, MicroNetworks, load_micro, micro_file
+from cs3_model.networks.micro.micro_parts import DEBUG_MICRO, MicroNetworks, load_micro, micro_file
 
 
 def small_weights(path: Path, seed: int = 0) -> Path:

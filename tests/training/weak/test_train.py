@@ -63,7 +63,7 @@ def row(index: int, start_s: float) -> str:
 
 @pytest.fixture
 def arguments(tmp_path, epic) -> list[str]:
-    """Of a short run of the debug preset."""
+    """The arguments of a short run of the debug preset."""
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(RECIPE.format(rate=1e-3, dropout=0.0))
     data = ["--data", f"epic_cs3:{epic}", "--preset", "debug", "--recipe", str(recipe)]

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from cs3_model.files import write_whole
 from cs3_model.geometry import mask_to_box_xyxy
 from cs3_model.localisation import LocalisationConfig, peak_mask, score_map
-from cs3_model.networks.micro.parts import MicroConfig, MicroNetworks, SharedTower
+from cs3_model.networks.micro.micro_parts import MicroConfig, MicroNetworks, SharedTower
 from cs3_model.types import Candidate, CollisionResult, Reason, Role, Verdict
 from cs3_model.weights.checkpoint import as_float32, load_strictly
 from training.evaluation.row import LoadedSample

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from cs3_model.networks.micro.parts import MicroNetworks, SharedTower
+from cs3_model.networks.micro.micro_parts import MicroNetworks, SharedTower
 from cs3_model.networks.micro.vocabulary import encode_prompt
 from cs3_model.types import AudioWindow, Float32Array, UInt8Image
 

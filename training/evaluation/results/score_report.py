@@ -1,39 +1,17 @@
-"""Results as a Markdown table and as JSON."""
+"""Scores of rows as a Markdown table and as JSON."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict
 
 from cs3_model.metrics import Estimate
-from cs3_model.provenance import package_versions, source_commit
 from training.evaluation.counterfactual import exact_by_looking
 from training.evaluation.results.paper_figures import PAPER_RESULTS
 from training.evaluation.results.summary import RowSummary
 from training.evaluation.runner import Evaluation, SampleResult
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunInfo:
-    """What fixes a run."""
-
-    config: dict[str, Any]
-    """The options of the command line, with defaults."""
-    data_set: str
-    split: str
-    seed: int
-    commit: str
-    versions: dict[str, str]
-
-
-def run_info(config: dict[str, Any], data_set: str, split: str, seed: int) -> RunInfo:
-    """Collects what fixes a run, with the commit of the source tree."""
-    versions = package_versions("numpy", "torch")
-    return RunInfo(
-        config=config, data_set=data_set, split=split, seed=seed, commit=source_commit(), versions=versions
-    )  # fmt: skip
+from training.run_info import RunInfo
 
 
 def markdown(summaries: Sequence[RowSummary], evaluation: Evaluation, info: RunInfo) -> str:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from cs3_model.networks.micro.parts import MicroNetworks
+from cs3_model.networks.micro.micro_parts import MicroNetworks
 from cs3_model.types import MODEL_SAMPLE_RATE_HZ
 from training.data.clip_media import read_sound
 from training.micro.vision.picture_batches import plain_batch, twin_of
@@ -28,7 +28,7 @@ class HeardFeatures(NamedTuple):
     """Scenes [K], their collisions [M], and windows of sound [W] around each onset."""
 
     features: Tensor
-    """Of the tower, bfloat16 [K, 2, C, h, w]: as seen, and mirrored."""
+    """Those of the tower, bfloat16 [K, 2, C, h, w]: as seen, and mirrored."""
     ids: Tensor
     """uint8 [K, S / 2, S / 2], as seen."""
     scene: Tensor
@@ -36,7 +36,7 @@ class HeardFeatures(NamedTuple):
     target: Tensor
     """Ids of what the sound should point at, bool [M, 256]."""
     embedding: Tensor
-    """Of the audio encoder, float32 [M, W, D]."""
+    """What the audio encoder gives, float32 [M, W, D]."""
     materials: Tensor
     """Its logits, [M, W, 7]."""
 

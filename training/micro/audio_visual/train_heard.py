@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from cs3_model.files import file_digest, write_whole
-from cs3_model.networks.micro.parts import DEBUG_MICRO, MicroConfig, MicroNetworks, micro_file
+from cs3_model.networks.micro.micro_parts import DEBUG_MICRO, MicroConfig, MicroNetworks, micro_file
 from training.loop.trainer import RunStoppedError
 from training.micro.audio_visual.heard_data import (
     BATCH_SIZE,

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from cs3_model.files import file_digest
-from cs3_model.networks.micro.parts import MicroNetworks, load_micro
+from cs3_model.networks.micro.micro_parts import MicroNetworks, load_micro
 from cs3_model.types import Float32Array
 from training.data import DataSpec, open_data_set
 from training.data.samples import Sample

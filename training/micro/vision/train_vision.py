@@ -44,7 +44,7 @@ from training.micro.vision.vision_losses import (
 
 _BOXES_PER_PICTURE = 4
 _JITTER = 0.08, 0.16
-"""Of the edges of boxes that a detector and a map give, a share of the box's side."""
+"""How far the edges of boxes that a detector and a map give are off, a share of the box's side."""
 _TABLE_SHARE, _TABLE_CUT = 0.3, 0.12
 """Share of pictures whose table is asked for too, and of its box that may be cut off on each side: a smaller box of the
 table is like a rough one of an object."""

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from cs3_model.build import PartNames, Preset, build_pipeline
-from cs3_model.networks.micro.parts import DEBUG_MICRO, MicroNetworks, micro_file
+from cs3_model.networks.micro.micro_parts import DEBUG_MICRO, MicroNetworks, micro_file
 from cs3_model.networks.micro.weak import weakly_heard
 from cs3_model.types import AudioWindow
 

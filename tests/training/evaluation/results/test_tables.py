@@ -9,7 +9,7 @@ import typer
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
-from cs3_model.networks.micro.parts import DEBUG_MICRO
+from cs3_model.networks.micro.micro_parts import DEBUG_MICRO
 from cs3_model.networks.micro.weak import weakly_heard
 from tests.training.drawn_world import drawn_data_set
 from tests.training.micro.small import small_networks, small_weights

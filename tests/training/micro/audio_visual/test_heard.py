@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from cs3_model.networks.micro.parts import DEBUG_MICRO, MicroNetworks
+from cs3_model.networks.micro.micro_parts import DEBUG_MICRO, MicroNetworks
 from tests.training.micro.conftest import BOXES, scene_truth
 from training.micro.audio_visual.heard_data import HeardBatches, gather, heard_batch, joined, pointed_at
 from training.micro.audio_visual.train_heard import peak_loss

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 from cs3_model.build import build_pipeline, load_preset
-from cs3_model.networks.micro.parts import (
+from cs3_model.networks.micro.micro_parts import (
     DEBUG_MICRO,
     MicroHands,
     MicroNetworks,
@@ -117,7 +117,7 @@ def test_the_pipeline_loads_no_library_that_it_can_do_without() -> None:
     code = (
         "import sys, torch; from cs3_model.build import build_pipeline, load_preset\n"
         "build_pipeline(load_preset('micro'), device=torch.device('cpu'))\n"
-        "assert 'cs3_model.networks.micro.parts' in sys.modules\n"
+        "assert 'cs3_model.networks.micro.micro_parts' in sys.modules\n"
         "print({'scipy', 'torchvision', 'transformers', 'sam2'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

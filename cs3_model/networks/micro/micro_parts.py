@@ -195,9 +195,9 @@ class MicroBoxEmbedding(NamedTuple):
     """What `MicroBoxes` needs of one image."""
 
     features: Tensor
-    """Of the tower."""
+    """Those of the tower."""
     point_boxes: Tensor
-    """Of `MicroVision.pointed`, [4, h, w]: computed before the sound is there."""
+    """What `MicroVision.pointed` gives, [4, h, w]: computed before the sound is there."""
     size_hw: tuple[int, int]
     """Height and width of the image, pixels."""
 
