@@ -39,9 +39,8 @@ def foreign(tmp_path: Path) -> Path:
 
 def test_a_command_of_training_is_that_of_its_module(tmp_path: Path) -> None:
     done = cs3("simulate", "sheet", "absent", path=[ROOT], folder=tmp_path)
-    same = subprocess.run(
-        [sys.executable, "-m", "training.simulation", "sheet", "absent"], cwd=ROOT, capture_output=True, text=True
-    )
+    command = [sys.executable, "-m", "training.simulation", "sheet", "absent"]
+    same = subprocess.run(command, cwd=ROOT, env=os.environ | {"COLUMNS": "120"}, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (same.returncode, same.stdout, same.stderr)
     assert done.returncode != 0 and "sheet" in done.stderr
 
