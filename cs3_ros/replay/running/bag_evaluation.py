@@ -15,7 +15,6 @@ from cs3_model.build import load_preset
 from cs3_model.provenance import source_commit
 from cs3_ros.bags.bag_reader import RecordedBag
 from cs3_ros.conversions.times import NS_PER_S
-from cs3_ros.replay.provenance import bag_identity, versions
 from cs3_ros.replay.reading.bag_inputs import BagInputs, choose_topics
 from cs3_ros.replay.reading.clocks import ClockOffset, estimate_clock_offset
 from cs3_ros.replay.reading.ground_truth import TrueCollision, read_truth, truth_near
@@ -27,6 +26,7 @@ from cs3_ros.replay.reporting.report import ReportContent, write_report
 from cs3_ros.replay.reporting.scoring import WINDOWS_MS, BagScore, pooled_metrics, score_bag
 from cs3_ros.replay.reporting.video import ShownEvent, write_overlay_video
 from cs3_ros.replay.rle import decode_mask
+from cs3_ros.replay.run_identity import bag_identity, versions
 from cs3_ros.replay.running.one_bag import EventPicture, Progress, Replay, replay_bag
 from cs3_ros.replay.running.options import EvaluationOptions
 

@@ -38,7 +38,7 @@ def replay_offline(
     Returns:
         The counters of the stream.
     """
-    replay = _Replay(inputs, pipeline, config, on_result)
+    replay = _OfflineReplay(inputs, pipeline, config, on_result)
     for time_ns, item in inputs.read():
         replay.take(time_ns, item)
         on_progress(time_ns, item if isinstance(item, AudioBlock) else None)
@@ -46,7 +46,7 @@ def replay_offline(
     return replay.stream.counters
 
 
-class _Replay:
+class _OfflineReplay:
     def __init__(
         self, inputs: BagInputs, pipeline: CollisionPipeline, config: StreamConfig, on_result: OnResult
     ) -> None:
