@@ -85,3 +85,9 @@ class FrameRing:
     def nearest(self, time_ns: int) -> StoredFrame | None:
         """The frame whose stamp is nearest to `time_ns`, the earlier one of two equally near; None when empty."""
         return min(self._frames, key=lambda frame: abs(frame.stamp_ns - time_ns), default=None)
+
+    def gap_around(self, time_ns: int) -> tuple[int | None, int | None]:
+        """Stamps of the last frame before a time and of the first at or after it, None where there is none."""
+        index = bisect.bisect_left(self._frames, time_ns, key=lambda stored: stored.stamp_ns)
+        before = self._frames[index - 1].stamp_ns if index else None
+        return before, self._frames[index].stamp_ns if index < len(self._frames) else None
