@@ -16,6 +16,7 @@ import torch
 import yaml
 
 from cs3_model.config_mapping import from_mapping
+from cs3_model.memory import give_back_memory
 from cs3_model.pipeline import CollisionPipeline, PipelineConfig
 from cs3_model.placement import Compilation, Placement, Precision
 from cs3_model.preset_files import PRESETS, read_preset_file
@@ -154,8 +155,9 @@ def warm_up(pipeline: CollisionPipeline, *, size_hw: tuple[int, int] = (720, 128
 
 
 def release_memory() -> None:
-    """Gives the device memory of dropped pipelines back to the system."""
+    """Gives the memory of dropped pipelines back to the system, that of the device too."""
     gc.collect()
+    give_back_memory()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 

@@ -312,7 +312,8 @@ class CollisionStream:
                 "is too slow"
             )
         age_s = self._monotonic() - self._last_frame_s
-        if after_ns is None and age_s > _STOPPED_S:
+        # A camera that stopped is no older by its stamps than by its arrivals.
+        if after_ns is None and _STOPPED_S < age_s > abs(offsets_s[0]) - _STOPPED_S:
             return near + f"the last one arrived {age_s:.1f} s ago: the camera stopped, or its images are lost"
         return near + "check that camera and microphone use one clock"
 

@@ -88,8 +88,7 @@ class Watch:
             left_s = self._begin_s + self._timeout - now_s
         if link.has_died:
             raise PerceptionAbsentError(
-                f"the node {link.node_name} has ended or cannot be reached any more: start it again, or launch it with "
-                "respawn:=true, and see its log"
+                f"the node {link.node_name} has ended or cannot be reached any more: start it again, and see its log"
             )
         if not present and (left_s <= 0 or now_s - self._seen_s >= self._patience_s):
             raise PerceptionAbsentError(

@@ -84,7 +84,7 @@ class PerceptionInputs:
             ),
         }
 
-    def poll(self, *, missing_s: float, is_paused: bool) -> None:
+    def poll(self, *, missing_s: float = 0.0, is_paused: bool = False) -> None:
         """Looks at the graph, (re)subscribes and watches what arrives; call it a few times per second.
 
         Args:
