@@ -218,12 +218,25 @@ def _clipseg(build: Build) -> Any:
 
 
 def _micro_weak(build: Build) -> Any:
-    from cs3_model.networks.micro.weak import MicroWeakAudioVisual
+    from cs3_model.networks.micro.weak import load_weak
 
     if not build.preset.audio_weights:
         raise ValueError("audio_weights must name a file for the part micro-weak: python -m training.train writes it")
     micro = build.micro.audio_visual
-    return MicroWeakAudioVisual(micro.networks, micro.tower, Path(build.preset.audio_weights))
+    return load_weak(micro.networks, micro.tower, Path(build.preset.audio_weights))
+
+
+def _clipseg_random_token(build: Build) -> Any:
+    from cs3_model.foundation import build_random_token
+
+    return build_random_token(build.placement, build.seed)
+
+
+def _micro_random_token(build: Build) -> Any:
+    from cs3_model.networks.micro.weak import build_random_token
+
+    micro = build.micro.audio_visual
+    return build_random_token(micro.networks, micro.tower, build.seed)
 
 
 def _hands23(build: Build) -> Any:
@@ -246,7 +259,9 @@ PART_BUILDERS: dict[str, dict[str, Callable[[Build], Any]]] = {
         "debug": _debug_audio_visual,
         "micro": lambda build: build.micro.audio_visual,
         "micro-weak": _micro_weak,
+        "micro-random-token": _micro_random_token,
         "clipseg": _clipseg,
+        "clipseg-random-token": _clipseg_random_token,
     },
     "hands": {"debug": _debug_hands, "micro": lambda build: build.micro.hands, "hands23": _hands23},
     "boxes": {"debug": _debug_boxes, "micro": lambda build: build.micro.boxes} | dict.fromkeys(SAM2_NAMES, _sam2),
