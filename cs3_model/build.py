@@ -16,10 +16,11 @@ import torch
 import yaml
 
 from cs3_model.config_mapping import from_mapping
-from cs3_model.memory import give_back_memory
+from cs3_model.moment.selection import LearnedSelection, load_selection
 from cs3_model.pipeline import CollisionPipeline, PipelineConfig
 from cs3_model.placement import Compilation, Placement, Precision
 from cs3_model.preset_files import PRESETS, read_preset_file
+from cs3_model.strategies import Strategy
 from cs3_model.stream import StreamConfig
 from cs3_model.types import MODEL_SAMPLE_RATE_HZ, AudioWindow, Float32Array, Frame, SideRule
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from cs3_model.networks.sam import Sam2Size
 
 logger = logging.getLogger(__name__)
+
+_MOTION_S = 0.09
+"""In the middle of the times between the frames that the selection learned from."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,10 +76,18 @@ class Preset:
     """Type of the networks with published weights; random ones are float32."""
     compilation: Compilation = Compilation.NEVER
     """Whether networks with published weights are compiled; random ones never are."""
+    selection_weights: str = ""
+    """Weights of the strategy `learned`: path of a file that `training.selection` wrote, relative to the preset's own
+    file."""
     audio_pre_s: float = 1.0
     """Sound before the onset that the networks hear, seconds."""
     audio_post_s: float = 1.0
     """Sound after the onset that the networks hear, seconds. A live answer cannot come earlier than this."""
+
+    @property
+    def motion_s(self) -> float:
+        """How far before and after the onset's frame the frames lie that tell what moved, seconds; 0 without motion."""
+        return _MOTION_S if self.pipeline.strategy is Strategy.LEARNED else 0.0
 
     def __post_init__(self) -> None:
         StreamConfig(audio_pre_s=self.audio_pre_s, audio_post_s=self.audio_post_s)  # refuses what no stream can cut
@@ -92,7 +104,7 @@ def load_preset(name: str) -> Preset:
         preset = from_mapping(Preset, yaml.safe_load(text) or {})
     except (ValueError, yaml.YAMLError) as error:
         raise ValueError(f"preset '{name}': {error}") from None
-    paths = {name: getattr(preset, name) for name in ("audio_weights", "micro_weights")}
+    paths = {name: getattr(preset, name) for name in ("audio_weights", "micro_weights", "selection_weights")}
     paths = {name: str(folder / Path(path).expanduser()) for name, path in paths.items() if path}
     return replace(preset, **paths)
 
@@ -132,7 +144,7 @@ def build_pipeline(preset: Preset, *, device: torch.device, seed: int = 0) -> Co
     """
     build = Build(preset=preset, device=device, seed=seed)
     parts = {part: choices[getattr(preset.parts, part)](build) for part, choices in PART_BUILDERS.items()}
-    pipeline = CollisionPipeline(**parts, config=preset.pipeline)
+    pipeline = CollisionPipeline(**parts, config=preset.pipeline, selection=build.selection)
     if not pipeline.trained:
         logger.warning("a part of this preset has RANDOM WEIGHTS: the masks mean nothing")
     return pipeline
@@ -155,9 +167,8 @@ def warm_up(pipeline: CollisionPipeline, *, size_hw: tuple[int, int] = (720, 128
 
 
 def release_memory() -> None:
-    """Gives the memory of dropped pipelines back to the system, that of the device too."""
+    """Gives the device memory of dropped pipelines back to the system."""
     gc.collect()
-    give_back_memory()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
@@ -192,6 +203,17 @@ class Build:
         with resources.as_file(PRESETS / "micro.safetensors") as shipped:
             return build_micro_parts(Path(self.preset.micro_weights or shipped), self.device)
 
+    @cached_property
+    def selection(self) -> LearnedSelection | None:
+        """The learned selection, where the preset's strategy asks for one."""
+        if self.preset.pipeline.strategy is not Strategy.LEARNED:
+            return None
+        if not self.preset.selection_weights:
+            raise ValueError(
+                "selection_weights must name a file for the strategy learned: training.selection writes it"
+            )
+        return load_selection(Path(self.preset.selection_weights))
+
 
 def _debug_audio_visual(build: Build) -> Any:
     from cs3_model.networks.audio_visual import build_debug_audio_visual_segmenter
@@ -218,25 +240,12 @@ def _clipseg(build: Build) -> Any:
 
 
 def _micro_weak(build: Build) -> Any:
-    from cs3_model.networks.micro.weak import load_weak
+    from cs3_model.networks.micro.weak import MicroWeakAudioVisual
 
     if not build.preset.audio_weights:
         raise ValueError("audio_weights must name a file for the part micro-weak: python -m training.train writes it")
     micro = build.micro.audio_visual
-    return load_weak(micro.networks, micro.tower, Path(build.preset.audio_weights))
-
-
-def _clipseg_random_token(build: Build) -> Any:
-    from cs3_model.foundation import build_random_token
-
-    return build_random_token(build.placement, build.seed)
-
-
-def _micro_random_token(build: Build) -> Any:
-    from cs3_model.networks.micro.weak import build_random_token
-
-    micro = build.micro.audio_visual
-    return build_random_token(micro.networks, micro.tower, build.seed)
+    return MicroWeakAudioVisual(micro.networks, micro.tower, Path(build.preset.audio_weights))
 
 
 def _hands23(build: Build) -> Any:
@@ -259,9 +268,7 @@ PART_BUILDERS: dict[str, dict[str, Callable[[Build], Any]]] = {
         "debug": _debug_audio_visual,
         "micro": lambda build: build.micro.audio_visual,
         "micro-weak": _micro_weak,
-        "micro-random-token": _micro_random_token,
         "clipseg": _clipseg,
-        "clipseg-random-token": _clipseg_random_token,
     },
     "hands": {"debug": _debug_hands, "micro": lambda build: build.micro.hands, "hands23": _hands23},
     "boxes": {"debug": _debug_boxes, "micro": lambda build: build.micro.boxes} | dict.fromkeys(SAM2_NAMES, _sam2),

@@ -82,12 +82,17 @@ class FrameRing:
             self.num_bytes -= self._frames.pop(0).num_bytes
         return jumped
 
-    def nearest(self, time_ns: int) -> StoredFrame | None:
-        """The frame whose stamp is nearest to `time_ns`, the earlier one of two equally near; None when empty."""
-        return min(self._frames, key=lambda frame: abs(frame.stamp_ns - time_ns), default=None)
+    def nearest(self, time_ns: int, *, after_ns: int | None = None, before_ns: int | None = None) -> StoredFrame | None:
+        """The frame whose stamp is nearest to `time_ns`, the earlier one of two equally near; None if there is none.
 
-    def gap_around(self, time_ns: int) -> tuple[int | None, int | None]:
-        """Stamps of the last frame before a time and of the first at or after it, None where there is none."""
-        index = bisect.bisect_left(self._frames, time_ns, key=lambda stored: stored.stamp_ns)
-        before = self._frames[index - 1].stamp_ns if index else None
-        return before, self._frames[index].stamp_ns if index < len(self._frames) else None
+        Args:
+            time_ns: Where to look, nanoseconds.
+            after_ns: Only frames later than this.
+            before_ns: Only frames earlier than this.
+        """
+        frames = (
+            frame
+            for frame in self._frames
+            if (after_ns is None or frame.stamp_ns > after_ns) and (before_ns is None or frame.stamp_ns < before_ns)
+        )
+        return min(frames, key=lambda frame: abs(frame.stamp_ns - time_ns), default=None)

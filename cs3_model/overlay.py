@@ -14,12 +14,14 @@ _ROLE_COLOURS = {
     Role.LEFT_HAND: (100, 143, 255),
     Role.AUDIO_VISUAL: (220, 38, 127),
     Role.TOUCHED: (254, 254, 98),
+    Role.MOVED: (0, 158, 115),
 }
 _ROLE_NAMES = {
     Role.RIGHT_HAND: "right hand",
     Role.LEFT_HAND: "left hand",
     Role.AUDIO_VISUAL: "heard",
     Role.TOUCHED: "touched",
+    Role.MOVED: "moving",
 }
 _GREY = (190, 190, 190)
 _WHITE = (255, 255, 255)
@@ -41,7 +43,8 @@ def draw_overlay(
 ) -> UInt8Image:
     """Draws a result.
 
-    Accepted masks are tinted in the colour of their role (orange: right hand, blue: left hand, magenta: heard), with
+    Accepted masks are tinted in the colour of their role (orange: right hand, blue: left hand, magenta: heard, green:
+    moving by itself), with
     the contact points; rejected candidates are thin grey boxes. A bar above says the verdict, a strip below shows the
     sound, the onset in it (red), when the image was taken (white), and how far it reaches before and after the onset.
 

@@ -1,4 +1,4 @@
-"""The method, from one frame and the sound around it to the masks of what collided (paper, section 4).
+"""The method, from one frame and the sound around it to the masks of what collided (paper, section 3).
 
 Two stages, so that vision can run while the audio after the onset is still on its way::
 
@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import enum
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from cs3_model.geometry import mask_to_box_xyxy
+from cs3_model.geometry import intersection_over_union, mask_to_box_xyxy
 from cs3_model.localisation import (
     LocalisationConfig,
     box_around_peak,
@@ -29,6 +29,11 @@ from cs3_model.localisation import (
     score_map,
     share_of_map,
 )
+from cs3_model.moment.choice import SelectionConfig, choose_likeliest
+from cs3_model.moment.moment import Moment, with_motion_after, with_motion_before
+from cs3_model.moment.motion import MotionConfig, MotionEstimator
+from cs3_model.moment.motion_proposals import ProposalConfig, propose
+from cs3_model.moment.selection import LearnedSelection
 from cs3_model.parts import AudioVisualSegmenter, BoxSegmenter, HandObjectDetector
 from cs3_model.strategies import Strategy, choose_masks
 from cs3_model.types import (
@@ -47,6 +52,8 @@ from cs3_model.verification import VerificationConfig, is_one_object
 
 _LEAST_SHARE = 0.05
 """Share of the map; an object with less was not heard."""
+_SAME_PROPOSAL_IOU = 0.85
+"""A mask that overlaps a known candidate more proposes nothing new."""
 
 
 class HeardMask(str, enum.Enum):
@@ -87,6 +94,12 @@ class PipelineConfig:
     """Peak, crop and box of the audio-visual map."""
     verification: VerificationConfig = field(default_factory=VerificationConfig)
     """Merging and contact."""
+    motion: MotionConfig = field(default_factory=MotionConfig)
+    """How motion is measured, where the strategy is `learned`."""
+    proposals: ProposalConfig = field(default_factory=ProposalConfig)
+    """What motion proposes, where the strategy is `learned`."""
+    selection: SelectionConfig = field(default_factory=SelectionConfig)
+    """When the strategy `learned` says that nothing in view collided."""
 
     def __post_init__(self) -> None:
         for name in ("heard_points", "heard_box_rounds"):
@@ -104,6 +117,22 @@ class PreparedFrame:
     hands: HandObjects
     box_embedding: Any
     """What the box segmenter made of the image."""
+    moment: Moment
+    """What moved before the onset, where the strategy asks for it."""
+    stage_s: dict[str, float]
+    """Seconds spent in each stage."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Proposed:
+    """What one event is chosen from."""
+
+    candidates: tuple[Candidate, ...]
+    """Held, heard and moving objects."""
+    heatmap: Float32Array
+    """Where the sound points, float32 [h, w] in [0, 1]."""
+    moment: Moment
+    """What moved."""
     stage_s: dict[str, float]
     """Seconds spent in each stage."""
 
@@ -116,6 +145,7 @@ class CollisionPipeline:
         hands: Hand-object detector.
         boxes: Box-to-mask segmenter.
         config: Switches and thresholds. May be replaced between calls.
+        selection: Weights of the strategy `learned`; without them that strategy is refused.
 
     Call it from one thread.
     """
@@ -127,11 +157,14 @@ class CollisionPipeline:
         hands: HandObjectDetector,
         boxes: BoxSegmenter,
         config: PipelineConfig | None = None,
+        selection: LearnedSelection | None = None,
     ) -> None:
         self.audio_visual = audio_visual
         self.hands = hands
         self.boxes = boxes
         self.config = config or PipelineConfig()
+        self.selection = selection
+        self._motion = MotionEstimator(self.config.motion)
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -143,13 +176,29 @@ class CollisionPipeline:
         """False if any part has random weights, so that the masks mean nothing."""
         return self.audio_visual.trained and self.hands.trained and self.boxes.trained
 
-    def process(self, frame: Frame, window: AudioWindow) -> CollisionResult:
-        """Runs both stages."""
-        return self.finish(self.prepare(frame), window)
+    @property
+    def uses_motion(self) -> bool:
+        """Whether the frames before and after the onset are looked at."""
+        return self.config.strategy is Strategy.LEARNED
 
-    def prepare(self, frame: Frame) -> PreparedFrame:
-        """The vision stage: image features, objects in hands, box embedding."""
+    def process(
+        self, frame: Frame, window: AudioWindow, *, before: Frame | None = None, after: Frame | None = None
+    ) -> CollisionResult:
+        """Runs both stages."""
+        return self.finish(self.prepare(frame, before), window, after)
+
+    def prepare(self, frame: Frame, before: Frame | None = None) -> PreparedFrame:
+        """The vision stage: image features, objects in hands, box embedding, and what moved before the onset.
+
+        Args:
+            frame: The frame of the onset, in which masks are drawn.
+            before: A frame some hundredths of a second earlier; only the strategy `learned` looks at it.
+        """
         stage_s: dict[str, float] = {}
+        moment = Moment()
+        if self.uses_motion:
+            with _timed(stage_s, "motion_before"):
+                moment = with_motion_before(moment, self._motion, frame, before)
         with _timed(stage_s, "image_features"):
             image_features = self.audio_visual.embed_image(frame.image)
         with _timed(stage_s, "hands"):
@@ -157,22 +206,64 @@ class CollisionPipeline:
         with _timed(stage_s, "box_embedding"):
             box_embedding = self.boxes.embed(frame.image)
         return PreparedFrame(
-            frame=frame, image_features=image_features, hands=hands, box_embedding=box_embedding, stage_s=stage_s
+            frame=frame,
+            image_features=image_features,
+            hands=hands,
+            box_embedding=box_embedding,
+            moment=moment,
+            stage_s=stage_s,
         )
 
-    def finish(self, prepared: PreparedFrame, window: AudioWindow) -> CollisionResult:
-        """The audio stage: hear, point, segment, verify."""
-        stage_s = dict(prepared.stage_s)
+    def finish(
+        self,
+        prepared: PreparedFrame,
+        window: AudioWindow,
+        after: Frame | None = None,
+        *,
+        onset_doubt: float = 0.0,
+    ) -> CollisionResult:
+        """The audio stage: hear, point, segment, verify or select.
+
+        Args:
+            prepared: The vision stage's result.
+            window: The sound around the onset.
+            after: A frame some hundredths of a second after the onset; only the strategy `learned` looks at it.
+            onset_doubt: How doubtful the onset is, in [0, 1]; only the strategy `learned` weighs it.
+
+        Raises:
+            ValueError: if the strategy is `learned` and the pipeline has no weights for it.
+        """
+        proposed = self.propose(prepared, window, after)
+        stage_s = prepared.stage_s | proposed.stage_s
+        with _timed(stage_s, "verification"):
+            if self.config.strategy is Strategy.LEARNED:
+                result = self._select(proposed, onset_doubt)
+            else:
+                result = choose_masks(proposed.candidates, self.config.strategy, self.config.verification)
+        return replace(result, candidates=proposed.candidates, heatmap=proposed.heatmap, stage_s=stage_s)
+
+    def propose(self, prepared: PreparedFrame, window: AudioWindow, after: Frame | None = None) -> Proposed:
+        """All candidates of one event, before anything is chosen.
+
+        Args:
+            prepared: The vision stage's result.
+            window: The sound around the onset.
+            after: A frame some hundredths of a second after the onset.
+        """
+        stage_s: dict[str, float] = {}
+        moment = prepared.moment
+        if self.uses_motion:
+            with _timed(stage_s, "motion_after"):
+                moment = with_motion_after(moment, self._motion, prepared.frame, after)
         with _timed(stage_s, "audio"):
             audio_embedding = self.audio_visual.embed_audio(window)
         with _timed(stage_s, "audio_visual"):
             logits = self._locate(prepared, audio_embedding)
         with _timed(stage_s, "masks"):
             scores = score_map(logits, self.config.localisation)
-            candidates = self._propose(prepared, logits, scores)
-        with _timed(stage_s, "verification"):
-            result = choose_masks(candidates, self.config.strategy, self.config.verification)
-        return replace(result, candidates=tuple(candidates), heatmap=scores, stage_s=stage_s)
+            candidates = self._held_and_heard(prepared, logits, scores)
+            candidates += self._moved(prepared, moment, candidates)
+        return Proposed(candidates=tuple(candidates), heatmap=scores, moment=moment, stage_s=stage_s)
 
     def _locate(self, prepared: PreparedFrame, audio_embedding: Any) -> Float32Array:
         """Decodes M_AV, then M'_AV: the crop around its peak, which alone decides (section 4.1, test time)."""
@@ -186,7 +277,7 @@ class CollisionPipeline:
         crop_logits = self.audio_visual.decode(self.audio_visual.embed_image(crop), audio_embedding)
         return place_crop(crop_logits, crop_xyxy, frame_hw, logits.shape)
 
-    def _propose(self, prepared: PreparedFrame, logits: Float32Array, scores: Float32Array) -> list[Candidate]:
+    def _held_and_heard(self, prepared: PreparedFrame, logits: Float32Array, scores: Float32Array) -> list[Candidate]:
         """What each hand holds, and what is heard; one call segments all boxes."""
         both = ((Role.RIGHT_HAND, prepared.hands.right), (Role.LEFT_HAND, prepared.hands.left))
         held: list[tuple[Role, HeldObject | TouchedObject]] = [(role, item) for role, item in both if item is not None]
@@ -228,6 +319,40 @@ class CollisionPipeline:
             shown.append(mask)
             reason = f"it has {shares[index]:.2f} of the map, another heard object {shares[first]:.2f}"
             yield _candidate(Role.AUDIO_VISUAL, mask, shares[index], reason)
+
+    def _moved(self, prepared: PreparedFrame, moment: Moment, known: Sequence[Candidate]) -> list[Candidate]:
+        """The objects in the boxes and at the fastest places of what moved, each once and none that is known already."""
+        proposals = propose(moment.motions, prepared.frame.size_hw, self.config.proposals)
+        if not proposals:
+            return []
+        boxes = np.array([item.box_xyxy for item in proposals], np.float32)
+        points = np.array([item.point_xy for item in proposals], np.float32)
+        in_boxes, box_scores = self.boxes.segment(prepared.box_embedding, boxes)
+        at_points, point_scores = self.boxes.segment_points(prepared.box_embedding, points)
+        shown = [item.mask for item in known]
+        found = []
+        for mask, score in zip([*in_boxes, *at_points], [*box_scores, *point_scores], strict=True):
+            if mask.any() and all(intersection_over_union(mask, other) < _SAME_PROPOSAL_IOU for other in shown):
+                shown.append(mask)
+                found.append(_candidate(Role.MOVED, mask, float(score)))
+        return found
+
+    def _select(
+        self,
+        proposed: Proposed,
+        onset_doubt: float,
+    ) -> CollisionResult:
+        if self.selection is None:
+            raise ValueError("the strategy 'learned' needs weights: name them as selection_weights in the preset")
+        return choose_likeliest(
+            proposed.candidates,
+            proposed.heatmap,
+            proposed.moment,
+            self.selection,
+            config=self.config.selection,
+            verification=self.config.verification,
+            onset_doubt=onset_doubt,
+        )
 
     def _refined(self, prepared: PreparedFrame, masks: Iterable[BoolMask]) -> list[BoolMask]:
         """The masks in the boxes of the masks, as often as the configuration says; an empty one stays empty."""

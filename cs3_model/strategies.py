@@ -27,12 +27,17 @@ class Strategy(str, enum.Enum):
     """The object in the right hand and the one that the sound points at."""
     LEFT_AV = "left-av"
     """The object in the left hand and the one that the sound points at."""
+    LEARNED = "learned"
+    """The likeliest option of a trained selection, which also weighs what moved (`cs3_model.moment`). Not the paper's."""
     TOUCH = "touch"
     """The object in the right hand and the one that the detector says it touches. Of a detector that cannot say so
     (`HandObjectDetector.names_touched`), it is the object in the right hand alone, and the reason says so."""
     ADJACENT = "adjacent"
     """As `ours`, but two objects must be adjacent or overlap; not in the paper."""
 
+
+RULES = tuple(strategy for strategy in Strategy if strategy is not Strategy.LEARNED)
+"""The strategies that need no weights."""
 
 _FIXED_ROLES = {
     Strategy.RIGHT: (Role.RIGHT_HAND,),
@@ -47,7 +52,13 @@ _FIXED_ROLES = {
 def choose_masks(
     candidates: Sequence[Candidate], strategy: Strategy, verification: VerificationConfig
 ) -> CollisionResult:
-    """Applies a strategy to the first candidate of each role; the others are rejected for what they were proposed with."""
+    """Applies a strategy to the first candidate of each role; the others are rejected for what they were proposed with.
+
+    Raises:
+        ValueError: for the strategy `learned`, which is not a rule (`cs3_model.moment.choice`).
+    """
+    if strategy is Strategy.LEARNED:
+        raise ValueError("the strategy 'learned' needs weights and motion: the pipeline applies it")
     weighed = first_of_each_role(candidates)
     if strategy is Strategy.OURS:
         result = verify_collision(weighed, verification)

@@ -20,16 +20,26 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cs3_model.audio_ring import AcceptedAudio, AudioRing, Discontinuity
-from cs3_model.block_order import BlockOrder
 from cs3_model.frame_ring import FrameRing, StoredFrame
 from cs3_model.onset import CollisionGate, OnsetConfig, OnsetDetector, OnsetEvent, OnsetState
 from cs3_model.types import MIN_WINDOW_SAMPLES, MODEL_SAMPLE_RATE_HZ, AudioBlock, AudioWindow, Float32Array, Reason
 
 _NS = 1_000_000_000
-_STOPPED_S = 0.5
-"""A camera or microphone that sent nothing for this long has stopped."""
 _DETECTION_BLOCK_S = 0.04
 """The detector hears at least this much at once: smaller calls cost about as much each."""
+
+
+_MOTION_REACH = 2.5
+"""A frame at most so many times `motion_s` from that of the onset still tells what moved."""
+_DURATIONS = (
+    "audio_pre_s",
+    "audio_post_s",
+    "max_frame_offset_s",
+    "max_missing_s",
+    "motion_s",
+    "motion_wait_s",
+    "patience_s",
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +54,12 @@ class StreamConfig:
     """The frame may lie this far from the onset, seconds."""
     max_missing_s: float = 0.1
     """Audio that may be missing inside the window (filled with zeros), seconds."""
+    motion_s: float = 0.0
+    """How far from the frame of the onset the frames before and after it lie that tell what moved, seconds; 0: no such
+    frames are needed."""
+    motion_wait_s: float = 0.1
+    """How long an event waits for the frame after the onset once that and the sound are due, seconds of sound. Without
+    it the event ends all the same, and motion after the onset is unknown."""
     patience_s: float = 1.0
     """How long an event waits for a late frame or late audio beyond its window, seconds."""
     max_frame_bytes: int = 128 * 2**20
@@ -52,7 +68,7 @@ class StreamConfig:
     """Thresholds of the onset detector."""
 
     def __post_init__(self) -> None:
-        for name in ("audio_pre_s", "audio_post_s", "max_frame_offset_s", "max_missing_s", "patience_s"):
+        for name in _DURATIONS:
             if not 0.0 <= getattr(self, name) <= 60.0:
                 raise ValueError(f"{name} must be in [0, 60] seconds, got {getattr(self, name)}")
         shortest_s = MIN_WINDOW_SAMPLES / MODEL_SAMPLE_RATE_HZ
@@ -81,6 +97,8 @@ class Prepare:
 
     event: Event
     frame: StoredFrame
+    before: StoredFrame | None = None
+    """A frame before the onset, where motion is asked for and there is one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -90,6 +108,10 @@ class Finish:
     event: Event
     frame: StoredFrame
     window: AudioWindow
+    before: StoredFrame | None = None
+    """A frame before the onset, where motion is asked for and there is one."""
+    after: StoredFrame | None = None
+    """A frame after it, likewise."""
     complete_s: float
     """Monotonic time at which the last needed piece arrived, seconds."""
 
@@ -146,28 +168,17 @@ class CollisionStream:
         self._audio = AudioRing(span_s=config.audio_pre_s + config.audio_post_s + config.patience_s + 5.0)
         self._frames = FrameRing(max_bytes=config.max_frame_bytes)
         self._detector: OnsetDetector | None = None
-        self._order = BlockOrder()
-        self._last_audio_s = self._last_frame_s = 0.0  # monotonic times of arrival
         self._unheard: list[Float32Array] = []
         self._first_event_id = 0
         self._num_detected = 0
         self._waiting: dict[int, _Waiting] = {}
 
     def push_audio(self, block: AudioBlock) -> list[Step]:
-        """Takes one block of sound; blocks that come out of order are put in order first, within a tenth of a second.
+        """Takes one block of audio.
 
         Raises:
             ValueError: if the block's shape makes no sense, or the detector cannot hear its rate.
         """
-        self._last_audio_s = self._monotonic()
-        return self._push_in_order(self._order.put(block))
-
-    def _push_in_order(self, blocks: list[AudioBlock]) -> list[Step]:
-        if self._order.num_reordered:
-            self.counters["audio_reordered"] = self._order.num_reordered
-        return [step for block in blocks for step in self._push(block)]
-
-    def _push(self, block: AudioBlock) -> list[Step]:
         detector = self._detector
         if detector is None or detector.sample_rate_hz != block.sample_rate_hz:
             # Refuses bad rates before anything changes.
@@ -184,30 +195,27 @@ class CollisionStream:
     def push_frame(self, frame: StoredFrame) -> list[Step]:
         """Takes one undecoded frame."""
         self.counters["frames"] += 1
-        self._last_frame_s = self._monotonic()
         if self._frames.push(frame):
             self.counters["frame_jumps"] += 1
         return self._choose_frames() + self._completed()
 
     def expire(self) -> list[Step]:
         """Ends confirmed events that have waited too long, with what there is. Call it a few times per second."""
-        limit_s = self.config.audio_post_s + self.config.patience_s
+        config = self.config
+        limit_s = max(config.audio_post_s, config.motion_s + config.motion_wait_s) + config.patience_s
         now_s = self._monotonic()
-        sound_stopped = now_s - self._last_audio_s > _STOPPED_S
-        steps = self._push_in_order(self._order.flush()) if sound_stopped else []
         waiting = list(self._waiting.values())
-        return steps + [self._end(event) for event in waiting if event.confirmed and now_s - event.since_s > limit_s]
+        return [self._end(event) for event in waiting if event.confirmed and now_s - event.since_s > limit_s]
 
     def close(self) -> list[Step]:
         """Ends all events with what there is, at the end of a recording."""
-        steps = self._push_in_order(self._order.flush()) + self._hear(0.0)
+        steps = self._hear(0.0)
         steps += self._on_onsets(self._detector.flush()) if self._detector else []
         return steps + [self._end(waiting) for waiting in list(self._waiting.values())]
 
     def clear(self, reason: Reason, detail: str) -> list[Step]:
         """Forgets all audio and frames; confirmed events fail with the given reason."""
         self._unheard = []
-        self._order.clear()
         steps = self._on_onsets(self._detector.reset()) if self._detector else []
         self._audio.clear()
         self._frames.clear()
@@ -265,20 +273,46 @@ class CollisionStream:
             if waiting.frame is None and newest_ns is not None and newest_ns >= waiting.event.onset_ns:
                 waiting.frame = self._frames.nearest(waiting.event.onset_ns)
                 if waiting.frame is not None and self._is_near(waiting.frame, waiting.event):
-                    steps.append(Prepare(event=waiting.event, frame=waiting.frame))
+                    before = self._frame_before(waiting.frame)
+                    steps.append(Prepare(event=waiting.event, frame=waiting.frame, before=before))
         return steps
 
     def _completed(self) -> list[Step]:
-        end_ns = self._audio.end_ns
-        ready = [
-            waiting
-            for waiting in self._waiting.values()
-            if waiting.confirmed
-            and waiting.frame is not None
-            and end_ns is not None
-            and end_ns >= waiting.event.onset_ns + round(self.config.audio_post_s * _NS)
-        ]
+        ready = [waiting for waiting in self._waiting.values() if waiting.confirmed and self._is_complete(waiting)]
         return [self._end(waiting) for waiting in ready]
+
+    def _is_complete(self, waiting: _Waiting) -> bool:
+        """Whether frame and sound are here, and the frame after the onset, or all the sound that it may take to come."""
+        heard_ns = self._audio.end_ns
+        if waiting.frame is None or heard_ns is None:
+            return False
+        config, onset_ns = self.config, waiting.event.onset_ns
+        if heard_ns < onset_ns + round(config.audio_post_s * _NS):
+            return False
+        due_ns = onset_ns + round(config.motion_s * _NS)
+        newest_ns = self._frames.newest_ns
+        if config.motion_s == 0.0 or (newest_ns is not None and newest_ns >= due_ns):
+            return True
+        return heard_ns >= max(due_ns, onset_ns + round(config.audio_post_s * _NS)) + round(config.motion_wait_s * _NS)
+
+    def _frame_before(self, frame: StoredFrame) -> StoredFrame | None:
+        """The frame about `motion_s` before that of an onset, if motion is asked for."""
+        span_ns = self._motion_ns
+        return self._in_reach(frame, self._frames.nearest(frame.stamp_ns - span_ns, before_ns=frame.stamp_ns))
+
+    def _frame_after(self, frame: StoredFrame) -> StoredFrame | None:
+        """The frame about `motion_s` after that of an onset, if motion is asked for."""
+        span_ns = self._motion_ns
+        return self._in_reach(frame, self._frames.nearest(frame.stamp_ns + span_ns, after_ns=frame.stamp_ns))
+
+    def _in_reach(self, frame: StoredFrame, other: StoredFrame | None) -> StoredFrame | None:
+        if other is None or abs(other.stamp_ns - frame.stamp_ns) > _MOTION_REACH * self._motion_ns:
+            return None
+        return other
+
+    @property
+    def _motion_ns(self) -> int:
+        return round(self.config.motion_s * _NS)
 
     def _end(self, waiting: _Waiting) -> Step:
         """The last step of an event, with the frame and the audio that are there now."""
@@ -290,7 +324,12 @@ class CollisionStream:
         if frame is None:
             return Fail(event=event, reason=Reason.NO_FRAME, detail="no image has arrived: check the image topic")
         if not self._is_near(frame, event):
-            return Fail(event=event, reason=Reason.NO_FRAME, detail=self._why_no_frame(event))
+            offset_s = (frame.stamp_ns - event.onset_ns) / _NS
+            detail = (
+                f"the nearest image is {offset_s:+.3f} s from the onset, more than {self.config.max_frame_offset_s} s: "
+                "check that camera and microphone use one clock"
+            )
+            return Fail(event=event, reason=Reason.NO_FRAME, detail=detail)
         window, missing_s = self._audio.window(
             event.onset_ns - round(self.config.audio_pre_s * _NS),
             event.onset_ns + round(self.config.audio_post_s * _NS),
@@ -298,24 +337,14 @@ class CollisionStream:
         if missing_s > self.config.max_missing_s:
             detail = f"{missing_s:.3f} s of the audio around the onset are missing"
             return Fail(event=event, reason=Reason.AUDIO_GAP, detail=detail)
-        return Finish(event=event, frame=frame, window=window, complete_s=self._monotonic())
-
-    def _why_no_frame(self, event: Event) -> str:
-        """What is wrong with images of which none is near enough: lost, stopped, or on another clock."""
-        before_ns, after_ns = self._frames.gap_around(event.onset_ns)
-        offsets_s = [(stamp_ns - event.onset_ns) / _NS for stamp_ns in (before_ns, after_ns) if stamp_ns is not None]
-        near = f"the nearest image is {min(offsets_s, key=abs):+.3f} s from the onset, more than "
-        near += f"{self.config.max_frame_offset_s} s: "
-        if len(offsets_s) == 2:
-            return near + (
-                f"between {offsets_s[0]:+.3f} and {offsets_s[1]:+.3f} s no image came: images were lost, or the camera "
-                "is too slow"
-            )
-        age_s = self._monotonic() - self._last_frame_s
-        # A camera that stopped is no older by its stamps than by its arrivals.
-        if after_ns is None and _STOPPED_S < age_s > abs(offsets_s[0]) - _STOPPED_S:
-            return near + f"the last one arrived {age_s:.1f} s ago: the camera stopped, or its images are lost"
-        return near + "check that camera and microphone use one clock"
+        return Finish(
+            event=event,
+            frame=frame,
+            window=window,
+            complete_s=self._monotonic(),
+            before=self._frame_before(frame),
+            after=self._frame_after(frame),
+        )
 
     def _abandon(self, reason: Reason, detail: str) -> list[Step]:
         abandoned, self._waiting = list(self._waiting.values()), {}

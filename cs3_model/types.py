@@ -8,6 +8,7 @@ Times are integer nanoseconds on the clock of the message headers. Images are RG
 from __future__ import annotations
 
 import enum
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -102,13 +103,15 @@ class AudioWindow:
 
 
 class Role(enum.Flag):
-    """Where a candidate mask comes from. Merged masks carry the roles of all their members."""
+    """Where a candidate mask comes from: heard, held, or moving by itself around the onset. Masks that stand for one
+    object carry the roles of all that proposed it."""
 
     AUDIO_VISUAL = enum.auto()
     LEFT_HAND = enum.auto()
     RIGHT_HAND = enum.auto()
     TOUCHED = enum.auto()
     """Said by the hand-object detector to be touched by the object in the right hand; for the strategy `touch` alone."""
+    MOVED = enum.auto()
 
 
 class Verdict(enum.IntEnum):
@@ -130,10 +133,14 @@ class Reason(str, enum.Enum):
     """One object: no two masks are near, so the one in the right hand."""
     SINGLE_LEFT = "single_left"
     """One object: no two masks are near and the right hand is empty, so the one in the left hand."""
+    LIKELIEST = "likeliest"
+    """One or two objects: the likeliest option of the learned selection."""
     SELECTED = "selected"
     """The masks that a fixed strategy names (Table 3), without verification."""
     NO_CANDIDATE = "no_candidate"
     """None: no part found any object."""
+    NOT_IN_VIEW = "not_in_view"
+    """None: the learned selection says that what collided is not in the picture."""
     NO_FRAME = "no_frame"
     """None: no image near enough to the onset."""
     BAD_FRAME = "bad_frame"
@@ -229,6 +236,8 @@ class CollisionResult:
     role the likeliest comes first, and is the one that may collide."""
     heatmap: Float32Array | None = None
     """Where the sound points, float32 [h, w] in [0, 1] and 1 at the peak, covering the frame; None if not computed."""
+    confidence: float = math.nan
+    """Calibrated probability in [0, 1] that this answer is right; NaN where the strategy cannot say."""
     stage_s: dict[str, float] = field(default_factory=dict)
     """Seconds spent in each stage, in order of execution."""
 

@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TypeVar
 
-from cs3_model.memory import LARGE_PIXELS, give_back_memory
+from cs3_model.frame_ring import StoredFrame
 from cs3_model.pipeline import CollisionPipeline, PreparedFrame
 from cs3_model.stream import Event, Fail, Finish, Prepare, Step
 from cs3_model.types import AudioWindow, CollisionResult, Frame, Reason, no_collision
@@ -21,9 +21,6 @@ from cs3_model.types import AudioWindow, CollisionResult, Frame, Reason, no_coll
 _Value = TypeVar("_Value")
 
 logger = logging.getLogger(__name__)
-
-_MAX_REQUEST_BYTES = 2**29
-"""Images of requests that may wait: 80 of 1080p, or 20 of 4K."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -56,11 +53,21 @@ def segment_event(pipeline: CollisionPipeline, step: Finish, prepared: PreparedF
     except Exception as error:  # decoders have exceptions of their own besides ValueError
         return Outcome(result=no_collision(Reason.BAD_FRAME, str(error)), complete_s=step.complete_s)
     try:
-        result = pipeline.finish(prepared or pipeline.prepare(frame), step.window)
+        prepared = prepared or pipeline.prepare(frame, _decoded(step.before))
+        result = pipeline.finish(prepared, step.window, _decoded(step.after))
     except Exception as error:  # a part may fail in any way; the next event may still succeed
         logger.exception("segmenting the onset at %d ns failed", step.event.onset_ns)
         result = no_collision(Reason.ERROR, f"{type(error).__name__}: {error}")
     return Outcome(result=result, frame=frame, window=step.window, complete_s=step.complete_s)
+
+
+def _decoded(frame: StoredFrame | None) -> Frame | None:
+    """A frame that only tells what moved: one that cannot be decoded is as good as none."""
+    try:
+        return frame.decode() if frame else None
+    except Exception as error:  # decoders have exceptions of their own besides ValueError
+        logger.debug("the frame at %d ns cannot be decoded: %s", frame.stamp_ns if frame else 0, error)
+        return None
 
 
 def _unsegmented(reason: Reason, detail: str) -> Outcome:
@@ -121,17 +128,11 @@ class PerceptionWorker:
             self._on_result(event, outcome)
 
     def request(self, frame: Frame, window: AudioWindow) -> Future[CollisionResult]:
-        """Segments one pair out of turn, before all waiting events.
-
-        Raises:
-            ValueError: if this worker stops, or the images of those that wait take too much memory.
-        """
+        """Segments one pair out of turn, before all waiting events."""
         future: Future[CollisionResult] = Future()
         with self._wake:
             if self._stopping:
                 raise ValueError("perception is shutting down")
-            if sum(waiting.image.nbytes for waiting, _, _ in self._requests) > _MAX_REQUEST_BYTES:
-                raise ValueError("too many requests with large images wait for the device: ask again later")
             self._requests.append((frame, window, future))
             self._wake.notify()
         return future
@@ -185,7 +186,7 @@ class PerceptionWorker:
 
     def _run_prepare(self, step: Prepare) -> None:
         try:
-            prepared = self.pipeline.prepare(step.frame.decode())
+            prepared = self.pipeline.prepare(step.frame.decode(), _decoded(step.before))
         except Exception as error:  # if the onset is confirmed, segment_event meets the same error and reports it
             logger.debug("preparing the onset at %d ns failed: %s", step.event.onset_ns, error)
             return
@@ -208,8 +209,6 @@ class PerceptionWorker:
             future.set_result(self.pipeline.process(frame, window))
         except Exception as error:  # handed to whoever waits for the future
             future.set_exception(error)
-        if frame.image.shape[0] * frame.image.shape[1] > LARGE_PIXELS:
-            give_back_memory()
 
     def _forget(self, event: Event) -> None:
         self._prepare.pop(event.event_id, None)

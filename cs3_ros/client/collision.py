@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ _ROLE_NAMES = {
     Role.RIGHT_HAND: "held right",
     Role.AUDIO_VISUAL: "heard",
     Role.TOUCHED: "touched",
+    Role.MOVED: "moving",
 }
 ROLES = tuple(_ROLE_NAMES.values())
 """The words of `CollidingObject.roles`."""
@@ -26,7 +28,8 @@ class CollidingObject:
     """One object that took part, or a candidate that was rejected. Arrays cannot be written."""
 
     roles: tuple[str, ...]
-    """How it was found, one or more of `ROLES`: held in a hand, or pointed at by the sound."""
+    """How it was found, one or more of `ROLES`: held in a hand, pointed at by the sound, or moving by itself
+    around the onset."""
     mask: BoolMask
     """bool [H, W], the size of the source image."""
     box_xyxy: BoxXYXY
@@ -70,6 +73,8 @@ class Collision:
     """Fixed word for programs, listed in docs/topics.md."""
     detail: str
     """The same as a sentence."""
+    confidence: float
+    """Calibrated probability that this answer is right, 0 to 1; NaN where the preset cannot say."""
     objects: tuple[CollidingObject, ...]
     """The objects that collided, as many as the verdict says."""
     rejected: tuple[CollidingObject, ...]
@@ -113,6 +118,8 @@ class Collision:
         if contacts := [found.contact_xy for found in self.objects if found.contact_xy is not None]:
             x, y = (sum(values) / len(contacts) for values in zip(*contacts, strict=True))
             what += f", nearest to each other at {x:.0f},{y:.0f}"
+        if not math.isnan(self.confidence):
+            what += f"; this is right with a probability of {self.confidence:.2f}"
         doubt = "" if self.trained else "; the networks are not trained, so masks and boxes mean nothing"
         return f"At {self.onset_s:.3f} s {what}{doubt}."
 
@@ -137,6 +144,7 @@ def collision_of(msg: CollisionMsg, image: UInt8Image | None = None) -> Collisio
         verdict=result.verdict,
         reason=result.reason,
         detail=result.detail,
+        confidence=result.confidence,
         objects=tuple(_object_of(candidate, image) for candidate in result.masks),
         rejected=tuple(_object_of(candidate, image) for candidate in result.rejected),
         image=image,

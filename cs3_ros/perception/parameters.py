@@ -76,9 +76,6 @@ SPECS: dict[str, Spec] = {
     ),
     "assumed_channels": Spec(about="channels of audio types that do not say it", low=1, high=64),
     "assumed_encoding": Spec(about="sample format of audio types that do not say it", choices=tuple(PCM_ENCODINGS)),
-    "input_timeout_s": Spec(about="an input that brings nothing for longer is an error, s", low=0.1, high=60.0),
-    "min_image_rate_hz": Spec(about="fewer images per second are a warning; 0 accepts any rate", low=0.0, high=1000.0),
-    "max_input_loss": Spec(about="share of messages, or of the sound, that may be lost", low=0.0, high=1.0),
     "audio_pre_s": Spec(
         about="audio before the onset that the model hears, s; negative takes the preset's", low=-1.0, high=10.0
     ),
@@ -92,6 +89,11 @@ SPECS: dict[str, Spec] = {
     ),
     "max_missing_s": Spec(
         about="audio that may be missing inside the window, s", low=0.0, high=10.0, changes=Changes.ALWAYS
+    ),
+    "motion_wait_s": Spec(
+        about="how long an event waits for the image after the onset that tells what moved, s of sound",
+        low=0.0,
+        high=10.0,
     ),
     "patience_s": Spec(about="how long an event waits for a late image or late audio, s", low=0.0, high=10.0),
     "max_waiting": Spec(about="events that may wait for the device; beyond it the oldest is given up", low=1, high=100),
@@ -215,13 +217,16 @@ def stream_config(values: Mapping[str, Any], preset: Preset | None) -> StreamCon
     Raises:
         ValueError: if they do not fit together.
     """
-    names = ("max_frame_offset_s", "max_missing_s", "patience_s")
+    names = ("max_frame_offset_s", "max_missing_s", "motion_wait_s", "patience_s")
     window: dict[str, Any] = (
         {} if preset is None else {"audio_pre_s": preset.audio_pre_s, "audio_post_s": preset.audio_post_s}
     )
     window |= _overridden(values, "audio_pre_s", "audio_post_s")
     return StreamConfig(
-        **window, **{name: values[name] for name in names}, max_frame_bytes=values["frame_buffer_mb"] * 2**20
+        **window,
+        motion_s=0.0 if preset is None else preset.motion_s,
+        **{name: values[name] for name in names},
+        max_frame_bytes=values["frame_buffer_mb"] * 2**20,
     )
 
 

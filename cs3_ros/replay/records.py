@@ -6,6 +6,7 @@ Events and the times that it took to find them are kept apart, so that the event
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -57,6 +58,8 @@ class EventRecord:
     """As in cs3_msgs/Collision: the number of objects."""
     reason: str
     detail: str
+    confidence: float | None = None
+    """Calibrated probability that the answer is right; None where the preset cannot say."""
     masks: tuple[MaskRecord, ...]
     rejected: tuple[MaskRecord, ...]
 
@@ -87,6 +90,7 @@ def record_event(
         verdict=int(result.verdict),
         reason=str(result.reason),
         detail=result.detail,
+        confidence=None if math.isnan(result.confidence) else round(float(result.confidence), _DIGITS),
         masks=tuple(map(_record_mask, result.masks)),
         rejected=tuple(map(_record_mask, result.rejected)),
     )
@@ -98,6 +102,7 @@ def result_of(record: EventRecord) -> CollisionResult:
         verdict=Verdict(record.verdict),
         reason=Reason(record.reason),
         detail=record.detail,
+        confidence=math.nan if record.confidence is None else record.confidence,
         masks=tuple(map(_candidate, record.masks)),
         rejected=tuple(map(_candidate, record.rejected)),
     )

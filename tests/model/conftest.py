@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from cs3_model.moment.selection import LearnedSelection
 from cs3_model.pipeline import CollisionPipeline, PipelineConfig
 from cs3_model.types import (
     AudioWindow,
@@ -83,9 +84,14 @@ def make_pipeline() -> Callable[..., CollisionPipeline]:
         right: tuple | None = None,
         config: PipelineConfig | None = None,
         touched: tuple | None = None,
+        selection: LearnedSelection | None = None,
     ) -> CollisionPipeline:
         return CollisionPipeline(
-            audio_visual=BrightestSpot(), hands=FixedHands(left, right, touched), boxes=FilledBoxes(), config=config
+            audio_visual=BrightestSpot(),
+            hands=FixedHands(left, right, touched),
+            boxes=FilledBoxes(),
+            config=config,
+            selection=selection,
         )
 
     return make

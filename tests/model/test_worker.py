@@ -49,11 +49,11 @@ class Gate:
         self.num_prepared = 0
         prepare = pipeline.prepare
 
-        def held(frame: Frame):
+        def held(frame: Frame, before: Frame | None = None):
             self.num_prepared += 1
             self.entered.set()
             assert self.open.wait(DEADLINE_S)
-            return prepare(frame)
+            return prepare(frame, before)
 
         pipeline.prepare = held
 

@@ -1,0 +1,95 @@
+"""Trains the learned selection: ``python -m training.selection collect|fit``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import typer
+from safetensors.torch import save
+
+from cs3_model.build import build_pipeline, load_preset, select_device
+from cs3_model.files import write_whole
+from cs3_model.moment.selection import LearnedSelection, selection_metadata
+from cs3_model.provenance import source_commit
+from training.selection.collect import collect_split
+from training.selection.fit import FitConfig, calibrate, fit, lessons_of
+from training.selection.scores import score_selection
+from training.selection.selection_events import SelectionEvent, read_event
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
+
+
+@app.command()
+def collect(
+    data: Annotated[Path, typer.Argument(help="Folder of Sim-CS3, with the frames around the onset.")],
+    events: Annotated[Path, typer.Argument(help="Folder for what is proposed.")],
+    split: Annotated[list[str], typer.Option(help="Splits to look at; once per split.")],
+    preset: Annotated[str, typer.Option(help="Who proposes.")] = "micro",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+) -> None:
+    """Keeps what a preset proposes on every sample; goes on where it stopped."""
+    pipeline = build_pipeline(load_preset(preset), device=select_device(device))
+    for name in split:
+        typer.echo(f"{name}: {collect_split(data, name, pipeline, events)} new events")
+
+
+@app.command("fit")
+def fit_command(
+    events: Annotated[Path, typer.Argument(help="Folder that `collect` filled.")],
+    out: Annotated[Path, typer.Option(help="Weights to write, .safetensors; their scores go beside them.")],
+    train: Annotated[list[str], typer.Option(help="Splits to learn from.")],
+    validation: Annotated[str, typer.Option(help="Split to calibrate on.")] = "val",
+    held_back: Annotated[
+        float, typer.Option(min=0.0, max=0.9, help="Share of a split that is in both, for calibration.")
+    ] = 0.25,
+    test: Annotated[list[str], typer.Option(help="Splits to score.")] = [],
+    draws: Annotated[int, typer.Option(min=0, help="Corrupted draws of every event.")] = FitConfig().draws,
+    epochs: Annotated[int, typer.Option(min=1, help="Times that every draw is seen.")] = FitConfig().epochs,
+    seed: Annotated[int, typer.Option(min=0, help="Fixes weights, order and corruption.")] = 0,
+) -> None:
+    """Trains on events, calibrates, and scores."""
+    torch.set_num_threads(1)
+    calibration = _read(events, validation)
+    kept = len(calibration) - round(held_back * len(calibration)) if validation in train else 0
+    learned = [event for name in train for event in (calibration[:kept] if name == validation else _read(events, name))]
+    config = FitConfig(draws=draws, epochs=epochs)
+    network = fit(lessons_of(learned, draws, np.random.default_rng(seed)), config, seed)
+    unheard = lessons_of(calibration[kept:], 0, np.random.default_rng(seed))
+    temperature = calibrate(network, unheard)
+    selection = LearnedSelection(network, "selection")
+    scores = {f"{validation}, calibrated on": asdict(score_selection(selection, unheard))}
+    for name in test:
+        scores[name] = asdict(score_selection(selection, lessons_of(_read(events, name), 0, np.random.default_rng(0))))
+    about = {"commit": source_commit(), "temperature": temperature, "events": len(learned), "scores": scores}
+    write_whole(out, save(network.state_dict(), selection_metadata()))
+    write_whole(out.with_suffix(".json"), json.dumps(about, indent=1).encode())
+    typer.echo(json.dumps(scores, indent=1))
+
+
+def _read(events: Path, split: str) -> list[SelectionEvent]:
+    paths = sorted((events / split).glob("*.npz"))
+    if not paths:
+        raise ValueError(
+            f"{events / split} has no events: python -m training.selection collect DATA {events} --split {split}"
+        )
+    return [read_event(path) for path in paths]
+
+
+def main() -> int:
+    """Runs the command; returns its exit status."""
+    try:
+        app()
+    except ValueError as error:
+        print(f"training.selection: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

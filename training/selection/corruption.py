@@ -1,0 +1,142 @@
+"""Events as they are outside the simulated world: candidates that are missing, wrong or invented, and flow with noise.
+
+In the world hands are always right, so a selection that learns on clean candidates learns to trust them, which real
+pictures punish. Every draw here spoils some of what is known; what is right afterwards is measured again on the masks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from cs3_model.moment.evidence import ReducedCandidates
+from cs3_model.moment.motion import Motion
+from cs3_model.types import Float32Array, Role
+from training.selection.selection_events import SelectionEvent
+
+_HELD = Role.RIGHT_HAND | Role.LEFT_HAND
+_ROLES = (Role.RIGHT_HAND, Role.LEFT_HAND, Role.AUDIO_VISUAL, Role.MOVED)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CorruptionRates:
+    """How often each thing goes wrong, as probabilities."""
+
+    all_hands_missing: float = 0.25
+    hand_missing: float = 0.2
+    candidate_missing: float = 0.1
+    role_wrong: float = 0.12
+    mask_spoilt: float = 0.2
+    invented: float = 0.5
+    """Of one invented candidate, and of each further one after it."""
+    map_useless: float = 0.25
+    motion_missing: float = 0.12
+    struck_stands_still: float = 0.3
+    noisy_flow: float = 0.6
+
+
+def corrupted(event: SelectionEvent, rng: np.random.Generator, rates: CorruptionRates) -> SelectionEvent:
+    """One draw of an event with some of its evidence spoilt; the truth stays."""
+    found = _with_fewer(event.candidates, rng, rates)
+    found = _with_wrong_masks(found, rng, rates)
+    found = _with_inventions(found, rng, rates)
+    found = replace(found, heatmap=_spoilt_map(found.heatmap, rng, rates), scores=_spoilt_scores(found.scores, rng))
+    speed = float(rng.uniform(0.5, 1.6))
+    still = event.true_masks.any(axis=0) if rng.random() < rates.struck_stands_still else None
+    before, after = (_spoilt_motion(motion, speed, still, rng, rates) for motion in (event.before, event.after))
+    return replace(event, candidates=found, before=before, after=after)
+
+
+def _with_fewer(found: ReducedCandidates, rng: np.random.Generator, rates: CorruptionRates) -> ReducedCandidates:
+    no_hands = rng.random() < rates.all_hands_missing
+    kept, roles = [], []
+    for index, role in enumerate(found.roles):
+        is_held = bool(role & _HELD)
+        if (is_held and (no_hands or rng.random() < rates.hand_missing)) or rng.random() < rates.candidate_missing:
+            continue
+        kept.append(index)
+        roles.append(_ROLES[rng.integers(len(_ROLES))] if rng.random() < rates.role_wrong else role)
+    return replace(found, masks=found.masks[kept], roles=tuple(roles), scores=found.scores[kept])
+
+
+def _with_wrong_masks(found: ReducedCandidates, rng: np.random.Generator, rates: CorruptionRates) -> ReducedCandidates:
+    masks = found.masks.copy()
+    for index in range(len(masks)):
+        if rng.random() < rates.mask_spoilt:
+            spoilt = _spoilt_mask(masks[index], found.masks, rng)
+            if spoilt.any():
+                masks[index] = spoilt
+    return replace(found, masks=masks)
+
+
+def _spoilt_mask(
+    mask: npt.NDArray[np.bool_], others: npt.NDArray[np.bool_], rng: np.random.Generator
+) -> npt.NDArray[np.bool_]:
+    kind = rng.integers(4)
+    if kind == 0:  # displaced
+        shift = rng.integers(-mask.shape[1] // 8, mask.shape[1] // 8 + 1, size=2)
+        matrix = np.float32([[1, 0, shift[0]], [0, 1, shift[1]]])
+        return cv2.warpAffine(mask.view(np.uint8), matrix, mask.shape[::-1]).astype(bool)
+    if kind == 1:  # joined with its neighbour
+        return mask | others[rng.integers(len(others))]
+    side = int(rng.integers(3, 12))
+    change = cv2.dilate if kind == 2 else cv2.erode
+    return change(mask.view(np.uint8), np.ones((side, side), np.uint8)).astype(bool)
+
+
+def _with_inventions(found: ReducedCandidates, rng: np.random.Generator, rates: CorruptionRates) -> ReducedCandidates:
+    masks, roles, scores = list(found.masks), list(found.roles), found.scores.tolist()
+    while rng.random() < rates.invented or not masks:
+        masks.append(_ellipse(found.heatmap.shape, rng))
+        roles.append(_ROLES[rng.integers(len(_ROLES))])
+        scores.append(float(rng.uniform(0.2, 1.0)))
+    return replace(found, masks=np.stack(masks), roles=tuple(roles), scores=np.array(scores, np.float32))
+
+
+def _ellipse(size_hw: Sequence[int], rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+    height, width = size_hw
+    canvas = np.zeros((height, width), np.uint8)
+    middle = (int(rng.integers(width)), int(rng.integers(height)))
+    axes = tuple(int(value) for value in np.exp(rng.uniform(np.log(3), np.log(width / 3), 2)))
+    cv2.ellipse(canvas, middle, axes, float(rng.uniform(0, 180)), 0, 360, 1, -1)
+    return canvas.astype(bool)
+
+
+def _spoilt_map(heatmap: Float32Array, rng: np.random.Generator, rates: CorruptionRates) -> Float32Array:
+    if rng.random() >= rates.map_useless:
+        return heatmap ** np.float32(rng.uniform(0.7, 1.4))
+    noise = cv2.GaussianBlur(rng.random(heatmap.shape, np.float32), (0, 0), float(rng.uniform(6, 24)))
+    noise -= noise.min()
+    return noise**3 / (noise.max() ** 3 + 1e-9)
+
+
+def _spoilt_scores(scores: Float32Array, rng: np.random.Generator) -> Float32Array:
+    return (np.clip(scores, 0.0, 1.0) ** np.float32(rng.uniform(0.5, 2.0)) * rng.uniform(0.6, 1.0)).astype(np.float32)
+
+
+def _spoilt_motion(
+    motion: Motion | None,
+    speed: float,
+    still: npt.NDArray[np.bool_] | None,
+    rng: np.random.Generator,
+    rates: CorruptionRates,
+) -> Motion | None:
+    """Faster or slower, with heavy objects that do not budge, and with the blocks and blur of compressed video."""
+    if motion is None or rng.random() < rates.motion_missing:
+        return None
+    velocity = motion.velocity * np.float32(speed)
+    if still is not None:
+        velocity = np.where(still[..., None], velocity * np.float32(rng.uniform(0.0, 0.4)), velocity)
+    if rng.random() < rates.noisy_flow:
+        height, width = velocity.shape[:2]
+        level = float(np.exp(rng.uniform(np.log(0.005), np.log(0.15))))
+        block = int(rng.choice([8, 16, 32]))
+        coarse = rng.normal(0.0, level, (-(-height // block), -(-width // block), 2)).astype(np.float32)
+        interpolation = cv2.INTER_NEAREST if rng.random() < 0.5 else cv2.INTER_CUBIC
+        velocity = velocity + cv2.resize(coarse, (width, height), interpolation=interpolation)
+    explained = float(np.clip(motion.explained * rng.uniform(0.4, 1.0), 0.0, 1.0))
+    return replace(motion, velocity=velocity.astype(np.float32), explained=explained)
