@@ -159,8 +159,9 @@ class ConfirmationConfig:
     """Growth allowed after a strong wide-band attack, decibel."""
     digital_silence_db: float = -100.0
     """No microphone is as quiet as this: the stream was muted, or samples were missing, dBFS."""
-    unmuted_high_decay_db: float = 2.0
-    """What follows digital silence must decay this much in the high band: noise switched on does not, decibel."""
+    unmuting_s: float = 0.01
+    """A rise this soon after digital silence, or after the start of the stream, is no attack: whether something hit or
+    somebody switched the microphone on cannot be told, seconds."""
     clip_level: float = 0.99
     """Samples at or beyond this are clipped. Clipping flattens the decay."""
     min_clipped_fraction: float = 0.002
@@ -172,13 +173,27 @@ class ConfirmationConfig:
     click or a step of the DC offset. No object rings that briefly."""
     discontinuity_s: float = 0.00015
     """Length of a jump of the signal, seconds (at least three samples): a filtered step is a little wide."""
+    min_voice: float = 0.5
+    """From this probability of a voice on, an onset is judged as one beside speech."""
+    voice_lead_s: float = 0.2
+    """A voice counts from this long before the onset: a plosive follows a pause of the same sentence, seconds."""
+    speech_s: float = 1.0
+    """How much sound before the onset tells how loud the speech is, seconds."""
+    speech_percentile: float = 99.0
+    """The speech is as loud as this percentile of the 1 ms level: one blow in that second does not count."""
+    min_over_speech_db: float = -6.0
+    """Beside speech an impact must peak at most this far below the speech: a plosive is weaker than vowels, decibel."""
+    max_voicing_beside_speech: float = 0.5
+    """Beside speech an impact must not be more periodic than this: a vowel follows a plosive."""
+    overpowering_db: float = 6.0
+    """An attack this far above the speech, and never followed by more, may ring at a pitch, decibel."""
     gate_threshold: float = 0.5
     """Smallest probability of the collision gate that confirms, where there is a gate."""
     gate_lead_s: float = 0.1
     """How much sound before the onset the gate is given, seconds."""
 
     def __post_init__(self) -> None:
-        _require_positive(self, allow_negative=("digital_silence_db",))
+        _require_positive(self, allow_negative=("digital_silence_db", "min_over_speech_db"))
         if self.early_s > self.final_s:
             raise ValueError(
                 f"ConfirmationConfig.early_s must not exceed final_s, got {self.early_s} > {self.final_s} seconds"
@@ -197,6 +212,8 @@ class OnsetConfig:
     peak: PeakConfig = field(default_factory=PeakConfig)
     attack: AttackConfig = field(default_factory=AttackConfig)
     confirmation: ConfirmationConfig = field(default_factory=ConfirmationConfig)
+    speech_gate: bool = True
+    """Listen for voices with silero-vad, where it is installed, and ask more of an onset while somebody speaks."""
 
     def __post_init__(self) -> None:
         _require_positive(self)
@@ -205,5 +222,10 @@ class OnsetConfig:
 def _require_positive(config: Any, allow_negative: tuple[str, ...] = ()) -> None:
     for item in fields(config):
         value = getattr(config, item.name)
-        if isinstance(value, (int, float)) and item.name not in allow_negative and not value > 0:
+        if (
+            isinstance(value, (int, float))
+            and not isinstance(value, bool)
+            and item.name not in allow_negative
+            and not value > 0
+        ):
             raise ValueError(f"{type(config).__name__}.{item.name} must be positive, got {value}")

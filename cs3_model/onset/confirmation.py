@@ -48,6 +48,16 @@ class Evidence:
     """Share of clipped samples."""
     discontinuity: float
     """Largest share of the energy of the sample differences within one jump, above their background."""
+    unmuted: bool
+    """Whether there was digital silence, or no sound at all yet, just before the onset."""
+    voice: float
+    """Highest probability of a voice from shortly before the onset to the present, in [0, 1]."""
+    speech_db: float
+    """How loud it was in the second before the onset, dBFS; known only where a voice is heard."""
+
+    def doubt(self, attack: Attack) -> float:
+        """Returns the probability in [0, 1] that the attack was a part of the voice: by the energy of the two."""
+        return self.voice / (1 + 10 ** ((attack.peak_db - self.speech_db) / 10))
 
 
 class Confirmation:
@@ -67,15 +77,16 @@ class Confirmation:
         config = self._config
         if attack.rise_db < config.min_rise_db or attack.duration_s > config.max_attack_s:
             return False
+        if evidence.unmuted:
+            return False
         if evidence.discontinuity > config.max_discontinuity:
             return False
+        if evidence.voice >= config.min_voice:
+            return self._stands_out_of_speech(attack, evidence, test)
         clipped = evidence.clipped_fraction > config.min_clipped_fraction
         if clipped and wideband_fraction >= config.clipped_bands_fraction:
             return True
-        unmuted = attack.background_db < config.digital_silence_db
-        strong = (
-            wideband_fraction >= config.wideband_fraction and attack.rise_db >= config.wideband_rise_db and not unmuted
-        )
+        strong = wideband_fraction >= config.wideband_fraction and attack.rise_db >= config.wideband_rise_db
         if evidence.growth_db > (config.wideband_growth_db if strong else config.max_growth_db):
             return False
         if self._is_voice(attack, evidence, test):
@@ -85,7 +96,19 @@ class Confirmation:
         return (
             evidence.decay_db >= test.decay_db
             and (clipped or evidence.slope_db_per_ms <= test.slope_db_per_ms)
-            and evidence.high_decay_db >= max(test.high_decay_db, config.unmuted_high_decay_db if unmuted else -np.inf)
+            and evidence.high_decay_db >= test.high_decay_db
+        )
+
+    def _stands_out_of_speech(self, attack: Attack, evidence: Evidence, test: DecayTest) -> bool:
+        """Judges an attack while somebody speaks, by what plosives have not: strength, and no vowel after it."""
+        config = self._config
+        over_speech_db = attack.peak_db - evidence.speech_db
+        rings = over_speech_db >= config.overpowering_db and evidence.growth_db < 0
+        return (
+            over_speech_db >= config.min_over_speech_db
+            and (rings or evidence.voicing <= config.max_voicing_beside_speech)
+            and evidence.growth_db <= config.max_growth_db
+            and evidence.decay_db >= test.decay_db
         )
 
     def _is_voice(self, attack: Attack, evidence: Evidence, test: DecayTest) -> bool:
@@ -99,14 +122,17 @@ class Confirmation:
         strongly = evidence.voicing > config.strong_voicing and evidence.centroid_hz < config.strong_voice_centroid_hz
         return voiced or strongly
 
-    def measure(self, attack: Attack, raw: FloatArray, filtered: FloatArray, lead: int) -> Evidence:
+    def measure(
+        self, raw: FloatArray, filtered: FloatArray, lead: int, *, voice: float, before: FloatArray
+    ) -> Evidence:
         """Measures the sound after an attack.
 
         Args:
-            attack: The attack.
             raw: Samples from `lead` samples before the onset to the present, [T].
             filtered: The same, high-passed.
             lead: Number of samples before the onset, enough to settle a filter.
+            voice: Highest probability of a voice around the onset.
+            before: High-passed samples of the second before the onset, [T].
         """
         heard = max(0, lead - self._level_window // 2)
         level = level_db(filtered[heard:], self._level_window)
@@ -125,7 +151,22 @@ class Confirmation:
             centroid_hz=self._centroid_hz(filtered[lead:]),
             clipped_fraction=float(np.mean(np.abs(raw[lead:]) >= self._config.clip_level)),
             discontinuity=self._discontinuity(raw, lead),
+            unmuted=self._is_unmuted(before),
+            voice=voice,
+            speech_db=self._speech_db(before) if voice >= self._config.min_voice else SILENCE_DB,
         )
+
+    def _is_unmuted(self, before: FloatArray) -> bool:
+        """Whether the level was that of digital silence at some time shortly before the onset."""
+        just_before = before[-round(self._config.unmuting_s * self._rate) :]
+        if len(just_before) < 2 * self._level_window:
+            return True
+        return float(level_db(just_before, self._level_window).min()) < self._config.digital_silence_db
+
+    def _speech_db(self, before: FloatArray) -> float:
+        if len(before) < 2 * self._level_window:
+            return SILENCE_DB
+        return float(np.percentile(level_db(before, self._level_window), self._config.speech_percentile))
 
     def _discontinuity(self, raw: FloatArray, lead: int) -> float:
         """Largest share of the energy of the sample differences within one jump, above their background."""

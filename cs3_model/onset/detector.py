@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +15,14 @@ from cs3_model.onset.confirmation import Confirmation
 from cs3_model.onset.events import CollisionGate, OnsetEvent, OnsetState
 from cs3_model.onset.history import SampleHistory
 from cs3_model.onset.novelty import SpectralNovelty
+from cs3_model.onset.voice import VoiceDetector, load_weights
 
 MIN_SAMPLE_RATE_HZ = 8_000
 MAX_SAMPLE_RATE_HZ = 192_000
 
 _BLOCK_S = 0.1
 _HISTORY_S = 0.25
+"""Reaches from a decision back over the onset to the background before it, seconds."""
 _LEAD_S = 0.05
 """Sound before an onset that settles the filters of the confirmation and shows the background, seconds."""
 
@@ -35,6 +37,7 @@ class _Pending:
     tried_early: bool = False
     next_onset: int | None = None
     """Position of the onset that followed, which ends what can be said about this one."""
+    doubt: float = 0.0
 
 
 class OnsetDetector:
@@ -74,7 +77,9 @@ class OnsetDetector:
         max_frames = (self._block + self._novelty.frame) // self._novelty.hop + 1
         self._frame_indices = self._novelty.hop * np.arange(max_frames)[:, None] + np.arange(self._novelty.frame)
         self._raw = SampleHistory(self._samples(_HISTORY_S))
-        self._filtered = SampleHistory(self._samples(_HISTORY_S))
+        self._filtered = SampleHistory(self._samples(_HISTORY_S + config.confirmation.speech_s))
+        weights = load_weights() if config.speech_gate else None
+        self._voice = VoiceDetector(sample_rate_hz, weights) if weights is not None else None
         self._maximum_frames = max(1, self._samples(config.peak.maximum_s) // self._novelty.hop)
         self._mean_frames = max(1, self._samples(config.peak.mean_s) // self._novelty.hop)
         self._refractory = self._samples(config.peak.refractory_s)
@@ -108,7 +113,10 @@ class OnsetDetector:
         for start in range(0, len(samples), self._block):
             block = samples[start : start + self._block].astype(np.float64)
             block[~np.isfinite(block)] = 0.0
-            self._raw.append(np.clip(block, -1.0, 1.0))
+            block = np.clip(block, -1.0, 1.0)
+            self._raw.append(block)
+            if self._voice is not None:
+                self._voice.push(block)
             events += self._process_frames()
         return events
 
@@ -134,6 +142,8 @@ class OnsetDetector:
     def _clear(self) -> None:
         self._raw.clear()
         self._filtered.clear()
+        if self._voice is not None:
+            self._voice.reset()
         self._novelty.reset()
         self._filter_state: npt.NDArray[np.float64] | None = None
         self._num_frames = 0
@@ -198,6 +208,8 @@ class OnsetDetector:
         if last is not None and attack.onset_sample - last.onset_sample < self._refractory:
             if attack.peak_db <= last.peak_db + config.supersede_db:
                 return []
+            # Its background is the sound before both: the earlier one was its beginning.
+            attack = replace(attack, background_db=min(attack.background_db, last.background_db))
             events = [
                 self._finish(pending, OnsetState.WITHDRAWN, frame_end)
                 for pending in list(self._pending)
@@ -239,12 +251,18 @@ class OnsetDetector:
         config = self.config.confirmation
         onset = pending.attack.onset_sample
         start = max(0, onset - self._samples(_LEAD_S))
+        voice_start = onset - self._samples(config.voice_lead_s)
         evidence = self._confirmation.measure(
-            pending.attack, self._raw.segment(start, stop), self._filtered.segment(start, stop), onset - start
+            self._raw.segment(start, stop),
+            self._filtered.segment(start, stop),
+            onset - start,
+            voice=self._voice.probability(voice_start, stop) if self._voice is not None else 0.0,
+            before=self._filtered.segment(max(0, onset - self._samples(config.speech_s)), onset),
         )
         test = config.early if early else config.final
         if not self._confirmation.accepts(pending.attack, pending.wideband_fraction, evidence, test):
             return False
+        pending.doubt = evidence.doubt(pending.attack)
         if self.gate is None:
             return True
         window = self._raw.segment(max(0, onset - self._samples(config.gate_lead_s)), stop)
@@ -262,4 +280,5 @@ class OnsetDetector:
             onset_sample=pending.attack.onset_sample,
             decided_sample=position,
             strength_db=pending.attack.rise_db,
+            doubt=pending.doubt if state is OnsetState.CONFIRMED else 0.0,
         )

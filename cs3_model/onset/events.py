@@ -33,6 +33,8 @@ class OnsetEvent:
     """Number of samples that had to be heard to decide this; it does not depend on the chunking."""
     strength_db: float
     """Peak of the 1 ms level above the background before it, decibel."""
+    doubt: float = 0.0
+    """Of a confirmed onset: the probability in [0, 1] that it was a voice after all; 0 where no voice is heard."""
 
 
 class CollisionGate(Protocol):

@@ -115,6 +115,17 @@ def test_a_restrike_makes_one_or_two_onsets_and_keeps_the_first(gap_s):
     assert len(found) == (1 if gap_s < 0.04 else 2)
 
 
+@pytest.mark.parametrize("silence_s", [0.0, 0.5])
+@pytest.mark.parametrize("seed", range(4))
+def test_switching_on_within_an_impact_or_a_noise_is_no_impact(silence_s, seed):
+    """Digital silence, then the sound from some time within the ringing on; the impact after it counts."""
+    rng = np.random.default_rng(seed)
+    cut_s = rng.uniform(0.1, 0.13)
+    sound = scene([0.1, 0.7], seconds=1.2, material="metal", seed=seed)[round(cut_s * RATE_HZ) :]
+    events = detect(np.concatenate([np.zeros(round(silence_s * RATE_HZ)), sound]))
+    assert onsets_s(events) == pytest.approx([silence_s + 0.7 - cut_s], abs=0.005)
+
+
 def test_a_quiet_impact_after_a_loud_one_is_found():
     rng = np.random.default_rng(2)
     noise = 0.0003 * sounds.pink_noise(rng, 1.6, RATE_HZ)
