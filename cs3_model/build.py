@@ -16,6 +16,7 @@ import torch
 import yaml
 
 from cs3_model.config_mapping import from_mapping
+from cs3_model.memory import give_back_memory
 from cs3_model.moment.selection import LearnedSelection, load_selection
 from cs3_model.pipeline import CollisionPipeline, PipelineConfig
 from cs3_model.placement import Compilation, Placement, Precision
@@ -167,8 +168,9 @@ def warm_up(pipeline: CollisionPipeline, *, size_hw: tuple[int, int] = (720, 128
 
 
 def release_memory() -> None:
-    """Gives the device memory of dropped pipelines back to the system."""
+    """Gives the memory of dropped pipelines back to the system, that of the device too."""
     gc.collect()
+    give_back_memory()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
@@ -240,12 +242,25 @@ def _clipseg(build: Build) -> Any:
 
 
 def _micro_weak(build: Build) -> Any:
-    from cs3_model.networks.micro.weak import MicroWeakAudioVisual
+    from cs3_model.networks.micro.weak import load_weak
 
     if not build.preset.audio_weights:
         raise ValueError("audio_weights must name a file for the part micro-weak: python -m training.train writes it")
     micro = build.micro.audio_visual
-    return MicroWeakAudioVisual(micro.networks, micro.tower, Path(build.preset.audio_weights))
+    return load_weak(micro.networks, micro.tower, Path(build.preset.audio_weights))
+
+
+def _clipseg_random_token(build: Build) -> Any:
+    from cs3_model.foundation import build_random_token
+
+    return build_random_token(build.placement, build.seed)
+
+
+def _micro_random_token(build: Build) -> Any:
+    from cs3_model.networks.micro.weak import build_random_token
+
+    micro = build.micro.audio_visual
+    return build_random_token(micro.networks, micro.tower, build.seed)
 
 
 def _hands23(build: Build) -> Any:
@@ -268,7 +283,9 @@ PART_BUILDERS: dict[str, dict[str, Callable[[Build], Any]]] = {
         "debug": _debug_audio_visual,
         "micro": lambda build: build.micro.audio_visual,
         "micro-weak": _micro_weak,
+        "micro-random-token": _micro_random_token,
         "clipseg": _clipseg,
+        "clipseg-random-token": _clipseg_random_token,
     },
     "hands": {"debug": _debug_hands, "micro": lambda build: build.micro.hands, "hands23": _hands23},
     "boxes": {"debug": _debug_boxes, "micro": lambda build: build.micro.boxes} | dict.fromkeys(SAM2_NAMES, _sam2),

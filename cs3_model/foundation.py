@@ -44,6 +44,23 @@ def build_audio_visual(audio_weights: str, placement: Placement) -> ConditionedS
     return _tag_segmenter(clipseg, placement)
 
 
+def build_random_token(placement: Placement, seed: int) -> ConditionedSegmenter:
+    """Builds BEATs and CLIPSeg as published around a random projection: the row Random of the paper's Table 1.
+
+    Args:
+        placement: Where it runs.
+        seed: Fixes projection and pooling.
+
+    Raises:
+        ValueError: if weights cannot be had or do not fit.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = load_audio_visual_network()
+    prepare_audio_visual(network, placement)
+    return audio_visual_segmenter(network, name=f"beats + clipseg-rd64-refined, random token {seed}", trained=False)
+
+
 def load_audio_visual_network(audio_weights: str = "") -> AudioVisualNetwork:
     """Loads BEATs and CLIPSeg as published, to train them on the CPU or elsewhere; BEATs without its tagging head.
 

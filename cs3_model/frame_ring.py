@@ -96,3 +96,9 @@ class FrameRing:
             if (after_ns is None or frame.stamp_ns > after_ns) and (before_ns is None or frame.stamp_ns < before_ns)
         )
         return min(frames, key=lambda frame: abs(frame.stamp_ns - time_ns), default=None)
+
+    def gap_around(self, time_ns: int) -> tuple[int | None, int | None]:
+        """Stamps of the last frame before a time and of the first at or after it, None where there is none."""
+        index = bisect.bisect_left(self._frames, time_ns, key=lambda stored: stored.stamp_ns)
+        before = self._frames[index - 1].stamp_ns if index else None
+        return before, self._frames[index].stamp_ns if index < len(self._frames) else None

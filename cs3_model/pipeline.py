@@ -1,4 +1,4 @@
-"""The method, from one frame and the sound around it to the masks of what collided (paper, section 3).
+"""The method, from one frame and the sound around it to the masks of what collided (paper, section 4).
 
 Two stages, so that vision can run while the audio after the onset is still on its way::
 

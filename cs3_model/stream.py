@@ -20,11 +20,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cs3_model.audio_ring import AcceptedAudio, AudioRing, Discontinuity
+from cs3_model.block_order import BlockOrder
 from cs3_model.frame_ring import FrameRing, StoredFrame
 from cs3_model.onset import CollisionGate, OnsetConfig, OnsetDetector, OnsetEvent, OnsetState
 from cs3_model.types import MIN_WINDOW_SAMPLES, MODEL_SAMPLE_RATE_HZ, AudioBlock, AudioWindow, Float32Array, Reason
 
 _NS = 1_000_000_000
+_STOPPED_S = 0.5
+"""A camera or microphone that sent nothing for this long has stopped."""
 _DETECTION_BLOCK_S = 0.04
 """The detector hears at least this much at once: smaller calls cost about as much each."""
 
@@ -168,17 +171,28 @@ class CollisionStream:
         self._audio = AudioRing(span_s=config.audio_pre_s + config.audio_post_s + config.patience_s + 5.0)
         self._frames = FrameRing(max_bytes=config.max_frame_bytes)
         self._detector: OnsetDetector | None = None
+        self._order = BlockOrder()
+        self._last_audio_s = self._last_frame_s = 0.0  # monotonic times of arrival
         self._unheard: list[Float32Array] = []
         self._first_event_id = 0
         self._num_detected = 0
         self._waiting: dict[int, _Waiting] = {}
 
     def push_audio(self, block: AudioBlock) -> list[Step]:
-        """Takes one block of audio.
+        """Takes one block of sound; blocks that come out of order are put in order first, within a tenth of a second.
 
         Raises:
             ValueError: if the block's shape makes no sense, or the detector cannot hear its rate.
         """
+        self._last_audio_s = self._monotonic()
+        return self._push_in_order(self._order.put(block))
+
+    def _push_in_order(self, blocks: list[AudioBlock]) -> list[Step]:
+        if self._order.num_reordered:
+            self.counters["audio_reordered"] = self._order.num_reordered
+        return [step for block in blocks for step in self._push(block)]
+
+    def _push(self, block: AudioBlock) -> list[Step]:
         detector = self._detector
         if detector is None or detector.sample_rate_hz != block.sample_rate_hz:
             # Refuses bad rates before anything changes.
@@ -195,6 +209,7 @@ class CollisionStream:
     def push_frame(self, frame: StoredFrame) -> list[Step]:
         """Takes one undecoded frame."""
         self.counters["frames"] += 1
+        self._last_frame_s = self._monotonic()
         if self._frames.push(frame):
             self.counters["frame_jumps"] += 1
         return self._choose_frames() + self._completed()
@@ -204,18 +219,21 @@ class CollisionStream:
         config = self.config
         limit_s = max(config.audio_post_s, config.motion_s + config.motion_wait_s) + config.patience_s
         now_s = self._monotonic()
+        sound_stopped = now_s - self._last_audio_s > _STOPPED_S
+        steps = self._push_in_order(self._order.flush()) if sound_stopped else []
         waiting = list(self._waiting.values())
-        return [self._end(event) for event in waiting if event.confirmed and now_s - event.since_s > limit_s]
+        return steps + [self._end(event) for event in waiting if event.confirmed and now_s - event.since_s > limit_s]
 
     def close(self) -> list[Step]:
         """Ends all events with what there is, at the end of a recording."""
-        steps = self._hear(0.0)
+        steps = self._push_in_order(self._order.flush()) + self._hear(0.0)
         steps += self._on_onsets(self._detector.flush()) if self._detector else []
         return steps + [self._end(waiting) for waiting in list(self._waiting.values())]
 
     def clear(self, reason: Reason, detail: str) -> list[Step]:
         """Forgets all audio and frames; confirmed events fail with the given reason."""
         self._unheard = []
+        self._order.clear()
         steps = self._on_onsets(self._detector.reset()) if self._detector else []
         self._audio.clear()
         self._frames.clear()
@@ -324,12 +342,7 @@ class CollisionStream:
         if frame is None:
             return Fail(event=event, reason=Reason.NO_FRAME, detail="no image has arrived: check the image topic")
         if not self._is_near(frame, event):
-            offset_s = (frame.stamp_ns - event.onset_ns) / _NS
-            detail = (
-                f"the nearest image is {offset_s:+.3f} s from the onset, more than {self.config.max_frame_offset_s} s: "
-                "check that camera and microphone use one clock"
-            )
-            return Fail(event=event, reason=Reason.NO_FRAME, detail=detail)
+            return Fail(event=event, reason=Reason.NO_FRAME, detail=self._why_no_frame(event))
         window, missing_s = self._audio.window(
             event.onset_ns - round(self.config.audio_pre_s * _NS),
             event.onset_ns + round(self.config.audio_post_s * _NS),
@@ -345,6 +358,23 @@ class CollisionStream:
             before=self._frame_before(frame),
             after=self._frame_after(frame),
         )
+
+    def _why_no_frame(self, event: Event) -> str:
+        """What is wrong with images of which none is near enough: lost, stopped, or on another clock."""
+        before_ns, after_ns = self._frames.gap_around(event.onset_ns)
+        offsets_s = [(stamp_ns - event.onset_ns) / _NS for stamp_ns in (before_ns, after_ns) if stamp_ns is not None]
+        near = f"the nearest image is {min(offsets_s, key=abs):+.3f} s from the onset, more than "
+        near += f"{self.config.max_frame_offset_s} s: "
+        if len(offsets_s) == 2:
+            return near + (
+                f"between {offsets_s[0]:+.3f} and {offsets_s[1]:+.3f} s no image came: images were lost, or the camera "
+                "is too slow"
+            )
+        age_s = self._monotonic() - self._last_frame_s
+        # A camera that stopped is no older by its stamps than by its arrivals.
+        if after_ns is None and _STOPPED_S < age_s > abs(offsets_s[0]) - _STOPPED_S:
+            return near + f"the last one arrived {age_s:.1f} s ago: the camera stopped, or its images are lost"
+        return near + "check that camera and microphone use one clock"
 
     def _abandon(self, reason: Reason, detail: str) -> list[Step]:
         abandoned, self._waiting = list(self._waiting.values()), {}

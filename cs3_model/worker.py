@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from cs3_model.frame_ring import StoredFrame
+from cs3_model.memory import LARGE_PIXELS, give_back_memory
 from cs3_model.pipeline import CollisionPipeline, PreparedFrame
 from cs3_model.stream import Event, Fail, Finish, Prepare, Step
 from cs3_model.types import AudioWindow, CollisionResult, Frame, Reason, no_collision
@@ -21,6 +22,9 @@ from cs3_model.types import AudioWindow, CollisionResult, Frame, Reason, no_coll
 _Value = TypeVar("_Value")
 
 logger = logging.getLogger(__name__)
+
+_MAX_REQUEST_BYTES = 2**29
+"""Images of requests that may wait: 80 of 1080p, or 20 of 4K."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -128,11 +132,17 @@ class PerceptionWorker:
             self._on_result(event, outcome)
 
     def request(self, frame: Frame, window: AudioWindow) -> Future[CollisionResult]:
-        """Segments one pair out of turn, before all waiting events."""
+        """Segments one pair out of turn, before all waiting events.
+
+        Raises:
+            ValueError: if this worker stops, or the images of those that wait take too much memory.
+        """
         future: Future[CollisionResult] = Future()
         with self._wake:
             if self._stopping:
                 raise ValueError("perception is shutting down")
+            if sum(waiting.image.nbytes for waiting, _, _ in self._requests) > _MAX_REQUEST_BYTES:
+                raise ValueError("too many requests with large images wait for the device: ask again later")
             self._requests.append((frame, window, future))
             self._wake.notify()
         return future
@@ -209,6 +219,8 @@ class PerceptionWorker:
             future.set_result(self.pipeline.process(frame, window))
         except Exception as error:  # handed to whoever waits for the future
             future.set_exception(error)
+        if frame.image.shape[0] * frame.image.shape[1] > LARGE_PIXELS:
+            give_back_memory()
 
     def _forget(self, event: Event) -> None:
         self._prepare.pop(event.event_id, None)

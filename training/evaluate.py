@@ -13,9 +13,10 @@ from typing import Annotated, Any
 import typer
 
 from cs3_model.build import select_device
+from cs3_model.placement import Precision
 from training.data import READERS, DataSpec, open_data_set
 from training.data.samples import DataSet
-from training.data.sound_windows import Padding, WindowRule
+from training.data.sound_windows import Padding, WindowPlace, WindowRule
 from training.evaluation.baselines.prior_map import PriorMap, fit_prior_map
 from training.evaluation.methods import METHOD_NAMES, PRIOR_MAP, build_row
 from training.evaluation.results.plots import write_plots
@@ -39,6 +40,10 @@ def main(
     prior_data: Annotated[
         str, typer.Option(metavar="NAME:PATH[:SPLIT]", help="Training samples for prior-map; split train by default.")
     ] = "",
+    window: Annotated[WindowPlace, typer.Option(help="Where the 2 s of a longer segment lie.")] = WindowPlace.PICTURE,
+    precision: Annotated[Precision, typer.Option(help="Of the networks; tables are made in float32.")] = (
+        Precision.FLOAT32
+    ),
     padding: Annotated[Padding, typer.Option(help="What fills the 2 s around a shorter segment.")] = Padding.CONTEXT,
     limit: Annotated[int, typer.Option(min=0, help="Number of samples to draw; 0: all.")] = 0,
     num_examples: Annotated[int, typer.Option(min=0, help="Scenes on the sheet of examples.")] = 6,
@@ -53,9 +58,16 @@ def main(
         _refuse(data_set.missing, "missing", allow_skipped, data_set.places)
         prior_map = _fit_prior_map(prior_data) if PRIOR_MAP in method else None
         torch_device = select_device(device)
-        rows = [build_row(name, device=torch_device, seed=seed, prior_map=prior_map) for name in method]
+        rows = [
+            build_row(name, device=torch_device, seed=seed, prior_map=prior_map, precision=precision) for name in method
+        ]
         steps = evaluate(
-            rows, data_set, rule=WindowRule(padding=padding), seed=seed, limit=limit, num_examples=num_examples
+            rows,
+            data_set,
+            rule=WindowRule(padding=padding, place=window),
+            seed=seed,
+            limit=limit,
+            num_examples=num_examples,
         )
         evaluation = _run(steps, limit or len(data_set.samples))
     except (ValueError, OSError) as error:

@@ -27,12 +27,21 @@ from training.evaluation.results.page import Found, results_page, runs_of
 from training.evaluation.results.plots import write_plots
 from training.evaluation.results.row_cache import RowCache
 from training.evaluation.results.summary import summarise_rows
-from training.evaluation.results.table_rows import NO_AUDIO, OURS, OURS_AV, RIGHT_LEFT, SPLITS, TABLE_1, WEAK, TableRow
+from training.evaluation.results.table_rows import (
+    CLIPSOUND,
+    NO_AUDIO,
+    OURS,
+    OURS_AV,
+    RIGHT_LEFT,
+    SPLITS,
+    WEAK,
+    TableRow,
+)
 from training.evaluation.row import LoadedSample, Row
 from training.evaluation.runner import Evaluation, Example, SampleResult, evaluate
 
-_PLOTTED = (TABLE_1[2], OURS_AV, RIGHT_LEFT, NO_AUDIO, OURS)
-_SHOWN = (TABLE_1[2], WEAK, NO_AUDIO, OURS)
+_PLOTTED = (CLIPSOUND, OURS_AV, RIGHT_LEFT, NO_AUDIO, OURS)
+_SHOWN = (CLIPSOUND, WEAK, NO_AUDIO, OURS)
 _NUM_EXAMPLES = 6
 
 

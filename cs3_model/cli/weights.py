@@ -27,13 +27,16 @@ def list_weights() -> None:
         rows.append((weights.name, str(weights.megabytes), weights.licence, hash_kind, str(where)))
     widths = [max(map(len, column)) for column in list(zip(*rows, strict=True))[:-1]]
     for row in rows:
-        typer.echo("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=True)), row[-1]]))
+        typer.echo("  ".join([*(cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=True)), row[-1]]))
 
 
 @app.command("fetch")
 def fetch_weights(
     names: _Names = None,
     again: Annotated[bool, typer.Option("--again", help="Replace what is stored, and forget its hash.")] = False,
+    mirror: Annotated[
+        str, typer.Option(metavar="URL", help="A folder of your own server that holds the files by their names.")
+    ] = "",
 ) -> None:
     """Download weights; without a NAME, what the preset `foundation` needs. Interrupted downloads go on."""
     hub_logging.set_verbosity_error()  # its warnings would repeat what is said below
@@ -41,7 +44,7 @@ def fetch_weights(
     def get(weights: WeightFile) -> str:
         if again:
             remove(weights)
-        return str(fetch(weights))
+        return str(fetch(weights, mirror=mirror))
 
     _for_each(names or FOUNDATION, get)
 

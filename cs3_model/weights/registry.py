@@ -7,7 +7,7 @@ download is trusted and its hash recorded (`cs3_model.weights.store`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,8 +27,12 @@ class WeightFile:
     """Commit or branch of the repository."""
     url: str = ""
     """Plain address; empty for a file of a repository."""
+    num_bytes: int | None = None
+    """Exact size, where it is published."""
     sha256: str | None = None
     """Hash of the content, lower case; None where no published hash is known."""
+    home: str = ""
+    """The repository that the file is published in, where it comes from a mirror."""
     extras: tuple[str, ...] = ()
     """Entries of the checkpoint, besides its tensors, that are needed to build the network."""
 
@@ -38,8 +42,17 @@ class WeightFile:
 
     @property
     def source(self) -> str:
-        """The address of the file, for people."""
-        return self.url or f"https://huggingface.co/{self.repo}/blob/{self.revision}/{self.filename}"
+        """The address of the file."""
+        return self.url or f"https://huggingface.co/{self.repo}/resolve/{self.revision}/{self.filename}"
+
+    @property
+    def size(self) -> str:
+        """How large it is, for people."""
+        return f"{self.num_bytes:,} bytes" if self.num_bytes else f"{self.megabytes} MB"
+
+    def from_mirror(self, mirror: str) -> WeightFile:
+        """The same file from a folder on a server of one's own, by its published name."""
+        return replace(self, repo="", url=f"{mirror.rstrip('/')}/{self.filename}", home=self.home or self.repo)
 
 
 def _sam2(size: str, file_size: str, megabytes: int, sha256: str) -> WeightFile:
@@ -62,6 +75,8 @@ WEIGHTS: dict[str, WeightFile] = {
             licence="MIT",
             megabytes=363,
             repo="WeiChihChen/BEATs_iter3_plus_AS2M_finetuned_on_AS2M_cpt2",
+            revision="172e4071a2912392d9151c70750b9a12f55fc54e",
+            num_bytes=363_145_291,
             sha256="e5815275a04b6885e7b8af63d120b29bffae2cd2225cf4915e1ec6d819d3022c",
             extras=("cfg", "label_dict"),
         ),

@@ -1,33 +1,32 @@
 """Weight files on this machine: finding, downloading and checking them.
 
 Files of Hugging Face repositories live in the Hugging Face cache, as `huggingface_hub` keeps it. Files from plain
-addresses, recorded hashes and converted files live in `cache_folder`. A file that was put there by hand, under its
-published name, is used like a downloaded one. Nothing is ever written to the working directory.
+addresses, recorded hashes and converted files live in `cache_folder`. A file that was put at its `own_path` by hand is
+used like a downloaded one. Nothing is ever written to the working directory.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import logging
 import os
 from pathlib import Path
-from typing import TypeGuard
 
 import httpx
-from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+from huggingface_hub import hf_hub_download, try_to_load_from_cache
+from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.file_download import http_get
 from huggingface_hub.utils import WeakFileLock
 
 from cs3_model.files import INCOMPLETE, write_whole
+from cs3_model.weights.download_failure import failure_reason, is_full_disk, is_offline, may_pass
 from cs3_model.weights.registry import WeightFile
 
 logger = logging.getLogger(__name__)
 
 _CHUNK_BYTES = 1 << 20
+_SNIFFED_BYTES = 256
 _RANGE_NOT_SATISFIABLE = 416
-_GONE = (401, 403, 404, 410)
 
 
 def cache_folder() -> Path:
@@ -35,17 +34,29 @@ def cache_folder() -> Path:
     return Path(os.environ.get("CS3_CACHE") or Path.home() / ".cache" / "cs3")
 
 
+def own_path(weights: WeightFile) -> Path:
+    """Where a file lies that does not come from a Hugging Face repository: one of a plain address or of a mirror, or put
+    there by hand. Names of files of repositories are too common to stand alone."""
+    folder = cache_folder() / weights.name if weights.repo or weights.home else cache_folder()
+    return folder / weights.filename
+
+
 def stored_path(weights: WeightFile) -> Path | None:
     """Where the file is on this machine; None if it is not."""
+    if (path := own_path(weights)).is_file():
+        return path
     if weights.url:
-        path = cache_folder() / weights.filename
-        return path if path.is_file() else None
+        return None
     found = try_to_load_from_cache(weights.repo, weights.filename, revision=weights.revision)
     return Path(found) if isinstance(found, str) else None
 
 
-def fetch(weights: WeightFile) -> Path:
+def fetch(weights: WeightFile, *, mirror: str = "") -> Path:
     """Returns where the file is, after downloading it if it is not on this machine.
+
+    Args:
+        weights: The file.
+        mirror: Address of a folder that holds it under its published name; empty: where it is published.
 
     An interrupted download goes on where it stopped. A file is never seen under its name before it is complete and,
     where its hash is known, checked. With `HF_HUB_OFFLINE=1` nothing is downloaded.
@@ -56,12 +67,14 @@ def fetch(weights: WeightFile) -> Path:
     """
     if (path := stored_path(weights)) is not None:
         return path
-    logger.info("downloading %s (%d MB) from %s", weights.filename, weights.megabytes, weights.source)
+    if mirror:
+        weights = weights.from_mirror(mirror)
+    logger.info("downloading %s (%s) from %s", weights.filename, weights.size, weights.source)
     try:
         path = _download_from_url(weights) if weights.url else _download_from_hub(weights)
     except (OSError, httpx.HTTPError, HfHubHTTPError) as error:
         raise ValueError(
-            f"{weights.filename} could not be downloaded from {weights.source}: {_reason(error)}; "
+            f"{weights.filename} could not be downloaded from {weights.source}: {failure_reason(error)}; "
             f"{_remedy(weights, error)}"
         ) from None
     if expected_sha256(weights) is None:
@@ -110,7 +123,7 @@ def expected_sha256(weights: WeightFile) -> str | None:
 def _download_from_hub(weights: WeightFile) -> Path:
     path = Path(hf_hub_download(weights.repo, weights.filename, revision=weights.revision))
     try:
-        _check(weights, path)
+        _check_download(weights, path)
     except ValueError:
         remove(weights)
         raise
@@ -118,7 +131,7 @@ def _download_from_hub(weights: WeightFile) -> Path:
 
 
 def _download_from_url(weights: WeightFile) -> Path:
-    target = cache_folder() / weights.filename
+    target = own_path(weights)
     partial = target.with_name(f"{target.name}{INCOMPLETE}")
     target.parent.mkdir(parents=True, exist_ok=True)
     with WeakFileLock(target.with_name(f"{target.name}.lock")):
@@ -132,7 +145,7 @@ def _download_from_url(weights: WeightFile) -> Path:
             partial.unlink()  # longer than the file on the server: it is of another version
             _append_rest(weights, partial)
         try:
-            _check(weights, partial)
+            _check_download(weights, partial)
         except ValueError:
             partial.unlink()
             raise
@@ -143,6 +156,22 @@ def _download_from_url(weights: WeightFile) -> Path:
 def _append_rest(weights: WeightFile, partial: Path) -> None:
     with partial.open("ab") as file:
         http_get(weights.url, file, resume_size=file.tell(), displayed_filename=weights.filename)
+
+
+def _check_download(weights: WeightFile, path: Path) -> None:
+    """Raises ValueError if what was sent cannot be the file, also where no hash of it is known."""
+    with path.open("rb") as file:
+        is_page = file.read(_SNIFFED_BYTES).lstrip().startswith(b"<")
+    if is_page:
+        question = "does this network ask for a sign-in?"
+        raise ValueError(
+            f"{weights.source} sent a web page instead of {weights.filename}: {question} {_by_hand(weights)}"
+        )
+    if weights.num_bytes not in (None, path.stat().st_size):
+        raise ValueError(
+            f"{weights.source} sent {path.stat().st_size:,} bytes instead of {weights.size}; {_by_hand(weights)}"
+        )
+    _check(weights, path)
 
 
 def _check(weights: WeightFile, path: Path) -> str:
@@ -168,36 +197,19 @@ def _record_path(weights: WeightFile) -> Path:
     return cache_folder() / f"{weights.name}.sha256"
 
 
-def _reason(error: BaseException) -> str:
-    if _is_offline(error):
-        return "offline mode is on (HF_HUB_OFFLINE)"
-    if isinstance(error, HfHubHTTPError):
-        return f"the server answered {error.response.status_code} {error.response.reason_phrase}"
-    if isinstance(error, httpx.HTTPError):
-        return f"the connection failed ({str(error) or type(error).__name__})"
-    if isinstance(error, LocalEntryNotFoundError):
-        return _reason(error.__cause__) if error.__cause__ else "the server cannot be reached"
-    if _is_full_disk(error):
-        return f"the disk is full ({error.strerror})"
-    return " ".join(str(error).split())
-
-
 def _remedy(weights: WeightFile, error: Exception) -> str:
     again = f"run: cs3 weights fetch {weights.name}"
-    if _is_offline(error):
+    if is_offline(error):
         return f"unset it, then {again}"
-    if _is_full_disk(error):
+    if is_full_disk(error):
         return f"free some space, or set CS3_CACHE and HF_HOME to folders on another disk, then {again}"
-    if weights.url and isinstance(error, HfHubHTTPError) and error.response.status_code in _GONE:
-        return f"get the file elsewhere and save it as {cache_folder() / weights.filename}"
-    return again
+    if may_pass(error):
+        return f"later {again}, which goes on where it stopped; or {_by_hand(weights)}"
+    return _by_hand(weights)
 
 
-def _is_offline(error: BaseException) -> bool:
-    return isinstance(error, OfflineModeIsEnabled) or (
-        isinstance(error, LocalEntryNotFoundError) and constants.is_offline_mode()
-    )
-
-
-def _is_full_disk(error: BaseException) -> TypeGuard[OSError]:
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+def _by_hand(weights: WeightFile) -> str:
+    """How to do without this program's download."""
+    path = own_path(weights)
+    command = f"mkdir -p {path.parent} && curl -fL -C - -o {path} {weights.source}"
+    return f"get the file in another way and save it as {path} ({weights.size}), for instance: {command}"

@@ -18,17 +18,19 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.client import Client
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
+from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.exceptions import NameValidationException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
+from std_msgs.msg import Empty
 
 from cs3_model.frame_ring import FrameRing
 from cs3_model.types import UInt8Image
 from cs3_ros.conversions.images import IMAGE_TYPES, frame_from_msg
 from cs3_ros.conversions.times import stamp_to_ns
 from cs3_ros.message_types import message_class
-from cs3_ros.qos import publication, sensor_subscription
+from cs3_ros.qos import heartbeat, publication, sensor_subscription
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +38,8 @@ _IMAGE_SEARCH_S = 0.1
 _IMAGE_DEPTH = 30  # each image may be the one that a collision names
 _COLLISION_DEPTH = 100
 _STALE_S = 3.0
+_CERTAIN_S = 0.1
+"""A node that lost its place on a busy machine has it back sooner."""
 
 OnCollision = Callable[[CollisionMsg, "UInt8Image | None"], None]
 
@@ -83,6 +87,15 @@ class PerceptionLink:
         """Full name of the topic of collisions."""
         self._node.create_subscription(CollisionMsg, self.topic, self._receive, publication(_COLLISION_DEPTH))
         self._node.create_subscription(DiagnosticArray, "/diagnostics", self._note_diagnostics, publication())
+        self._is_alive: bool | None = None
+        self._died_s = 0.0
+        self._node.create_subscription(
+            Empty,
+            f"{self.node_name}/alive",
+            lambda _: None,
+            heartbeat(),
+            event_callbacks=SubscriptionEventCallbacks(liveliness=self._note_liveliness),
+        )
         self._segment: Client[Any, Any] = self._node.create_client(SegmentCollision, f"{self.node_name}/segment")
         self._status: tuple[float, DiagnosticStatus] | None = None
         self._frames = FrameRing(max_bytes=image_buffer_bytes)
@@ -115,10 +128,15 @@ class PerceptionLink:
         """Whether the node, or at least something that publishes its collisions, such as a bag, is on the graph."""
         namespace, _, name = self.node_name.rpartition("/")
         with self._lock:
-            if not self._context.ok():
+            if not self._context.ok() or self.has_died:
                 return False
             nodes = self._node.get_node_names_and_namespaces
             return self._node.count_publishers(self.topic) > 0 or (name, namespace or "/") in nodes()
+
+    @property
+    def has_died(self) -> bool:
+        """Whether the node was there and its process ended or lost the network, which shows within a second."""
+        return self._is_alive is False and time.monotonic() - self._died_s > _CERTAIN_S
 
     @property
     def can_segment(self) -> bool:
@@ -128,6 +146,8 @@ class PerceptionLink:
 
     def diagnosis(self) -> str:
         """What the node says about itself, as the end of a sentence."""
+        if self.has_died:
+            return "it has ended or cannot be reached: start it again"
         if self._status is None or time.monotonic() - self._status[0] > _STALE_S:
             return "it publishes no diagnostics either: is it still loading its preset, or only a recording?"
         status = self._status[1]
@@ -167,6 +187,12 @@ class PerceptionLink:
             self._on_collision(msg, image)
         except Exception:  # one bad message must not end the thread
             logger.exception("a message of %s could not be used", self.topic)
+
+    def _note_liveliness(self, event: Any) -> None:
+        if self._is_alive and not event.alive_count:
+            self._died_s = time.monotonic()
+        if self._is_alive or event.alive_count:
+            self._is_alive = event.alive_count > 0
 
     def _note_diagnostics(self, msg: DiagnosticArray) -> None:
         for status in msg.status:

@@ -86,6 +86,10 @@ class Watch:
             self._seen_s = now_s
         if self._timeout is not None:
             left_s = self._begin_s + self._timeout - now_s
+        if link.has_died:
+            raise PerceptionAbsentError(
+                f"the node {link.node_name} has ended or cannot be reached any more: start it again, and see its log"
+            )
         if not present and (left_s <= 0 or now_s - self._seen_s >= self._patience_s):
             raise PerceptionAbsentError(
                 f"no node {link.node_name} publishes {link.topic}: start it (ros2 launch cs3_ros perception.launch.py), "

@@ -117,7 +117,6 @@ def _raw_decoder(msg: Any) -> Callable[[], UInt8Image]:
         )
     if msg.height == 0 or msg.width == 0:
         raise ValueError(f"Image of encoding {msg.encoding} is empty: height {msg.height}, width {msg.width}")
-    check_size(msg.width, msg.height)
     if layout.even and (msg.width % 2 or (layout.chroma_rows and msg.height % 2)):
         side, size = ("width", msg.width) if msg.width % 2 else ("height", msg.height)
         raise ValueError(f"Image.{side} must be even for encoding {msg.encoding}, got {size}")
@@ -137,6 +136,7 @@ def _raw_decoder(msg: Any) -> Callable[[], UInt8Image]:
             else f"Image.data must hold 3/2 * height {msg.height} * step {step} = {num_rows * step} bytes "
             f"for encoding {msg.encoding}, got {len(msg.data)}"
         )
+    check_size(msg.width, msg.height)
     if layout.chroma_rows:
         return lambda: _decode_planes(msg, layout, step)
     # cv_bridge reads rows of padded images differently from release to release

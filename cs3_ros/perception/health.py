@@ -14,12 +14,15 @@ from rclpy.node import Node
 _REPEAT_LOG_S = 10.0
 _CHANGED_LOG_S = 1.0
 _FORGET_S = 10.0
+_FORGET_MESSAGES_S = 1.5
+"""A message that could not be used is over sooner: input that is good again must look good within 2 s."""
 
 
 @dataclass(slots=True)
 class _Problem:
     level: bytes
     message: str
+    lasts_s: float = _FORGET_S
     count: int = 0
     last_s: float = 0.0
     last_log_s: float = float("-inf")
@@ -56,15 +59,28 @@ class Health:
         if self._note(key, message, DiagnosticStatus.WARN):
             self._node.get_logger().warning(message)
 
-    def error(self, key: str, message: str) -> None:
-        """Reports that something is lost or does not work."""
-        if self._note(key, message, DiagnosticStatus.ERROR):
+    def error(self, key: str, message: str, *, is_brief: bool = False) -> None:
+        """Reports that something is lost or does not work; a brief problem is over soon if it is not repeated."""
+        lasts_s = _FORGET_MESSAGES_S if is_brief else _FORGET_S
+        if self._note(key, message, DiagnosticStatus.ERROR, lasts_s):
             self._node.get_logger().error(message)
 
     def resolve(self, key: str) -> None:
         """Says that a problem is over."""
         with self._lock:
             self._problems.pop(key, None)
+
+    @property
+    def worst(self) -> str:
+        """Key of the worst problem at present, empty if there is none: diagnostics are due when it changes."""
+        now_s = time.monotonic()
+        with self._lock:
+            active = [
+                (problem.level, key)
+                for key, problem in self._problems.items()
+                if now_s - problem.last_s < problem.lasts_s
+            ]
+        return max(active, default=(b"", ""))[1]
 
     def publish(self, values: Mapping[str, object]) -> None:
         """Publishes one status: the worst problem as its message, all problems and `values` as its key-value pairs."""
@@ -73,7 +89,9 @@ class Health:
             self._problems = {
                 key: problem for key, problem in self._problems.items() if now_s - problem.last_s < _FORGET_S
             }
-            problems = dict(self._problems)
+            problems = {
+                key: problem for key, problem in self._problems.items() if now_s - problem.last_s < problem.lasts_s
+            }
             counters = dict(self._counters)
         worst = max(problems.values(), key=lambda problem: problem.level, default=None)
         pairs = {f"problem: {key}": f"{problem.message} ({problem.count}x)" for key, problem in problems.items()}
@@ -89,14 +107,14 @@ class Health:
         message.header.stamp = self._node.get_clock().now().to_msg()
         self._publisher.publish(message)
 
-    def _note(self, key: str, message: str, level: bytes) -> bool:
+    def _note(self, key: str, message: str, level: bytes, lasts_s: float = _FORGET_S) -> bool:
         """Stores a problem; returns whether it should be logged."""
         now_s = time.monotonic()
         with self._lock:
             problem = self._problems.setdefault(key, _Problem(level, message))
             wait_s = _REPEAT_LOG_S if problem.message == message else _CHANGED_LOG_S
             is_news = now_s - problem.last_log_s >= wait_s
-            problem.level, problem.message, problem.last_s = level, message, now_s
+            problem.level, problem.message, problem.last_s, problem.lasts_s = level, message, now_s, lasts_s
             problem.count += 1
             if is_news:
                 problem.last_log_s = now_s

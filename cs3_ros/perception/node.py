@@ -26,6 +26,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
+from std_msgs.msg import Empty
 from std_srvs.srv import SetBool
 
 from cs3_model.frame_ring import StoredFrame
@@ -49,6 +50,7 @@ from cs3_ros.perception.segment_service import answer_segment
 
 if TYPE_CHECKING:
     from cs3_model.build import Preset
+from cs3_ros.qos import heartbeat
 
 _POLL_PERIOD_S = 0.1
 _DIAGNOSTICS_PERIOD_S = 1.0
@@ -70,6 +72,8 @@ class PerceptionNode(LifecycleNode):
         self._poll_timer: Any = None
         self._jump_handle: Any = None
         self._enabled = True
+        self._said_worst = ""
+        self._seen_ns = 0
         self._static_values: dict[str, object] = {}
         self._earlier_counters: Counter[str] = Counter()
         self._stage_ms: dict[str, float] = {}
@@ -80,6 +84,7 @@ class PerceptionNode(LifecycleNode):
         # Not on ROS time: that stands still while a simulation or a bag is paused.
         self._steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(_DIAGNOSTICS_PERIOD_S, self._on_diagnostics, clock=self._steady_clock)
+        self.create_publisher(Empty, "~/alive", heartbeat())
         self.create_service(SetBool, "~/enable", self._on_enable)
         # Reentrant, so that nothing else waits while a request waits for the device.
         self.create_service(SegmentCollision, "~/segment", self._on_segment, callback_group=ReentrantCallbackGroup())
@@ -218,8 +223,11 @@ class PerceptionNode(LifecycleNode):
 
     def _on_poll(self) -> None:
         if self._inputs is not None and self._stream is not None:
-            self._inputs.poll()
+            missing_s = 1e-3 * self._stream.counters["audio_missing_ms"]
+            self._inputs.poll(missing_s=missing_s, is_paused=self._is_paused())
             self._submit(self._stream.expire())
+        if self._health.worst != self._said_worst:
+            self._on_diagnostics()
 
     def _on_time_jump(self, jump: TimeJump) -> None:
         if self._stream is not None:
@@ -234,7 +242,14 @@ class PerceptionNode(LifecycleNode):
         values.update(self._earlier_counters + self._stream.counters if self._stream else self._earlier_counters)
         values["events_waiting"] = self._worker.num_waiting if self._worker else 0
         values.update(self._stage_ms)
+        self._said_worst = self._health.worst
         self._health.publish(values)
+
+    def _is_paused(self) -> bool:
+        """Whether nothing has to arrive: switched off, or simulated time stands."""
+        now_ns = self.get_clock().now().nanoseconds
+        stands, self._seen_ns = now_ns == self._seen_ns, now_ns
+        return not self._enabled or (stands and self.get_clock().ros_time_is_active)
 
     # --- services and parameters ---
 

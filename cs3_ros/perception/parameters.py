@@ -76,6 +76,9 @@ SPECS: dict[str, Spec] = {
     ),
     "assumed_channels": Spec(about="channels of audio types that do not say it", low=1, high=64),
     "assumed_encoding": Spec(about="sample format of audio types that do not say it", choices=tuple(PCM_ENCODINGS)),
+    "input_timeout_s": Spec(about="an input that brings nothing for longer is an error, s", low=0.1, high=60.0),
+    "min_image_rate_hz": Spec(about="fewer images per second are a warning; 0 accepts any rate", low=0.0, high=1000.0),
+    "max_input_loss": Spec(about="share of messages, or of the sound, that may be lost", low=0.0, high=1.0),
     "audio_pre_s": Spec(
         about="audio before the onset that the model hears, s; negative takes the preset's", low=-1.0, high=10.0
     ),

@@ -48,6 +48,10 @@ class TopicInput:
         required: bool = True,
     ) -> None:
         self.num_lost = 0
+        """Messages that the middleware lost."""
+        self.num_messages = 0
+        self.num_accepted = 0
+        """Messages without a complaint of the callback."""
         self._node = node
         self._topics = topics
         self._connect = connect
@@ -55,6 +59,7 @@ class TopicInput:
         self._health = health
         self._group = group
         self._required = required
+        self._has_publisher = False
         self._subscription: Any = None
         self._source: tuple[str, str] | None = None
 
@@ -63,13 +68,20 @@ class TopicInput:
         """What is subscribed, for diagnostics: topic and type, or "none"."""
         return " ".join(self._source) if self._source else "none"
 
+    @property
+    def topic(self) -> str | None:
+        """Full name of the topic that is subscribed and has a publisher, None while there is none."""
+        return self._resolve(self._source[0]) if self._source and self._has_publisher else None
+
     def poll(self) -> None:
         """Looks at the graph and (re)subscribes where needed."""
         for topic in self._topics:
             types = sorted(info.topic_type for info in self._node.get_publishers_info_by_topic(self._resolve(topic)))
             if types:
+                self._has_publisher = True
                 self._use(topic, types)
                 return
+        self._has_publisher = False
         if self._required:
             names = " or ".join(self._resolve(topic) for topic in self._topics)
             self._health.warn(
@@ -125,12 +137,14 @@ class TopicInput:
 
         def handle(message: Any) -> None:
             self._health.count(f"{name}_messages")
+            self.num_messages += 1
             try:
                 handler(message)
+                self.num_accepted += 1
             except Exception as error:  # ValueError says what is wrong; nothing else may end the node either
                 self._health.count(f"{name}_refused")
                 kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-                self._health.error(f"{name}: message", f"{name}: {kind}{error}")
+                self._health.error(f"{name}: message", f"{name}: {kind}{error}", is_brief=True)
                 logger.debug("a message of %s was refused", name, exc_info=True)
 
         return handle

@@ -17,6 +17,8 @@ All are on the timeline ``stamp``, the time of the message headers. Results may 
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,8 @@ from cs3_model.overlay import role_colour, role_name
 from cs3_model.types import Candidate, CollisionResult, Float32Array, Role, UInt8Image, Verdict
 
 TIMELINE = "stamp"
+_VIEWER_PORT = 9876
+_VIEWER_URL = f"rerun+http://127.0.0.1:{_VIEWER_PORT}/proxy"
 _SHOWN_NS = 500_000_000
 _BINS_HZ = 400
 _WAVEFORM_ROWS = 200  # at a time, because viewers suffer from many small pieces
@@ -58,10 +62,17 @@ def open_rerun_log(*, save: Path | None = None, connect: str | None = None) -> R
         elif connect is not None:
             recording.connect_grpc(connect)
         else:
-            recording.spawn()
+            _start_viewer()
+            recording.connect_grpc(_VIEWER_URL)
     except Exception as error:  # rerun raises RuntimeError, OSError and others
         raise ValueError(f"cannot open the Rerun recording: {error}") from error
     return RerunLog(recording)
+
+
+def _start_viewer() -> None:
+    """Starts a viewer that listens on the loopback interface alone; left to itself it listens on all of them."""
+    command = [sys.executable, "-m", "rerun", "--bind", "127.0.0.1", "--port", str(_VIEWER_PORT), "--expect-data-soon"]
+    subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
 
 
 class RerunLog:

@@ -240,3 +240,17 @@ def test_an_undecided_onset_outlives_a_pause_of_the_audio_and_still_ends_once() 
     steps = stream.expire() + play(stream, samples[cut:], start_s=cut / RATE)
     assert [type(step) for step in ends(steps)] == [Finish]
     assert stream.counters["onsets_confirmed"] == 1
+
+
+def test_swapped_pairs_of_blocks_cost_no_sound() -> None:
+    stream = CollisionStream(StreamConfig())
+    blocks = [
+        AudioBlock(samples=np.zeros((320, 1), np.float32), sample_rate_hz=16_000, stamp_ns=10**9 + number * 20_000_000)
+        for number in range(500)
+    ]
+    for number in range(0, 500, 2):
+        stream.push_audio(blocks[number + 1])
+        stream.push_audio(blocks[number])
+    stream.close()
+    assert stream.counters["audio_blocks"] == 500 and stream.counters["audio_reordered"] >= 240
+    assert stream.counters["audio_duplicate"] <= 2 and stream.counters["audio_missing_ms"] <= 40

@@ -77,9 +77,9 @@ class DataSpec:
             ValueError: for text of another form, an unknown name or split.
         """
         name, _, rest = text.partition(":")
-        path, has_split, split = rest.rpartition(":")
-        if not has_split:
-            path, split = rest, default_split
+        path, has_split, named_split = rest.rpartition(":")
+        split = named_split if has_split else default_split
+        path = path if has_split else rest
         if not path or split is None:
             form = "NAME:PATH:SPLIT" if default_split is None else "NAME:PATH[:SPLIT]"
             raise ValueError(f"data must be {form} with a name of {', '.join(READERS)}, got '{text}'")

@@ -81,7 +81,10 @@ def material_pair(collision_class: str) -> tuple[str, ...]:
 def _check_columns(path: Path, columns: Sequence[str], required: Sequence[str]) -> None:
     missing = [name for name in required if name not in columns]
     if missing:
-        raise ValueError(f"{path}, line 1: expected a column '{missing[0]}', got the columns {', '.join(columns)}")
+        raise ValueError(
+            f"{path}, line 1: expected a column '{missing[0]}', got the columns {', '.join(columns)}; "
+            f"expected {', '.join(required)}"
+        )
 
 
 def _check_unique(rows: Sequence[CollisionRow]) -> None:

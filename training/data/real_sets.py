@@ -43,8 +43,9 @@ EGO4D_LAYOUT = FolderLayout(
 """Ego4D as its download tool leaves it, or flat folders."""
 
 EPIC_FILES = {"train": "epic_train_filtered.csv", "val": "epic_val_filtered.csv"}
-EGO4D_FILES = {"val": "ego4d_val_filtered.csv"}
-"""The authors have not published Ego4D-CS3's training rows."""
+EGO4D_FILES = {"train": "ego4d_train_filtered.csv", "val": "ego4d_val_filtered.csv"}
+"""The training file was not at hand: that it has the columns of the validation file but for the selected picture is
+inferred from EPIC-CS3; another layout is refused."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -141,9 +142,10 @@ def _picture_source(row: CollisionRow, finder: DiskFinder, rate_hz: float) -> Ca
 def _sound(row: CollisionRow, finder: DiskFinder) -> SoundSegment | None:
     """Whole files first: they hold the sound before and after the segment."""
     if whole := finder.sound(row) or finder.video(row):
-        return SoundSegment(path=whole, start_s=row.start_s, stop_s=row.stop_s)
+        return SoundSegment(path=whole, start_s=row.start_s, stop_s=row.stop_s, picture_s=row.picture_s)
     if clip := finder.clip(row):
-        return SoundSegment(path=clip, start_s=0.0, stop_s=row.stop_s - row.start_s)
+        picture_s = None if row.picture_s is None else row.picture_s - row.start_s
+        return SoundSegment(path=clip, start_s=0.0, stop_s=row.stop_s - row.start_s, picture_s=picture_s)
     return None
 
 

@@ -70,7 +70,9 @@ class SoundSegment:
     start_s: float
     """Start of the annotated sound, seconds from the start of the file."""
     stop_s: float
-    """Its end. A model hears a window around the middle of the segment; equal to the start for a bare onset."""
+    """Its end; equal to the start for a bare onset. `training.data.sound_windows` cuts what a model hears around it."""
+    picture_s: float | None = None
+    """Time of the sample's picture in the same file, if it is known."""
 
     def __post_init__(self) -> None:
         if not self.stop_s >= self.start_s:

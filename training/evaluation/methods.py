@@ -14,6 +14,7 @@ import yaml
 from cs3_model.build import Preset, build_pipeline, load_preset
 from cs3_model.config_mapping import from_mapping
 from cs3_model.pipeline import CollisionPipeline, PipelineConfig
+from cs3_model.placement import Precision
 from cs3_model.preset_files import preset_names
 from cs3_model.strategies import Strategy, choose_masks, first_of_each_role
 from cs3_model.types import AudioWindow, Candidate, CollisionResult, Frame
@@ -38,6 +39,10 @@ PRIOR_MAP = "prior-map"
 ORACLE = "oracle"
 _ORACLES = {ORACLE: first_of_each_role, "oracle-of-all": tuple}
 """Strategies of presets that know the truth, and which candidates they choose among."""
+
+
+_WITH_RANDOM_TOKEN = {"clipseg": "clipseg-random-token", "micro": "micro-random-token"}
+"""Audio-visual parts, and the same networks around a random projection."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,7 +73,14 @@ METHOD_NAMES = (*_KNOWN, PRIOR_MAP, f"{MIXTURE_PREFIX}FILE[,weights=FILE]", f"{P
 """Every name that `build_row` takes."""
 
 
-def build_row(name: str, *, device: torch.device, seed: int, prior_map: PriorMap | None) -> Row:
+def build_row(
+    name: str,
+    *,
+    device: torch.device,
+    seed: int,
+    prior_map: PriorMap | None,
+    precision: Precision = Precision.FLOAT32,
+) -> Row:
     """Builds a row.
 
     Args:
@@ -78,17 +90,19 @@ def build_row(name: str, *, device: torch.device, seed: int, prior_map: PriorMap
             those that were passed over for a likelier one), by `sound=silent`, `noise`, `other-clip` or `shuffled` (with
             `shuffle=1` another shuffle), by `told=boxes` or `told=points` (segments the true objects, chooses nothing),
             and by `true_masks=true`. With the parts of `micro`, `weights=FILE` takes other weights,
+            `token=random` the pretrained networks around a random projection (Table 1, Random),
             `weak=FILE` the map of the weakly supervised weights in the file, and `words=struck` the map of these
             words, without sound.
         device: Where networks run.
         seed: Fixes random choices and random weights.
         prior_map: Needed by `prior-map`.
+        precision: Of the networks with published weights, whatever the preset says.
 
     Raises:
         ValueError: if there is no such method or field, or it cannot be built.
     """
     if name.startswith(PRESET_PREFIX):
-        return _preset_row(name, device, seed)
+        return _preset_row(name, device, seed, precision)
     if name.startswith(MIXTURE_PREFIX):
         return _mixture_row(name, device, seed)
     if name == PRIOR_MAP:
@@ -102,9 +116,9 @@ def build_row(name: str, *, device: torch.device, seed: int, prior_map: PriorMap
     return Row(name=name, label=known.label, predict=predict, needs_whole_scene=known.needs_whole_scene)
 
 
-def _preset_row(name: str, device: torch.device, seed: int) -> Row:
+def _preset_row(name: str, device: torch.device, seed: int, precision: Precision) -> Row:
     fields = _read_fields(name, PRESET_PREFIX)
-    preset = _preset(name, fields)
+    preset = replace(_preset(name, fields), precision=precision)
     sound = _read_choice(Sound, "sound", fields.pop("sound", Sound.OWN.value)) or Sound.OWN
     shuffle = fields.pop("shuffle", 0)
     words = fields.pop("words", "")
@@ -129,6 +143,7 @@ def _preset_row(name: str, device: torch.device, seed: int) -> Row:
         predict = partial(segment_told, pipeline.boxes, told)
     else:
         predict = partial(_choose, candidates, config) if among is None else partial(_best_of, candidates, among)
+    has_random_token = preset.parts.audio_visual in _WITH_RANDOM_TOKEN.values()
     return Row(
         name=name,
         label=name.removeprefix(PRESET_PREFIX),
@@ -137,7 +152,7 @@ def _preset_row(name: str, device: torch.device, seed: int) -> Row:
         shuffle=shuffle,
         needs_whole_scene=bool(true_masks),
         models=pipeline.models,
-        trained=pipeline.trained,
+        trained=pipeline.trained or has_random_token,  # random by intent: the figures mean what they say
     )
 
 
@@ -188,6 +203,15 @@ def _preset(name: str, fields: dict[str, object]) -> Preset:
     if "weak" in fields:
         parts = replace(preset.parts, audio_visual="micro-weak")
         preset = replace(preset, parts=parts, audio_weights=str(fields.pop("weak")))
+    if "token" in fields:
+        if (token := fields.pop("token")) != "random":
+            raise ValueError(f"method '{name}': token must be random, got '{token}'")
+        part = preset.parts.audio_visual
+        if part not in _WITH_RANDOM_TOKEN:
+            raise ValueError(
+                f"method '{name}': token=random needs the part {' or '.join(_WITH_RANDOM_TOKEN)}, not {part}"
+            )
+        preset = replace(preset, parts=replace(preset.parts, audio_visual=_WITH_RANDOM_TOKEN[part]))
     return preset
 
 

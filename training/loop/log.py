@@ -28,7 +28,7 @@ class CurveLog:
         self._folder, self._writer = folder, None
         if folder is not None:
             _await_new_second(folder)
-            self._writer = SummaryWriter(str(folder), purge_step=start + 1)  # type: ignore[no-untyped-call]
+            self._writer = SummaryWriter(str(folder), purge_step=start + 1)
 
     def write(self, step: int, points: Mapping[str, float]) -> None:
         """Adds a point to each curve, by tag.
@@ -39,7 +39,7 @@ class CurveLog:
         with self._one_line():
             for tag, value in points.items():
                 if self._writer is not None:
-                    self._writer.add_scalar(tag, value, step)  # type: ignore[no-untyped-call]
+                    self._writer.add_scalar(tag, value, step)
 
     def flush(self) -> None:
         """Brings what was written to the disk.
@@ -49,13 +49,13 @@ class CurveLog:
         """
         with self._one_line():
             if self._writer is not None:
-                self._writer.flush()  # type: ignore[no-untyped-call]
+                self._writer.flush()
 
     def close(self) -> None:
         """Ends the log; on a full disk its last points are lost."""
         if self._writer is not None:
             with suppress(OSError):
-                self._writer.close()  # type: ignore[no-untyped-call]
+                self._writer.close()
 
     @contextmanager
     def _one_line(self) -> Iterator[None]:

@@ -14,10 +14,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from cs3_model.types import MODEL_SAMPLE_RATE_HZ, Float32Array, UInt8Image
-from training.data.clip_media import read_sound
+from cs3_model.types import Float32Array, UInt8Image
 from training.data.samples import Sample, SampleError, SoundSegment
-from training.data.sound_windows import WindowRule, read_window
+from training.data.sound_windows import WindowRule, loudest_s, read_window
 
 _MAX_REPLACEMENTS = 100
 """Samples in a row that may be unreadable before training stops."""
@@ -70,7 +69,7 @@ class PairConfig:
     """
 
     part: Part = Part.WHOLE
-    """What the picture and the middle of the sound's window are taken from."""
+    """What the picture and the sound's window are taken from."""
     shortest_s: float = 0.5
     """Least length of the window around the peak (paper: 0.5 s)."""
     longest_s: float = 1.5
@@ -225,13 +224,14 @@ def read_pair(sample: Sample, config: PairConfig, generator: np.random.Generator
     segment = sample.sound if config.part is Part.WHOLE else loudest_part(sample.sound, config, generator)
     picture_s = generator.uniform(segment.start_s, segment.stop_s) - sample.sound.start_s
     image = sample.load_image() if sample.load_image_at is None else sample.load_image_at(picture_s)
+    if sample.load_image_at is not None:
+        segment = replace(segment, picture_s=sample.sound.start_s + picture_s)
     return config.augmentation(image, generator), read_window(segment, config.window).samples
 
 
 def loudest_part(segment: SoundSegment, config: PairConfig, generator: np.random.Generator) -> SoundSegment:
     """Cuts a window of random length, centred on the loudest sample, out of a segment; its ends stay inside."""
-    samples = read_sound(segment.path, segment.start_s, segment.stop_s)
-    peak_s = segment.start_s + int(np.abs(samples).argmax()) / MODEL_SAMPLE_RATE_HZ
+    peak_s = loudest_s(segment)
     half_s = generator.uniform(config.shortest_s, config.longest_s) / 2
     start_s, stop_s = max(segment.start_s, peak_s - half_s), min(segment.stop_s, peak_s + half_s)
     return replace(segment, start_s=start_s, stop_s=stop_s)

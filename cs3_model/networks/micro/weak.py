@@ -56,23 +56,17 @@ class MicroWeakAudioVisual:
     Args:
         networks: of `micro`; they keep their own audio encoder.
         tower: features of images.
-        path: weights of `training.train`: the token, and the audio encoder if it was trained.
-
-    Raises:
-        ValueError: if the file is missing, damaged or no such file: one line.
+        heard: from a sound to the condition.
+        name: identity of the weights.
+        trained: whether they mean anything.
     """
 
-    trained = True
-
-    def __init__(self, networks: MicroNetworks, tower: SharedTower, path: Path) -> None:
-        self.name = f"micro, weakly supervised ({path.name}, trained in simulation)"
+    def __init__(
+        self, networks: MicroNetworks, tower: SharedTower, heard: WeaklyHeard, *, name: str, trained: bool
+    ) -> None:
+        self.name, self.trained = name, trained
         self._tower, self._decoder = tower, networks.vision.decoder
-        audio = MicroAudioEncoder(networks.config.audio)
-        own = {f"{_AUDIO}{name}": value for name, value in networks.audio.state_dict().items()}
-        self._heard = WeaklyHeard(audio, networks.vision.prompt, networks.config.vision.condition_dim)
-        prompt = {f"prompt.{name}": value for name, value in networks.vision.prompt.state_dict().items()}
-        load_strictly(self._heard, own | prompt | _read(path), "micro-weak")
-        self._heard.eval().requires_grad_(False).to(tower.device)
+        self._heard = heard.eval().requires_grad_(False).to(tower.device)
 
     def embed_image(self, image: UInt8Image) -> Tensor:
         """Features of the tower."""
@@ -88,6 +82,29 @@ class MicroWeakAudioVisual:
     def decode(self, image_features: Tensor, audio_embedding: Tensor) -> Float32Array:
         """The map's logits at half the network's resolution."""
         return self._decoder(image_features, audio_embedding.unsqueeze(1))[0, 0].float().cpu().numpy()
+
+
+def load_weak(networks: MicroNetworks, tower: SharedTower, path: Path) -> MicroWeakAudioVisual:
+    """Builds the part with weights of `training.train`: the token, and the audio encoder if it was trained.
+
+    Raises:
+        ValueError: if the file is missing, damaged or no such file: one line.
+    """
+    audio = MicroAudioEncoder(networks.config.audio)
+    own = {f"{_AUDIO}{name}": value for name, value in networks.audio.state_dict().items()}
+    heard = WeaklyHeard(audio, networks.vision.prompt, networks.config.vision.condition_dim)
+    prompt = {f"prompt.{name}": value for name, value in networks.vision.prompt.state_dict().items()}
+    load_strictly(heard, own | prompt | _read(path), "micro-weak")
+    name = f"micro, weakly supervised ({path.name}, trained in simulation)"
+    return MicroWeakAudioVisual(networks, tower, heard, name=name, trained=True)
+
+
+def build_random_token(networks: MicroNetworks, tower: SharedTower, seed: int) -> MicroWeakAudioVisual:
+    """Builds the part around the networks of `micro` with a random projection: Random of the paper's Table 1."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        heard = weakly_heard(networks)
+    return MicroWeakAudioVisual(networks, tower, heard, name=f"micro, random token {seed}", trained=False)
 
 
 def _read(path: Path) -> dict[str, Tensor]:

@@ -26,7 +26,9 @@ def one_server(server: FileServer, monkeypatch: pytest.MonkeyPatch) -> FileServe
     """All weights are plain files of one server, whose hashes nobody published."""
     server.content = b"tensors"
     for name, weights in WEIGHTS.items():
-        local = replace(weights, repo="", url=f"{server.url}/{name}", filename=f"{name}.pt", sha256=None)
+        local = replace(
+            weights, repo="", url=f"{server.url}/{name}", filename=f"{name}.pt", sha256=None, num_bytes=None
+        )
         monkeypatch.setitem(WEIGHTS, name, local)
     return server
 

@@ -15,7 +15,7 @@ import pytest
 from huggingface_hub import constants
 
 from cs3_model.weights import WeightFile, fetch, stored_path, verify
-from cs3_model.weights.store import expected_sha256, remove
+from cs3_model.weights.store import expected_sha256, own_path, remove
 
 CONTENT = os.urandom(300_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -41,6 +41,9 @@ def failure(weights: WeightFile) -> str:
     message = str(error.value)
     assert "\n" not in message and weights.filename in message
     assert f"cs3 weights fetch {weights.name}" in message or "save it as" in message
+    if "save it as" in message:
+        assert f"save it as {own_path(weights)} ({weights.size})" in message
+        assert f"curl -fL -C - -o {own_path(weights)} {weights.source}" in message
     return message
 
 
@@ -119,9 +122,9 @@ def test_a_refusal_is_quoted(kind: str, status: int, reason: str, server, impati
 
 def test_a_file_that_is_gone_can_be_put_there_by_hand(plain, server, cache: Path) -> None:
     server.status = 404
-    with pytest.raises(ValueError, match="get the file elsewhere and save it as") as error:
-        fetch(plain)
-    place = Path(str(error.value).rsplit(" ", 1)[1])
+    message = failure(plain)
+    assert "cs3 weights fetch" not in message  # it would fail again
+    place = Path(message.split("save it as ")[1].split(" ")[0])
     place.write_bytes(CONTENT)
     assert fetch(plain) == place and verify(plain) == SHA256
 

@@ -24,7 +24,7 @@ from cs3_ros.client import (  # noqa: E402
 )
 from cs3_ros.perception.node import PerceptionNode  # noqa: E402
 from tests.ros.conftest import ROOT  # noqa: E402
-from tests.ros.perception.perception_graph import RATE_HZ, SPOT_XYXY, jpeg_picture, picture, raw_picture  # noqa: E402
+from tests.ros.perception.perception_graph import RATE_HZ, SPOT_XYXY, NodeProcess, jpeg_picture, picture, raw_picture  # noqa: E402
 
 pytestmark = pytest.mark.ros
 
@@ -193,6 +193,20 @@ def test_an_absent_node_is_named_with_what_to_do() -> None:
             asyncio.run(client.next())
         with pytest.raises(PerceptionAbsentError, match=words):
             client.segment(picture(), SILENCE)
+
+
+def test_a_node_that_is_killed_is_missed_long_before_the_patience_is_over(graph) -> None:
+    code = """
+import rclpy
+from cs3_ros.perception.node import PerceptionNode
+rclpy.init()
+rclpy.spin(PerceptionNode())
+"""
+    with NodeProcess(code) as node, CollisionClient(patience_s=600.0) as client:
+        graph.wait_for(lambda: "unconfigured" in client.diagnosis(), "the node", deadline_s=60)
+        node.process.kill()
+        with pytest.raises(PerceptionAbsentError, match="the node /perception has ended or cannot be reached"):
+            next(client.listen())
 
 
 def test_a_silent_node_s_own_diagnosis_is_repeated(make_perception, pool) -> None:

@@ -9,7 +9,7 @@ import soundfile
 from tests.training.conftest import number_of_picture
 from training.data.clip_media import read_image, read_picture, read_sound
 from training.data.samples import SampleError, SoundSegment
-from training.data.sound_windows import Padding, WindowRule, read_window
+from training.data.sound_windows import Padding, WindowPlace, WindowRule, read_window
 
 
 @pytest.mark.parametrize(("time_s", "number"), [(0.0, 0), (0.4, 10), (0.419, 10), (0.421, 11), (1.96, 49), (1.99, 49)])
@@ -84,6 +84,33 @@ def test_a_long_segment_loses_its_ends(make_video, tmp_path) -> None:
     segment = SoundSegment(path=make_video(tmp_path / "a.mkv", seconds=5.0), start_s=0.0, stop_s=5.0)
     window = read_window(segment, WindowRule(length_s=1.0))
     assert (window.start_ns, window.samples.size) == (2_000_000_000, 16_000)
+
+
+@pytest.mark.parametrize(
+    ("picture_s", "start_s"),
+    [(None, 1.5), (2.6, 1.6), (0.3, 0.0), (4.9, 3.0)],
+    ids=["no picture", "around the picture", "at the segment's start", "at its end"],
+)
+def test_the_window_of_a_long_segment_follows_the_picture_and_stays_inside(picture_s, start_s, make_video, tmp_path):
+    video = make_video(tmp_path / "a.mkv", seconds=5.0, click_s=[0.5])
+    segment = SoundSegment(path=video, start_s=0.0, stop_s=5.0, picture_s=picture_s)
+    assert read_window(segment).start_ns == round(start_s * 1e9)
+    middle = WindowRule(place=WindowPlace.SEGMENT)
+    assert read_window(segment, middle).start_ns == 1_500_000_000
+
+
+def test_the_window_of_a_short_segment_lies_around_its_middle_whenever_the_picture_was_taken(make_video, tmp_path):
+    video = make_video(tmp_path / "a.mkv", seconds=4.0)
+    segment = SoundSegment(path=video, start_s=2.0, stop_s=3.0, picture_s=2.9)
+    assert read_window(segment).start_ns == 1_500_000_000
+
+
+def test_the_window_may_surround_the_loudest_sample(make_video, tmp_path) -> None:
+    """Two clicks; the later one lies outside the segment."""
+    video = make_video(tmp_path / "a.mkv", seconds=5.0, click_s=[1.25, 4.5])
+    segment = SoundSegment(path=video, start_s=1.0, stop_s=4.0, picture_s=3.5)
+    window = read_window(segment, WindowRule(place=WindowPlace.PEAK))
+    assert window.start_ns / 1e9 == pytest.approx(0.25, abs=0.005)
 
 
 def test_a_window_too_short_for_the_models_is_refused() -> None:

@@ -10,6 +10,7 @@ import torch
 
 from cs3_model.build import build_pipeline, load_preset
 from cs3_model.pipeline import CollisionPipeline, PipelineConfig
+from cs3_model.placement import Precision
 from cs3_model.strategies import Strategy
 from cs3_model.types import AudioWindow, BoolMask, Candidate, CollisionResult, Frame, Reason, Role, Verdict
 from tests.training.drawn_world import drawn_sample, mask_of
@@ -57,6 +58,29 @@ def test_a_preset_runs_the_pipeline_with_the_fields_that_are_named(scene) -> Non
     result = row.predict(scene)
     assert not row.trained and len(row.models) == 3 and row.sound is Sound.OWN
     assert [item.role for item in result.candidates] == [Role.AUDIO_VISUAL]
+
+
+def test_the_row_random_is_the_pretrained_network_around_a_random_projection(scene, tmp_path) -> None:
+    """The frozen networks are those of the preset; another seed gives another map."""
+    micro = f"preset:micro,weights={small_weights(tmp_path / 'a.safetensors', 0)}"
+    name = f"{micro},token=random,use_hands=false,heard_mask=map,use_crop=false"
+    first, again, other = (build(name, seed=seed).predict(scene).candidates[0].mask for seed in (3, 3, 4))
+    assert np.array_equal(first, again) and not np.array_equal(first, other)
+    row = build(name)
+    assert row.models[0] == "micro, random token 0" and "a.safetensors" in row.models[1] and row.trained
+    with pytest.raises(ValueError, match="token=random needs the part clipseg or micro, not debug"):
+        build("preset:debug,token=random")
+    with pytest.raises(ValueError, match="token must be random, got 'zero'"):
+        build("preset:micro,token=zero")
+
+
+def test_tables_use_float32_whatever_the_preset_says(monkeypatch) -> None:
+    seen = []
+    monkeypatch.setattr("training.evaluation.methods._parts", lambda preset, *_: seen.append(preset) or 1 / 0)
+    for options in ({}, {"precision": Precision.BFLOAT16}):
+        with pytest.raises(ZeroDivisionError):
+            build("preset:foundation", **options)
+    assert [preset.precision for preset in seen] == [Precision.FLOAT32, Precision.BFLOAT16]
 
 
 def test_touch_is_refused_where_the_detector_does_not_say_what_a_held_object_touches() -> None:

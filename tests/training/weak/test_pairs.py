@@ -66,6 +66,19 @@ def test_the_picture_is_drawn_from_the_whole_segment_and_the_sound_surrounds_its
         assert samples.shape == (32_000,) and samples.argmax() == pytest.approx(1.5 * 16_000, abs=2)
 
 
+def test_the_sound_of_a_long_segment_surrounds_the_picture(tmp_path) -> None:
+    """A click at 2.5 s of a segment of 5 s: where the picture is near its start or end, the click is not heard."""
+    clicks = sample(tmp_path, 0, start_s=0.0, stop_s=5.0, click_s=2.5)
+    clicks = replace(clicks, load_image_at=lambda time_s: picture_at(time_s / 2))
+    for seed in range(40):
+        image, samples = read_pair(clicks, PairConfig(), np.random.default_rng(seed))
+        picture_s = image[0, 0, 0] / 50
+        if abs(picture_s - 2.5) > 1.1:
+            assert not samples.any() or samples.max() < 0.1
+        if 1.6 < picture_s < 2.4:  # the picture in the middle of the window
+            assert samples.argmax() / 16_000 == pytest.approx(1.0 + 2.5 - picture_s, abs=0.02)
+
+
 def test_the_peak_rule_cuts_a_random_length_around_the_loudest_sample(tmp_path) -> None:
     segment, config = sample(tmp_path, 0, start_s=1.0, stop_s=4.0, click_s=2.2).sound, PairConfig(part=Part.PEAK)
     parts = [loudest_part(segment, config, np.random.default_rng(seed)) for seed in range(60)]

@@ -46,6 +46,8 @@ def _success_curves(summaries: Sequence[RowSummary], evaluation: Evaluation) -> 
     figure = Figure(figsize=(8.5, 5), layout="constrained")
     axes = figure.add_subplot()
     for index, summary in enumerate(summaries):
+        if summary.overall is None:  # no sample of the row has a true mask
+            continue
         ious = [record.score.iou for record in evaluation.records[summary.row.name] if record.score is not None]
         label = f"{summary.row.label}: AUC {100 * summary.overall.auc.mean:.1f}"
         axes.plot(IOU_THRESHOLDS, 100 * success_curve(ious), "o-", ms=3, color=_colour(index), label=label)

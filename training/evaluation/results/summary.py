@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cs3_model.metrics import Estimate, Summary, bootstrap, success_area, summarise
+from cs3_model.metrics import Estimate, MaskScore, Summary, bootstrap, success_area, summarise
 from cs3_model.types import Verdict
 from training.evaluation.row import Row
 from training.evaluation.runner import Evaluation, SampleResult
@@ -56,19 +56,24 @@ def _summarise_row(row: Row, records: Sequence[SampleResult], seed: int) -> RowS
         }
     return RowSummary(
         row=row,
-        overall=summarise([r.score for r in scored], [r.group for r in scored], seed=seed) if scored else None,
+        overall=summarise(_scores(scored), [r.group for r in scored], seed=seed) if scored else None,
         strata=strata,
         num_without_collision=len(silent),
         num_kept_silent=sum(record.verdict is Verdict.NONE for record in silent),
     )
 
 
+def _scores(records: Sequence[SampleResult]) -> list[MaskScore]:
+    return [record.score for record in records if record.score is not None]
+
+
 def _stratum_score(records: Sequence[SampleResult], seed: int) -> StratumScore:
-    ious = [record.score.iou for record in records]
+    scores = _scores(records)
+    ious = [score.iou for score in scores]
     groups = [record.group for record in records]
     return StratumScore(
         num_samples=len(records),
         iou=bootstrap(ious, np.random.default_rng(seed), groups=groups),
         auc=float(np.mean([success_area(iou) for iou in ious])),
-        exact=float(np.mean([record.score.is_exact for record in records])),
+        exact=float(np.mean([score.is_exact for score in scores])),
     )

@@ -44,15 +44,17 @@ RIGHT_LEFT = TableRow(label="Right-Left", method=f"{_OURS},strategy=right-left",
 NO_AUDIO = TableRow(label="Ours, trained to look only", method=_NO_AUDIO)
 SHUFFLED = TableRow(label="Ours, sound of another sample", method=f"{_OURS},sound=shuffled", is_shuffled=True)
 WEAK = TableRow(label="Ours, map trained without masks", method=_WEAK)
+CLIPSOUND = TableRow(
+    label="CLIPSound-like: one mask",
+    method=f"{_WEAK},{_MAP_ALONE},localisation.threshold=0.8,localisation.smoothing=0.005",
+    paper="CLIPSound",
+)
 
 BASELINES = (
-    TableRow(label="Random (10 % square)", method="random-square", paper="Random"),
+    TableRow(label="Random projection: one mask", method=f"{_OURS},token=random,{_MAP_ALONE}", paper="Random"),
+    TableRow(label="Random (10 % square)", method="random-square"),
     TableRow(label="Centre (10 % square)", method="centre", paper="Centre (10 % square)"),
-    TableRow(
-        label="CLIPSound-like: one mask",
-        method=f"{_WEAK},{_MAP_ALONE},localisation.threshold=0.8,localisation.smoothing=0.005",
-        paper="CLIPSound",
-    ),
+    CLIPSOUND,
     TableRow(label="Mix-Localize-like: two masks", method="mixture:{mixture},weights={ours}", paper="Mix-Localize"),
 )
 """Those that the paper lists. Threshold and smoothing of CLIPSound-like are the best for it on val."""
