@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
+AUTO = "auto"
+"""Not a preset of its own but the best that can run here: `cs3_model.auto_preset`."""
 PRESETS = resources.files("cs3_model") / "presets"
 """Where they lie."""
 
@@ -12,6 +14,16 @@ PRESETS = resources.files("cs3_model") / "presets"
 def preset_names() -> list[str]:
     """The presets that ship with the package."""
     return sorted(Path(entry.name).stem for entry in PRESETS.iterdir() if entry.name.endswith(".yaml"))
+
+
+def check_preset_name(name: str) -> None:
+    """Refuses what neither is a preset nor chooses one.
+
+    Raises:
+        ValueError: if there is no such preset.
+    """
+    if name != AUTO:
+        read_preset_file(name)
 
 
 def read_preset_file(name: str) -> tuple[str, Path]:

@@ -13,4 +13,4 @@ from cs3_ros.bringup.ros_launch import bringup_description
 
 def generate_launch_description() -> LaunchDescription:
     """The bag, the node and RViz."""
-    return bringup_description({"bag": str(SHIPPED_BAG), "rviz": "true"})
+    return bringup_description({"preset": "micro", "bag": str(SHIPPED_BAG), "rviz": "true"})

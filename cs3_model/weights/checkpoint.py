@@ -6,8 +6,10 @@ A pickle is parsed at most once, with ``weights_only=True`` and after its hash w
 
 from __future__ import annotations
 
+import argparse
 import json
 import logging
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -25,8 +28,23 @@ from cs3_model.weights.store import converted_path, fetch, fetch_again, verify
 
 logger = logging.getLogger(__name__)
 
+_CORES = ("core", "_core")
+_scalar, _reconstruct = np.float64(0).__reduce__()[0], np.zeros(1).__reduce__()[0]
+
 _EXTRAS_KEY = "cs3_extras"
 _MAX_REASON_LENGTH = 300
+_MAX_EXTRA_VALUES = 10_000
+"""Of an array among the extras; a larger one belongs to the tensors."""
+_HARMLESS: list[Any] = [
+    argparse.Namespace,
+    np.dtype,
+    np.ndarray,
+    *(type(np.dtype(kind)) for kind in "?bBhHiIlLqQefd"),
+    np.dtypes.StrDType,
+    # Files of NumPy 1 and 2 call the makers of scalars and arrays by different names.
+    *((maker, f"numpy.{core}.multiarray.{maker.__name__}") for maker in (_scalar, _reconstruct) for core in _CORES),
+]
+"""What a checkpoint may hold beside tensors and plain values; none of it runs code."""
 _REFUSED_GLOBAL = re.compile(r"GLOBAL (\S+)")
 
 
@@ -93,19 +111,38 @@ def read_checkpoint(path: Path, *, remedy: str, extras: tuple[str, ...] = ()) ->
     try:
         if path.suffix == ".safetensors":
             return _read_safetensors(path, path, remedy)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_HARMLESS):
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file can make the readers fail in any way
         if found := _REFUSED_GLOBAL.search(str(error)):
             raise ValueError(f"{path} is refused: it would run code when loaded ({found[1]}); {remedy}") from None
+        if "Unsupported operand" in str(error):
+            raise ValueError(
+                f"{path} is written with a pickle protocol that cannot be read without running code: torch.save it "
+                f"with its default, 2; {remedy}"
+            ) from None
         raise ValueError(f"{path} is damaged or no checkpoint ({type(error).__name__}); {remedy}") from None
     if not isinstance(content, Mapping):
         raise ValueError(f"{path} holds {type(content).__name__} instead of named tensors; {remedy}")
-    tensors = content.get("model", content)
-    tensors = {name: value for name, value in tensors.items() if isinstance(value, torch.Tensor)}
+    named = content["model"] if isinstance(content.get("model"), Mapping) else content
+    tensors = {name: value for name, value in named.items() if isinstance(value, torch.Tensor) and name}
     if not tensors:
         raise ValueError(f"{path} holds no tensors; {remedy}")
     kept = {name: content[name] for name in extras if name in content}
-    return Checkpoint(path=path, remedy=remedy, tensors=tensors, extras=json.loads(json.dumps(kept)))
+    return Checkpoint(path=path, remedy=remedy, tensors=tensors, extras=json.loads(json.dumps(_plain(kept))))
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold of an entry: numbers, texts, lists and mappings; anything else by its name."""
+    if isinstance(value, argparse.Namespace):
+        return _plain(vars(value))
+    if isinstance(value, Mapping):
+        return {str(_plain(key)): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, (np.generic, np.ndarray, torch.Tensor)):
+        return value.tolist() if math.prod(value.shape) <= _MAX_EXTRA_VALUES else type(value).__name__
+    return value if isinstance(value, (bool, int, float, str, type(None))) else type(value).__name__
 
 
 def as_float32(tensors: Iterable[tuple[str, torch.Tensor]]) -> dict[str, torch.Tensor]:

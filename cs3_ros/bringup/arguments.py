@@ -32,7 +32,7 @@ class Arguments:
         ValueError: if a topic or a namespace cannot be one, or the arguments contradict each other.
     """
 
-    preset: str | None = _argument(None, "networks and weights: {presets}, or a .yaml file", of_node=True)
+    preset: str | None = _argument(None, "networks and weights: auto, {presets}, or a .yaml file", of_node=True)
     device: str | None = _argument(None, "auto, cpu, cuda or cuda:N", of_node=True)
     namespace: str = _argument("", "namespace of all nodes and topics")
     image: str = _argument("image", "topic of the camera image")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix, get_package_share_directory
 
-from cs3_model.preset_files import read_preset_file
+from cs3_model.preset_files import check_preset_name
 from cs3_ros.bringup.arguments import Arguments
 from cs3_ros.bringup.params_file import read_params_file
 from cs3_ros.bringup.processes import Process
@@ -31,7 +31,7 @@ def check(arguments: Arguments, processes: Sequence[Process], *, node: str) -> N
     values = read_params_file(Path(arguments.params_file), node=node) if arguments.params_file else {}
     values = {**values, **arguments.node_parameters()}
     if "preset" in values:
-        read_preset_file(str(values["preset"]))
+        check_preset_name(str(values["preset"]))
     if not _DEVICE.fullmatch(str(values.get("device", "auto"))):
         raise ValueError(f"device must be auto, cpu, cuda or cuda:N, got '{values['device']}'")
     if arguments.bag:

@@ -105,30 +105,32 @@ class PerceptionNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Loads the networks."""
-        preset_name = self.get_parameter("preset").value
-        self.get_logger().info(f"loading preset {preset_name}")
+        wanted = self.get_parameter("preset").value
+        self.get_logger().info(f"loading preset {wanted}")
         # PyTorch takes seconds to import: until here the node is on the graph already.
+        from cs3_model.auto_preset import choose_preset
         from cs3_model.build import build_pipeline, load_preset, select_device, warm_up
 
         try:
-            preset = load_preset(preset_name)
-            config = stream_config(parameter_values(self), preset)
             device = select_device(self.get_parameter("device").value)
+            chosen = choose_preset(wanted, device)
+            preset = load_preset(chosen.name)
+            config = stream_config(parameter_values(self), preset)
             pipeline = build_pipeline(preset, device=device)
             warm_up(pipeline, window_s=config.audio_pre_s + config.audio_post_s)
         except Exception as error:  # weights and devices fail in many ways, and the user may try another preset
             return self._refuse("configure", error)
         self._preset, self._pipeline = preset, pipeline
-        self._outputs = CollisionOutputs(self, preset=preset_name, pipeline=pipeline)
+        self._outputs = CollisionOutputs(self, preset=chosen, pipeline=pipeline)
         self._health.hardware_id = str(device)
         self._health.resolve("configure")
         self._static_values = {
-            "preset": preset_name,
+            "preset": chosen.title,
             "device": str(device),
             "models": ", ".join(pipeline.models),
             "trained": pipeline.trained,
         }
-        self.get_logger().info(f"preset {preset_name} runs on {device}: {preset.description}")
+        self.get_logger().info(f"preset {chosen.title} runs on {device}: {preset.description}")
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:

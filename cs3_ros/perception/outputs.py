@@ -10,6 +10,7 @@ from cs3_msgs.msg import Collision
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import Image
 
+from cs3_model.auto_preset import ChosenPreset
 from cs3_model.overlay import draw_overlay
 from cs3_model.pipeline import CollisionPipeline
 from cs3_model.stream import Event
@@ -27,11 +28,11 @@ class CollisionOutputs:
 
     Args:
         node: The node.
-        preset: Name of the preset, for the messages.
+        preset: Named in the messages and in the overlay.
         pipeline: Whose parts are named in the messages.
     """
 
-    def __init__(self, node: LifecycleNode, *, preset: str, pipeline: CollisionPipeline) -> None:
+    def __init__(self, node: LifecycleNode, *, preset: ChosenPreset, pipeline: CollisionPipeline) -> None:
         self._node = node
         self._preset = preset
         self._models = pipeline.models
@@ -83,7 +84,7 @@ class CollisionOutputs:
         assert window is not None  # what has an image has its sound
         heard_s = (window.start_ns - event.onset_ns) / NS_PER_S + window.samples.size / window.sample_rate_hz
         age_s = heard_s + 1e-3 * latency_ms
-        return f"{self._preset}   onset {event.strength_db:.0f} dB, {age_s:.2f} s ago   {latency_ms:.0f} ms after the audio"
+        return f"{self._preset.name}   onset {event.strength_db:.0f} dB, {age_s:.2f} s ago   {latency_ms:.0f} ms after the audio"
 
     def to_msg(self, event: Event, outcome: Outcome) -> Collision:
         """The Collision message of an outcome, with the time that it took to make as its last stage."""
@@ -95,7 +96,7 @@ class CollisionOutputs:
             event=event,
             frame_ns=frame.stamp_ns if frame is not None else None,
             frame_id=frame.frame_id if frame is not None else "",
-            preset=self._preset,
+            preset=self._preset.title,
             models=self._models,
             trained=self._trained,
             mask_format=self._node.get_parameter("mask_format").value,

@@ -16,7 +16,7 @@ from rcl_interfaces.msg import (
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from cs3_model.preset_files import read_preset_file
+from cs3_model.preset_files import check_preset_name
 from cs3_model.stream import StreamConfig
 from cs3_model.verification import VerificationConfig
 from cs3_ros.conversions.audio import AudioFormat
@@ -56,7 +56,8 @@ class Spec:
 
 SPECS: dict[str, Spec] = {
     "preset": Spec(
-        about="which networks and weights: a preset's name or the path of a .yaml file", changes=Changes.UNCONFIGURED
+        about="which networks and weights: auto, a preset's name or the path of a .yaml file",
+        changes=Changes.UNCONFIGURED,
     ),
     "device": Spec(about="auto, cpu, cuda or cuda:N", changes=Changes.UNCONFIGURED),
     "autostart": Spec(
@@ -167,7 +168,7 @@ def check_change(
         if all(node.has_parameter(name) for name in SPECS):  # later than the declarations
             for change in changes:
                 if change.name == "preset":
-                    read_preset_file(change.value)
+                    check_preset_name(change.value)
             stream_config({**parameter_values(node), **{change.name: change.value for change in changes}}, preset)
     except ValueError as error:
         return SetParametersResult(successful=False, reason=str(error))

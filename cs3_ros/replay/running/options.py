@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cs3_model.auto_preset import choose_preset
+from cs3_model.build import select_device
+from cs3_model.preset_files import AUTO
 from cs3_ros.default_parameters import default_values
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,7 +24,7 @@ class EvaluationOptions:
     """
 
     values: Mapping[str, Any] = field(default_factory=default_values)
-    """Values of the node's parameters, among them its preset."""
+    """Values of the node's parameters, among them its preset; `auto` becomes the preset that it means here."""
     ground_truth: str = ""
     """Topic or file with the true collisions; empty: none."""
     audio_topic: str = ""
@@ -39,3 +45,7 @@ class EvaluationOptions:
     def __post_init__(self) -> None:
         if not 0.1 <= self.rate <= 10.0:
             raise ValueError(f"rate must be 0.1 to 10, got {self.rate}")
+        if self.values["preset"] == AUTO:
+            chosen = choose_preset(AUTO, select_device(self.values["device"]))
+            logger.info("preset %s", chosen.title)
+            object.__setattr__(self, "values", {**self.values, "preset": chosen.name})

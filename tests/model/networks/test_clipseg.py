@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 
 import pytest
 import torch
@@ -49,6 +50,15 @@ def pairs_by_transformers(network: ConditionedCLIPSeg, pixels: Tensor, condition
 def assert_equal_to_rel_1e6(actual: Tensor, expected: Tensor) -> None:
     assert actual.shape == expected.shape
     assert float((actual - expected).abs().max() / expected.abs().max()) <= 1e-6
+
+
+def test_the_network_has_the_names_and_shapes_of_the_published_file() -> None:
+    """Those of transformers 4.36.2, in whose time the file was used; a rename in a newer version shows here."""
+    layout = (Path(__file__).parent / "golden" / "clipseg_published_layout.txt").read_text().splitlines()
+    with torch.device("meta"):
+        state = CLIPSegForImageSegmentation(rd64_refined_config()).state_dict()
+    ours = {f"{name} {'x'.join(map(str, value.shape)) or 'scalar'}" for name, value in state.items()}
+    assert len(layout) == 462 and ours == set(layout)
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
+import collections
 import functools
 import os
 import pickle
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -101,6 +104,60 @@ def test_a_pickle_with_code_is_refused_and_not_run(culprit, tmp_path: Path, monk
     name = "posix.system" if isinstance(culprit, _RunsCode) else "functools.partial"
     assert f"is refused: it would run code when loaded ({name})" in refusal(tmp_path / "evil.pt")
     assert not (tmp_path / "was_run").exists()
+
+
+IN_THE_WILD = {
+    "model": TENSORS,
+    "iteration": np.int64(7),
+    "loss": np.float64(0.25),
+    "history": np.arange(3.0),
+    "args": argparse.Namespace(rate=np.float32(0.1), folder="out"),
+    "optimizer": {"state": {0: {"step": torch.tensor(3.0)}}, "param_groups": [{"lr": 1e-3}]},
+    "order": collections.OrderedDict(a=1),
+    "ema": torch.zeros(2),
+}
+
+
+@pytest.mark.parametrize("in_zip", [True, False], ids=["zip", "before 1.6"])
+def test_what_training_leaves_beside_the_tensors_is_no_obstacle(in_zip: bool, tmp_path: Path) -> None:
+    path = tmp_path / "wild.pt"
+    torch.save(IN_THE_WILD, path, _use_new_zipfile_serialization=in_zip)
+    extras = ("iteration", "args", "optimizer", "history", "absent")
+    checkpoint = read_checkpoint(path, remedy="", extras=extras)
+    assert checkpoint.tensors.keys() == TENSORS.keys()
+    assert checkpoint.extras["iteration"] == 7 and checkpoint.extras["history"] == [0.0, 1.0, 2.0]
+    assert checkpoint.extras["args"]["folder"] == "out" and checkpoint.extras["args"]["rate"] == pytest.approx(0.1)
+    assert checkpoint.extras["optimizer"]["state"] == {"0": {"step": 3.0}} and "absent" not in checkpoint.extras
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+@pytest.mark.parametrize("protocol", [0, 1, 4, 5])
+def test_a_protocol_that_only_runs_code_is_refused_by_name(protocol: int, tmp_path: Path) -> None:
+    torch.save({"model": TENSORS}, tmp_path / "file.pt", pickle_protocol=protocol)
+    assert "pickle protocol that cannot be read without running code" in refusal(tmp_path / "file.pt")
+
+
+def test_a_scalar_that_numpy_1_wrote_is_read(tmp_path: Path) -> None:
+    """NumPy 1 called the module `numpy.core`; a pickle of that time says so."""
+    torch.save({"model": TENSORS, "loss": np.float64(0.25)}, tmp_path / "new.pt", _use_new_zipfile_serialization=False)
+    content = (tmp_path / "new.pt").read_bytes()
+    assert b"cnumpy._core.multiarray" in content
+    (tmp_path / "old.pt").write_bytes(content.replace(b"cnumpy._core.multiarray", b"cnumpy.core.multiarray"))
+    assert read_checkpoint(tmp_path / "old.pt", remedy="", extras=("loss",)).extras == {"loss": 0.25}
+
+
+def test_a_model_that_is_no_mapping_is_refused(tmp_path: Path) -> None:
+    torch.save({"model": "resnet", "epoch": 3}, tmp_path / "file.pt")
+    assert "holds no tensors" in refusal(tmp_path / "file.pt")
+
+
+def test_an_entry_of_another_class_is_refused_by_its_name(tmp_path: Path) -> None:
+    torch.save({"model": TENSORS, "cfg": Config()}, tmp_path / "file.pt")
+    assert "test_checkpoint.Config" in refusal(tmp_path / "file.pt")
+
+
+class Config:
+    """What a training script of somebody's might leave in a file."""
 
 
 def test_a_truncated_checkpoint_is_refused(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import CLIPSegForImageSegmentation
 
 from cs3_model import build, foundation
 from cs3_model.foundation import build_audio_visual, build_boxes, build_hands
@@ -71,12 +70,20 @@ def blank(network: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {name: torch.zeros((), device="cpu").expand(tensor.shape) for name, tensor in network.state_dict().items()}
 
 
+def published_clipseg() -> dict[str, torch.Tensor]:
+    """Tensors of the names and shapes of the published file, from a list of them."""
+    layout = Path(__file__).parents[1] / "networks" / "golden" / "clipseg_published_layout.txt"
+    named = (line.split() for line in layout.read_text().splitlines())
+    shapes = {name: [int(side) for side in shape.split("x")] if shape != "scalar" else [] for name, shape in named}
+    return {name: torch.zeros(()).expand(shape) for name, shape in shapes.items()}
+
+
 @pytest.mark.slow
 def test_the_preset_builds_from_files_of_the_published_layout(store, cache: Path) -> None:
     """Strictly: every tensor has its place. What the networks compute is tested with each of them."""
     with torch.device("meta"):
-        clipseg = blank(CLIPSegForImageSegmentation(foundation.rd64_refined_config()))
         hands = blank(Hands23Network(Hands23Config()))
+    clipseg = published_clipseg()
     vocab, merges = vocabulary()
     store("beats", beats_checkpoint())
     store("clipseg", clipseg | {"clip.text_model.embeddings.position_ids": torch.arange(77)[None]})

@@ -50,7 +50,7 @@ def test_what_cannot_be_is_one_line(given, words) -> None:
 
 def test_defaults_are_shown_as_they_are_and_presets_by_name() -> None:
     described = {entry.name: entry for entry in describe_arguments()}
-    assert described["preset"].default == "micro" and described["device"].default == "auto"
+    assert described["preset"].default == "auto" and described["device"].default == "auto"
     assert described["autostart"].default == "true" and described["microphone"].default == "false"
     assert "debug, foundation, micro" in described["preset"].about
     assert (
