@@ -6,6 +6,7 @@ picture and sound is that of the container, whatever the numbers it starts at.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,11 +21,25 @@ from av.stream import Disposition
 
 from cs3_model.types import Float32Array, UInt8Image
 
+logger = logging.getLogger(__name__)
+
 NS_PER_S = 1_000_000_000
 END_NS = 2**63 - 1
 """A time after the end of every file."""
 _GAP_TOLERANCE_S = Fraction(5, 1000)
 """Containers round times to milliseconds or worse; only more than this is a hole in the sound."""
+_JITTER_S = Fraction(25, 1000)
+"""Frame times of Ogg/Vorbis jump by up to 10 ms where the block size changes, and jump back ..."""
+_JITTER_SPAN_S = Fraction(1, 10)
+"""... within this time; a jump that stays longer is a hole."""
+_CUT_S = 0.25
+"""Sound that ends this much before the time that the container states is cut off, seconds."""
+_BALANCE_S = 10
+"""How much sound decides how the channels are mixed, seconds."""
+_DEAD_CHANNEL = 0.01
+"""A channel this weak (RMS) in relation to the loudest one holds nothing."""
+_CANCELLED = 0.2
+"""Channels whose average is this weak in relation to the loudest one cancel; unlike sounds leave 0.7."""
 _SEEK_MARGIN_S = 1
 """Decoders need a run-up before the first exact sample."""
 _LOSSLESS = {"s16": ("s16", "S16LE"), "s32": ("s32", "S32LE")}
@@ -65,20 +80,29 @@ class MediaFile:
 
     Args:
         path: Any file that FFmpeg reads.
+        sound_track: Which of several tracks of sound, counted from 0.
         unreadable: How an error about the whole file begins, in the words of the caller; FFmpeg's reason follows.
 
     Raises:
         ValueError: if the file cannot be read.
     """
 
-    def __init__(self, path: Path, *, unreadable: str | None = None) -> None:
+    def __init__(self, path: Path, *, sound_track: int = 0, unreadable: str | None = None) -> None:
         self.path = path
+        self.damage: list[str] = []
+        """What was found missing while reading, in words; also logged as warnings."""
+        self._weights: Float32Array | None = None
         self._unreadable = unreadable or f"{path} cannot be read as video or sound"
         with self._open() as container:
             # No codec context: FFmpeg has no decoder for it.
             pictures = [stream for stream in container.streams.video if stream.codec_context and not _is_cover(stream)]
             sounds = [stream for stream in container.streams.audio if stream.codec_context]
-            used = (*pictures[:1], *sounds[:1])
+            if sounds and not 0 <= sound_track < len(sounds):
+                raise ValueError(f"{path} has {len(sounds)} tracks of sound; there is no number {sound_track + 1}")
+            self.num_sound_tracks = len(sounds)
+            self.sound_track = sound_track
+            sounds = sounds[sound_track : sound_track + 1]
+            used = (*pictures[:1], *sounds)
             starts_s = [
                 stream.start_time * stream.time_base
                 for stream in used
@@ -97,6 +121,7 @@ class MediaFile:
                 self._audio_number = container.streams.audio.index(sounds[0])
                 self.sample_rate_hz = sounds[0].rate
                 self.channels = sounds[0].channels
+                self._stated_end_s = _stated_end_s(sounds[0])
                 self._packed_format, self.encoding = _LOSSLESS.get(sounds[0].format.packed.name, _FLOAT)
 
     def pictures(self, start_ns: int = 0, stop_ns: int = END_NS) -> Iterator[Picture]:
@@ -121,9 +146,9 @@ class MediaFile:
         return self._cut_blocks(max(1, round(block_s * self.sample_rate_hz)), start_ns, stop_ns)
 
     def mono(self, start_ns: int = 0, stop_ns: int = END_NS) -> Iterator[tuple[int, Float32Array]]:
-        """Returns the samples with start_ns <= time < stop_ns, averaged over the channels, in order.
+        """Returns the samples with start_ns <= time < stop_ns, mixed to one channel, in order.
 
-        They come as the file has them packed; samples that the container has twice come once.
+        The mix is the average of the channels that hold anything, or the loudest one alone where they cancel. They come as the file has them packed; samples that the container has twice come once.
 
         Yields:
             Time of the first sample, nanoseconds, and float32 [T]; integer formats are scaled to [-1, 1].
@@ -132,10 +157,36 @@ class MediaFile:
             ValueError: if the file has no sound or, while it is read, turns out to be damaged.
         """
         self._require_sound()
+        if self._weights is None:
+            self._weights = self._weigh_channels()
+        weights = self._weights
         return (
-            (begin * NS_PER_S // self.sample_rate_hz, _mix(samples))
+            (
+                begin * NS_PER_S // self.sample_rate_hz,
+                _scaled(samples) @ weights if self.channels > 1 else _scaled(samples)[:, 0],
+            )
             for begin, samples in self._decode_sound(start_ns, stop_ns)
         )
+
+    def is_silent(self) -> bool:
+        """Whether the beginning of the sound holds nothing but digital silence."""
+        return not any(samples.any() for _, samples in self._decode_sound(0, _BALANCE_S * NS_PER_S))
+
+    def _weigh_channels(self) -> Float32Array:
+        """Decides by the first seconds of the sound how its channels are mixed; [C], sums to 1."""
+        equal = np.full(self.channels, 1 / self.channels, np.float32)
+        if self.channels == 1:
+            return equal
+        heard = [_scaled(samples) for _, samples in self._decode_sound(0, _BALANCE_S * NS_PER_S)]
+        power = sum((piece.astype(np.float64).T @ piece for piece in heard), np.zeros((self.channels,) * 2))
+        loudest = int(np.argmax(power.diagonal()))
+        if power[loudest, loudest] == 0:
+            return equal
+        alive = power.diagonal() > _DEAD_CHANNEL**2 * power[loudest, loudest]
+        weights = alive / alive.sum()
+        if weights @ power @ weights < _CANCELLED**2 * power[loudest, loudest]:
+            weights = np.eye(self.channels)[loudest]
+        return weights.astype(np.float32)
 
     def _require_sound(self) -> None:
         if not self.has_sound:
@@ -145,7 +196,7 @@ class MediaFile:
         with self._open() as container:
             self._seek(container, start_ns)
             time_s = Fraction(0)
-            for frame in container.decode(container.streams.video[self._video_number]):
+            for frame in self._decode(container, container.streams.video[self._video_number]):
                 # Raw streams have no times: their pictures follow each other at the nominal rate.
                 if frame.pts is None or frame.time_base is None:
                     time_s += self.frame_s
@@ -175,28 +226,56 @@ class MediaFile:
     def _decode_sound(self, start_ns: int, stop_ns: int) -> Iterator[tuple[int, np.ndarray]]:
         """Yields runs of samples [T, C] with the index of their first one, counted from time zero."""
         rate_hz = self.sample_rate_hz
-        tolerance = round(_GAP_TOLERANCE_S * rate_hz)
         due, stop = (math.ceil(Fraction(time_ns * rate_hz, NS_PER_S)) for time_ns in (max(0, start_ns), stop_ns))
-        running = False
+        end = None
         with self._open() as container:
             self._seek(container, start_ns)
-            stream = container.streams.audio[self._audio_number]
-            target = {"format": self._packed_format, "layout": stream.layout.name, "rate": rate_hz}
-            for packed in _pack(container.decode(stream), target):
-                samples = packed.to_ndarray().reshape(-1, self.channels)
-                index = due
-                if packed.pts is not None and packed.time_base is not None:
-                    index = round((packed.pts * packed.time_base - self._zero_s) * rate_hz)
-                if running and abs(index - due) <= tolerance:
-                    index = due
+            for index, samples in _settled(self._frames_of_sound(container), rate_hz):
+                end = index + len(samples)
                 if index >= stop:
                     return
                 # Skipped: the run-up before the start, and what the container has twice.
                 wanted = samples[max(0, due - index) : stop - index]
                 if len(wanted):
                     begin = max(index, due)
-                    due, running = begin + len(wanted), True
+                    due = begin + len(wanted)
                     yield begin, wanted
+        if end is not None and self._stated_end_s is not None:
+            end_s, stated_s = end / rate_hz, float(self._stated_end_s - self._zero_s)
+            if end_s < stated_s - _CUT_S:
+                self._report(f"is cut off: its sound ends at {end_s:.2f} s instead of {stated_s:.2f} s")
+
+    def _frames_of_sound(self, container: av.container.InputContainer) -> Iterator[tuple[int | None, np.ndarray]]:
+        """Yields the samples [T, C] of each frame with the index that its time says, None where it has none."""
+        stream = container.streams.audio[self._audio_number]
+        target = {"format": self._packed_format, "layout": stream.layout.name, "rate": self.sample_rate_hz}
+        for packed in _pack(self._decode(container, stream), target):
+            index = None
+            if packed.pts is not None and packed.time_base is not None:
+                index = round((packed.pts * packed.time_base - self._zero_s) * self.sample_rate_hz)
+            yield index, packed.to_ndarray().reshape(-1, self.channels)
+
+    def _decode(self, container: av.container.InputContainer, stream: Any) -> Iterator[Any]:
+        """Yields the frames of all packets that can be decoded; reports how many cannot."""
+        num_decoded, broken = 0, []
+        for packet in container.demux(stream):
+            try:
+                frames = packet.decode()
+            except av.InvalidDataError as error:
+                broken.append(error)
+                continue
+            num_decoded += len(frames)
+            yield from frames
+        if broken and not num_decoded:
+            raise broken[0]
+        if broken:
+            kind = "sound" if stream.type == "audio" else "pictures"
+            self._report(f"is damaged: {len(broken)} packets of its {kind} cannot be decoded and are left out")
+
+    def _report(self, what: str) -> None:
+        if what not in self.damage:
+            self.damage.append(what)
+            logger.warning("%s %s", self.path, what)
 
     def _block(self, begin: int, samples: np.ndarray) -> SoundBlock:
         return SoundBlock(
@@ -234,9 +313,66 @@ def _pack(frames: Iterator[av.AudioFrame], target: dict[str, Any]) -> Iterator[a
         yield from filter(None, packer.resample(None))
 
 
-def _mix(samples: np.ndarray) -> Float32Array:
-    mono = samples.mean(axis=1, dtype=np.float32)
-    return mono if samples.dtype.kind == "f" else mono / -np.float32(np.iinfo(samples.dtype).min)
+def _settled(frames: Iterator[tuple[int | None, np.ndarray]], rate_hz: int) -> Iterator[tuple[int, np.ndarray]]:
+    """Gives each frame its place: contiguous, unless its time says otherwise and the times after it agree.
+
+    Times that deviate a little are waited for: if they return, nothing was missing.
+    """
+    tolerance, jitter, span = (round(time_s * rate_hz) for time_s in (_GAP_TOLERANCE_S, _JITTER_S, _JITTER_SPAN_S))
+    due: int | None = None
+    held: list[np.ndarray] = []
+    held_index = 0
+
+    for index, samples in frames:
+        if due is None:
+            due = index or 0
+        expected = due + sum(map(len, held))
+        offset = 0 if index is None else index - expected
+        if (
+            held
+            and index is not None
+            and abs(offset) > tolerance
+            and abs(index - held_index - sum(map(len, held))) > tolerance
+        ):
+            # Neither back nor as before: what was held stands where it said.
+            yield held_index, np.concatenate(held)
+            due, held = held_index + sum(map(len, held)), []
+            offset = index - due
+        if abs(offset) <= tolerance:
+            for piece in (*held, samples):
+                yield due, piece
+                due += len(piece)
+            held = []
+        elif abs(offset) > jitter:
+            due = due + sum(map(len, held)) + offset
+            yield due, samples
+            due, held = due + len(samples), []
+        else:
+            held_index = held_index if held else due + offset
+            held.append(samples)
+            if sum(map(len, held)) > span:
+                yield held_index, np.concatenate(held)
+                due, held = held_index + sum(map(len, held)), []
+    if held:
+        yield held_index, np.concatenate(held)
+
+
+def _scaled(samples: np.ndarray) -> Float32Array:
+    """Float32 samples; integers are scaled to [-1, 1]."""
+    floats = samples.astype(np.float32, copy=False)
+    return floats if samples.dtype.kind == "f" else floats / -np.float32(np.iinfo(samples.dtype).min)
+
+
+def _stated_end_s(stream: av.audio.stream.AudioStream) -> Fraction | None:
+    """Returns the time at which the container says that a stream ends, None where it does not say."""
+    if stream.duration is not None and stream.time_base is not None:
+        return (stream.start_time or 0) * stream.time_base + stream.duration * stream.time_base
+    clock = stream.metadata.get("DURATION", "").split(":")  # Matroska
+    try:
+        hours, minutes, seconds = (Fraction(part) for part in clock)
+    except ValueError:
+        return None
+    return 3600 * hours + 60 * minutes + seconds
 
 
 def _is_cover(stream: av.video.stream.VideoStream) -> bool:
