@@ -46,7 +46,7 @@ MEMORY_PERIOD_S = 5.0
 class NullAudioVisual:
     """Points at the middle of the image."""
 
-    name, trained = "null", True
+    name, trained, masker = "null", True, None
 
     def embed_image(self, image: Any) -> None: ...
 

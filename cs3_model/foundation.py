@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from transformers import CLIPSegForImageSegmentation, CLIPTokenizer
 
+from cs3_model.localisation import Masker
 from cs3_model.networks.audio_token import AudioToken
 from cs3_model.networks.audio_visual import AudioVisualNetwork, ConditionedSegmenter, audio_visual_segmenter
 from cs3_model.networks.beats import BEATs
@@ -165,7 +166,17 @@ def _load_trained(clipseg: ConditionedCLIPSeg, path: Path) -> AudioVisualNetwork
 def _trained_segmenter(clipseg: ConditionedCLIPSeg, path: Path, placement: Placement) -> ConditionedSegmenter:
     network = _load_trained(clipseg, path)
     prepare_audio_visual(network, placement)
-    return audio_visual_segmenter(network, name=f"beats + clipseg-rd64-refined, trained: {path.stem}", trained=True)
+    name = f"beats + clipseg-rd64-refined, trained: {path.stem}"
+    return audio_visual_segmenter(network, name=name, trained=True, masker=_masker(path))
+
+
+def _masker(path: Path) -> Masker | None:
+    """Of trained audio weights; None in files from before it was exported."""
+    checkpoint = read_checkpoint(path, remedy="name another file in audio_weights of the preset, or leave it out")
+    if not {"masker.scale", "masker.bias"} <= checkpoint.tensors.keys():
+        return None
+    with checkpoint.blamed():
+        return Masker(scale=float(checkpoint.tensors["masker.scale"]), bias=float(checkpoint.tensors["masker.bias"]))
 
 
 def _tag_segmenter(clipseg: ConditionedCLIPSeg, placement: Placement) -> ConditionedSegmenter:

@@ -11,7 +11,8 @@ again, and `box_around_peak`, `peak_mask`, or `peaks_xy` and `share_of_map`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import enum
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -23,6 +24,28 @@ CropXYXY = tuple[int, int, int, int]
 
 _PEAK_DISTANCE = 0.04
 """Two peaks are at least this far apart along x or y, as a fraction of the map's width."""
+
+
+class Binarisation(str, enum.Enum):
+    """Which pixels of the map belong to what is heard; the paper does not say how it cuts the map at test time."""
+
+    MINMAX = "minmax"
+    """Those that score at least `LocalisationConfig.threshold` of the map stretched to [0, 1]."""
+    MASKER = "masker"
+    """Those whose logit the trained masker takes for foreground, as in training; the peak in any case. Needs trained audio
+    weights that hold their masker."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Masker:
+    """Where training cut the logits x: at scale * x + bias = 0 (paper, section 4.1)."""
+
+    scale: float
+    bias: float
+
+    def __post_init__(self) -> None:
+        if not self.scale > 0:
+            raise ValueError(f"the scale of a masker must be positive, got {self.scale}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,8 +60,10 @@ class LocalisationConfig:
     """Standard deviation of the Gaussian that smooths the logits, as a fraction of the map's width; 0 for none."""
     crop_side: float = 0.5
     """Side of the square refinement crop, as a fraction of the frame's shorter side."""
+    binarisation: Binarisation = Binarisation.MINMAX
+    """What pixels belong to the box and to the mask."""
     threshold: float = 0.5
-    """Least score, in (0, 1], of pixels that belong to the box and to the mask."""
+    """Least score, in (0, 1], of those pixels; of `minmax`."""
     box_padding: float = 0.05
     """Margin added on each side of the box, as a fraction of its side there."""
     min_box_side_px: float = 16.0
@@ -69,13 +94,41 @@ def score_map(logits: Float32Array, config: LocalisationConfig) -> Float32Array:
     Returns:
         float32 [h, w] in [0, 1].
     """
-    if config.smoothing > 0:
-        sigma = config.smoothing * logits.shape[1]
-        logits = cv2.GaussianBlur(logits, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE).astype(np.float32, copy=False)
+    logits = _smoothed(logits, config)
     low, high = float(logits.min()), float(logits.max())
     if high - low <= 1e-6 * max(abs(low), abs(high)):  # equal but for the rounding of the blur
         return np.ones_like(logits)
     return (logits - low) / (high - low)
+
+
+def at_masker(logits: Float32Array, config: LocalisationConfig, masker: Masker | None) -> LocalisationConfig:
+    """The configuration whose threshold cuts the scores of this map where its `binarisation` says.
+
+    Args:
+        logits: float32 [h, w], those of `score_map`.
+        config: Returned as it is where its threshold is not the masker's.
+        masker: Of the trained weights.
+
+    Raises:
+        ValueError: if the masker is wanted and there is none.
+    """
+    if config.binarisation is Binarisation.MINMAX:
+        return config
+    if masker is None:
+        raise ValueError(
+            "localisation.binarisation masker needs trained audio weights that hold masker.scale and .bias"
+        )
+    smoothed = _smoothed(logits, config)
+    low, high = float(smoothed.min()), float(smoothed.max())
+    share = (-masker.bias / masker.scale - low) / (high - low) if high > low else 1.0
+    return replace(config, threshold=min(max(share, 1e-6), 1.0))
+
+
+def _smoothed(logits: Float32Array, config: LocalisationConfig) -> Float32Array:
+    if config.smoothing <= 0:
+        return logits
+    sigma = config.smoothing * logits.shape[1]
+    return cv2.GaussianBlur(logits, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE).astype(np.float32, copy=False)
 
 
 def peak_xy(scores: Float32Array, frame_hw: tuple[int, int]) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from cs3_model.localisation import Masker
 from cs3_model.types import AudioWindow, BoolMask, Float32Array, HandObjects, UInt8Image
 
 
@@ -18,6 +19,8 @@ class AudioVisualSegmenter(Protocol):
     """Identity of networks and weights, for messages and reports."""
     trained: bool
     """False for random weights, whose output means nothing."""
+    masker: Masker | None
+    """Where training cut the logits, if the weights say so."""
 
     def embed_image(self, image: UInt8Image) -> Any:
         """Computes visual features of an RGB uint8 image [H, W, 3], any size, once per image."""

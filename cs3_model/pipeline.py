@@ -20,6 +20,7 @@ import numpy as np
 from cs3_model.geometry import intersection_over_union, mask_to_box_xyxy
 from cs3_model.localisation import (
     LocalisationConfig,
+    at_masker,
     box_around_peak,
     crop_around,
     peak_mask,
@@ -279,13 +280,14 @@ class CollisionPipeline:
 
     def _held_and_heard(self, prepared: PreparedFrame, logits: Float32Array, scores: Float32Array) -> list[Candidate]:
         """What each hand holds, and what is heard; one call segments all boxes."""
+        localisation = at_masker(logits, self.config.localisation, self.audio_visual.masker)
         both = ((Role.RIGHT_HAND, prepared.hands.right), (Role.LEFT_HAND, prepared.hands.left))
         held: list[tuple[Role, HeldObject | TouchedObject]] = [(role, item) for role, item in both if item is not None]
         if self.config.strategy is Strategy.TOUCH and prepared.hands.right and prepared.hands.right.touched:
             held.append((Role.TOUCHED, prepared.hands.right.touched))
         boxes = [item.box_xyxy for _, item in held]
         if self.config.heard_mask is HeardMask.BOX:
-            boxes.append(box_around_peak(scores, prepared.frame.size_hw, self.config.localisation))
+            boxes.append(box_around_peak(scores, prepared.frame.size_hw, localisation))
         masks: list[BoolMask] = []
         if boxes:
             masks.extend(self.boxes.segment(prepared.box_embedding, np.array(boxes, np.float32))[0])
@@ -295,7 +297,7 @@ class CollisionPipeline:
         if self.config.heard_mask is HeardMask.BOX:
             (heard,) = self._refined(prepared, masks[-1:])
         else:
-            heard = peak_mask(scores, prepared.frame.size_hw, self.config.localisation)
+            heard = peak_mask(scores, prepared.frame.size_hw, localisation)
         return [*candidates, _candidate(Role.AUDIO_VISUAL, heard, _sigmoid(float(logits.max())))]
 
     def _heard_at_points(

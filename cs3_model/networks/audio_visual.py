@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from transformers import CLIPSegConfig, CLIPSegForImageSegmentation
 
+from cs3_model.localisation import Masker
 from cs3_model.networks.audio_token import AudioToken
 from cs3_model.networks.beats import BEATs, log_mel
 from cs3_model.networks.clipseg import ConditionedCLIPSeg, rd64_refined_config
@@ -64,13 +65,21 @@ class ConditionedSegmenter:
         condition: from a spectrogram, on that device, to the condition, [1, P].
         name: identity of networks and weights.
         trained: whether the weights mean anything.
+        masker: where training cut the logits, if the weights say so.
     """
 
     def __init__(
-        self, clipseg: ConditionedCLIPSeg, condition: Callable[[Tensor], Tensor], *, name: str, trained: bool
+        self,
+        clipseg: ConditionedCLIPSeg,
+        condition: Callable[[Tensor], Tensor],
+        *,
+        name: str,
+        trained: bool,
+        masker: Masker | None = None,
     ) -> None:
         self.name = name
         self.trained = trained
+        self.masker = masker
         self._clipseg = clipseg
         self._condition = condition
 
@@ -95,10 +104,12 @@ class ConditionedSegmenter:
         return self._clipseg.model.decoder.film_mul.weight
 
 
-def audio_visual_segmenter(network: AudioVisualNetwork, *, name: str, trained: bool) -> ConditionedSegmenter:
+def audio_visual_segmenter(
+    network: AudioVisualNetwork, *, name: str, trained: bool, masker: Masker | None = None
+) -> ConditionedSegmenter:
     """Makes the pipeline's part of a network, for inference."""
     network.eval()
-    return ConditionedSegmenter(network.clipseg, network.condition, name=name, trained=trained)
+    return ConditionedSegmenter(network.clipseg, network.condition, name=name, trained=trained, masker=masker)
 
 
 def build_full_audio_visual_network() -> AudioVisualNetwork:

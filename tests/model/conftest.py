@@ -26,6 +26,7 @@ class BrightestSpot:
 
     name = "brightest spot"
     trained = True
+    masker = None
 
     def embed_image(self, image: UInt8Image) -> Float32Array:
         height, width = (max(1, side // 4) for side in image.shape[:2])

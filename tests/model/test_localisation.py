@@ -10,7 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cs3_model.localisation import (
+    Binarisation,
     LocalisationConfig,
+    Masker,
+    at_masker,
     box_around_peak,
     crop_around,
     peak_mask,
@@ -141,6 +144,33 @@ def test_the_box_is_that_of_the_region_with_the_peak_and_of_no_other():
 def test_regions_that_touch_at_a_corner_are_one():
     scores = score_map(drawn((40, 80), (10, 5, 20, 15, 1.0), (20, 15, 30, 20, 0.6)), SHARP)
     assert box_around_peak(scores, (40, 80), SHARP) == (10, 5, 30, 20)
+
+
+def test_the_trained_masker_cuts_where_training_did():
+    """Logits -3, 0 and 1; w x + b = 10 x + 14 is zero at -1.4, which is 0.4 of the way from -3 to 1."""
+    config = dataclasses.replace(SHARP, binarisation=Binarisation.MASKER)
+    logits = drawn((10, 10), (2, 2, 4, 4, 4.0), (4, 2, 6, 4, 3.0)) - 3
+    cut = at_masker(logits, config, Masker(scale=10.0, bias=14.0))
+    assert cut.threshold == pytest.approx(0.4)
+    assert box_around_peak(score_map(logits, cut), (10, 10), cut) == (2, 2, 6, 4)
+    assert int(peak_mask(score_map(logits, cut), (10, 10), cut).sum()) == 8
+
+
+@pytest.mark.parametrize(("bias", "threshold"), [(-50.0, 1.0), (50.0, 1e-6)], ids=["nothing", "everything"])
+def test_where_the_masker_takes_nothing_the_peak_is_left_and_where_all_the_frame(bias, threshold):
+    config = dataclasses.replace(SHARP, binarisation=Binarisation.MASKER)
+    logits = drawn((10, 10), (2, 2, 4, 4, 4.0)) - 3
+    cut = at_masker(logits, config, Masker(scale=10.0, bias=bias))
+    assert cut.threshold == threshold and box_around_peak(score_map(logits, cut), (10, 10), cut) == (2, 2, 4, 4)
+
+
+def test_a_masker_that_is_wanted_must_be_there():
+    with pytest.raises(ValueError, match="binarisation masker needs trained audio weights"):
+        at_masker(drawn((4, 4)), LocalisationConfig(binarisation=Binarisation.MASKER), None)
+    with pytest.raises(ValueError, match=r"scale of a masker must be positive, got -1"):
+        Masker(scale=-1.0, bias=0.0)
+    config = LocalisationConfig()
+    assert at_masker(drawn((4, 4)), config, None) is config
 
 
 def test_the_threshold_is_inclusive():

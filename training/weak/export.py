@@ -10,7 +10,7 @@ from safetensors.torch import save
 from cs3_model.files import write_whole
 from training.loop.checkpoints import RunProgress
 from training.run_info import RunInfo
-from training.weak.objective import TrainableModel
+from training.weak.objective import WeakObjective
 from training.weak.recipe import Recipe
 
 WEIGHTS_NAME = "audio_weights.safetensors"
@@ -70,14 +70,18 @@ class TrainedOn:
     info: RunInfo
 
 
-def export(folder: Path, model: TrainableModel, recipe: Recipe, progress: RunProgress, trained_on: TrainedOn) -> Path:
-    """Writes weights and README.md. Returns the path of the weights.
+def export(
+    folder: Path, objective: WeakObjective, recipe: Recipe, progress: RunProgress, trained_on: TrainedOn
+) -> Path:
+    """Writes weights, the masker among them, and README.md. Returns the path of the weights.
 
     Raises:
         ValueError: if they cannot be written.
     """
     # Copied, because safetensors refuses tensors that share memory, as BEATs' position biases do.
-    tensors = {name: value.detach().float().cpu().clone() for name, value in model.exported().items()}
+    model, masker = objective.model, objective.masker
+    exported = {**model.exported(), "masker.scale": masker.scale, "masker.bias": masker.bias}
+    tensors = {name: value.detach().float().cpu().clone() for name, value in exported.items()}
     info, is_debug = trained_on.info, trained_on.part == "debug"
     lines = [f"parts: {{audio_visual: {trained_on.part}, hands: hands23, boxes: sam2.1-base-plus}}"]
     card = _CARD.format(

@@ -99,7 +99,7 @@ def train(settings: RunSettings, data_set: DataSet, command: Mapping[str, Any]) 
         steps = range(progress.step, recipe.steps)
         batches = load_pairs(data_set, settings, model, ranks=ranks, steps=steps, pin_memory=device.type == "cuda")
         progress = trainer.run(batches, progress, recipe.steps)
-        return progress, _export(settings, preset, model, progress, data_set, info) if ranks.is_first else None
+        return progress, _export(settings, preset, objective, progress, data_set, info) if ranks.is_first else None
 
 
 def load_pairs(
@@ -200,7 +200,7 @@ def _write_info(out: Path, info: RunInfo, progress: RunProgress) -> None:
 def _export(
     settings: RunSettings,
     preset: Preset,
-    model: TrainableModel,
+    objective: WeakObjective,
     progress: RunProgress,
     data_set: DataSet,
     info: RunInfo,
@@ -208,4 +208,4 @@ def _export(
     trained_on = TrainedOn(
         preset=settings.preset, part=preset.parts.audio_visual, num_samples=len(data_set.samples), info=info
     )
-    return export(settings.out, model, settings.recipe, progress, trained_on)
+    return export(settings.out, objective, settings.recipe, progress, trained_on)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from cs3_model.config_mapping import from_mapping
 from cs3_model.files import file_digest
+from cs3_model.localisation import Masker
 from cs3_model.networks.micro.audio import DEBUG_AUDIO, NUM_MATERIALS, MicroAudioConfig, MicroAudioEncoder
 from cs3_model.networks.micro.boxed import paste_masks
 from cs3_model.networks.micro.heard import MicroHeard
@@ -138,6 +139,8 @@ class SharedTower:
 
 class MicroAudioVisual:
     """`cs3_model.parts.AudioVisualSegmenter` of `micro`."""
+
+    masker: Masker | None = None
 
     def __init__(self, networks: MicroNetworks, tower: SharedTower, *, name: str, trained: bool) -> None:
         self.name, self.trained = name, trained

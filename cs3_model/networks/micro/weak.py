@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from cs3_model.localisation import Masker
 from cs3_model.networks.micro.audio import NUM_MATERIALS, MicroAudioEncoder
 from cs3_model.networks.micro.heard import MicroAudioToken
 from cs3_model.networks.micro.micro_parts import MicroNetworks, SharedTower
@@ -66,6 +67,7 @@ class MicroWeakAudioVisual:
     ) -> None:
         self.name, self.trained = name, trained
         self._tower, self._decoder = tower, networks.vision.decoder
+        self.masker: Masker | None = None
         self._heard = heard.eval().requires_grad_(False).to(tower.device)
 
     def embed_image(self, image: UInt8Image) -> Tensor:
@@ -109,6 +111,7 @@ def build_random_token(networks: MicroNetworks, tower: SharedTower, seed: int) -
 
 def _read(path: Path) -> dict[str, Tensor]:
     try:
-        return as_float32(load_file(path).items())
+        tensors = as_float32(load_file(path).items())
     except (OSError, SafetensorError) as error:
         raise ValueError(f"{path} cannot be read ({error}): train it with python -m training.train") from None
+    return {name: value for name, value in tensors.items() if not name.startswith("masker.")}

@@ -109,6 +109,8 @@ def test_a_run_writes_weights_that_fit_a_card_curves_and_what_it_was(arguments, 
 
     written, network = load_file(out / "audio_weights.safetensors"), build_debug_audio_visual_network()
     network.beats.predictor = None
+    assert written.pop("masker.scale") == pytest.approx(10.0, abs=0.1)
+    assert written.pop("masker.bias") == pytest.approx(0.0, abs=0.1)
     parts = torch.nn.ModuleDict({"beats": network.beats, "audio_token": network.audio_token})
     parts.load_state_dict(written, strict=True)
     card = (out / "README.md").read_text()

@@ -25,6 +25,7 @@ class PromptedMap:
     """
 
     trained = True
+    masker = None
 
     def __init__(self, networks: MicroNetworks, tower: SharedTower, words: Sequence[str]) -> None:
         self.name = f"micro, asked for {' '.join(words)}"
