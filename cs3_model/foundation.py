@@ -39,7 +39,7 @@ def build_audio_visual(audio_weights: str, placement: Placement) -> ConditionedS
     Raises:
         ValueError: if weights cannot be had or do not fit.
     """
-    clipseg = _load_clipseg()
+    clipseg = load_clipseg()
     if audio_weights:
         return _trained_segmenter(clipseg, Path(audio_weights), placement)
     return _tag_segmenter(clipseg, placement)
@@ -72,13 +72,13 @@ def load_audio_visual_network(audio_weights: str = "") -> AudioVisualNetwork:
         ValueError: if weights cannot be had or do not fit.
     """
     if audio_weights:
-        return _load_trained(_load_clipseg(), Path(audio_weights))
-    beats, _ = _load_beats()
+        return _load_trained(load_clipseg(), Path(audio_weights))
+    beats, _ = load_beats()
     beats.predictor = None
-    return AudioVisualNetwork(beats=beats, audio_token=AudioToken(), prompt=AudioPrompt(), clipseg=_load_clipseg())
+    return AudioVisualNetwork(beats=beats, audio_token=AudioToken(), prompt=AudioPrompt(), clipseg=load_clipseg())
 
 
-def build_hands(placement: Placement, sides: SideRule) -> Hands23Detector:
+def build_hands(placement: Placement, sides: SideRule = SideRule.LABELS) -> Hands23Detector:
     """Builds Hands23.
 
     Args:
@@ -133,7 +133,8 @@ def prepare_boxes(network: torch.nn.Module, placement: Placement) -> torch.nn.Mo
     return network
 
 
-def _load_clipseg() -> ConditionedCLIPSeg:
+def load_clipseg() -> ConditionedCLIPSeg:
+    """Loads CLIPSeg as published; ValueError as of `build_audio_visual`."""
     checkpoint = load_weights(WEIGHTS["clipseg"])
     # Earlier versions of transformers saved the constant table of position numbers.
     tensors = {name: value for name, value in checkpoint.tensors.items() if not name.endswith(".position_ids")}
@@ -143,7 +144,8 @@ def _load_clipseg() -> ConditionedCLIPSeg:
     return ConditionedCLIPSeg(network)
 
 
-def _load_beats() -> tuple[BEATs, Checkpoint]:
+def load_beats() -> tuple[BEATs, Checkpoint]:
+    """Loads BEATs as published, with its checkpoint; ValueError as of `build_audio_visual`."""
     checkpoint = load_weights(WEIGHTS["beats"])
     with checkpoint.blamed():
         return BEATs.from_checkpoint({"model": checkpoint.tensors, **checkpoint.extras}), checkpoint
@@ -180,10 +182,10 @@ def _masker(path: Path) -> Masker | None:
 
 
 def _tag_segmenter(clipseg: ConditionedCLIPSeg, placement: Placement) -> ConditionedSegmenter:
-    beats, checkpoint = _load_beats()
+    beats, checkpoint = load_beats()
     with checkpoint.blamed():
         prompts = build_tagged_prompts(
-            beats, checkpoint.extras.get("label_dict", {}), clipseg.model.clip, _load_tokenizer()
+            beats, checkpoint.extras.get("label_dict", {}), clipseg.model.clip, load_tokenizer()
         )
     placement.place(clipseg)
     _compile_clipseg(clipseg, placement)
@@ -192,7 +194,8 @@ def _tag_segmenter(clipseg: ConditionedCLIPSeg, placement: Placement) -> Conditi
     return tagged_prompt_segmenter(clipseg, condition, name=name, trained=True)
 
 
-def _load_tokenizer() -> CLIPTokenizer:
+def load_tokenizer() -> CLIPTokenizer:
+    """Loads the tokenizer of prompts; ValueError if it is not CLIP's."""
     vocabulary, merges = fetch(WEIGHTS["clip-vocabulary"]), fetch(WEIGHTS["clip-merges"])
     try:
         tokenizer = CLIPTokenizer(vocab=str(vocabulary), merges=str(merges))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +13,7 @@ from cs3_model.weights import WEIGHTS, WeightFile, fetch, find_weights, stored_p
 from cs3_model.weights.registry import FOUNDATION
 from cs3_model.weights.store import remove
 
-app = typer.Typer(help="Weight files: list, fetch, verify.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(help="Weight files: list, fetch, verify, check.", no_args_is_help=True, add_completion=False)
 
 _Names = Annotated[list[str] | None, typer.Argument(help="Weights by name.", metavar="[NAME]...", show_default=False)]
 
@@ -57,6 +58,36 @@ def verify_weights(names: _Names = None) -> None:
         typer.echo("no weights are stored; run: cs3 weights fetch", err=True)
         raise typer.Exit(1)
     _for_each(names or stored, lambda weights: f"sha256 {verify(weights)}")
+
+
+@app.command("check")
+def check_weights(
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    hands_image: Annotated[
+        Path | None, typer.Option(help="Image of Hands23's own demo; with --hands-result it is compared.")
+    ] = None,
+    hands_result: Annotated[
+        Path | None, typer.Option(help="The result.json that its authors published for it.")
+    ] = None,
+) -> None:
+    """Check that the stored weights of `foundation` see and hear: one line per check. Exit code 1: one failed."""
+    missing = [name for name in FOUNDATION if stored_path(WEIGHTS[name]) is None]
+    if missing:
+        typer.echo(f"error: not on this machine: {', '.join(missing)}; run: cs3 weights fetch", err=True)
+        raise typer.Exit(2)
+    from cs3_model.cli.weights_check import foundation_checks
+
+    try:
+        checks = foundation_checks(device, hands_image, hands_result)
+        failed = False
+        for result in checks:
+            typer.echo(str(result))
+            failed |= not result.passed
+    except ValueError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None
+    if failed:
+        raise typer.Exit(1)
 
 
 def _for_each(names: Sequence[str], act: Callable[[WeightFile], str]) -> None:

@@ -29,7 +29,8 @@ from cs3_model.weights.store import converted_path, fetch, fetch_again, verify
 logger = logging.getLogger(__name__)
 
 _CORES = ("core", "_core")
-_scalar, _reconstruct = np.float64(0).__reduce__()[0], np.zeros(1).__reduce__()[0]
+_scalar: Any = np.float64(0).__reduce__()[0]
+_reconstruct: Any = np.zeros(1).__reduce__()[0]
 
 _EXTRAS_KEY = "cs3_extras"
 _MAX_REASON_LENGTH = 300

@@ -77,6 +77,23 @@ def test_failures_are_one_line_each(one_server: FileServer) -> None:
     assert [line.split()[1] for line in result.stderr.splitlines()] == ["beats.pt", "hands23.pt"]
 
 
+def test_without_all_weights_nothing_is_checked() -> None:
+    cs3("fetch", "beats")
+    result = cs3("check")
+    assert result.exit_code == 2 and "not on this machine: clipseg, clip-vocabulary" in result.stderr
+    assert "run: cs3 weights fetch" in result.stderr and "beats" not in result.stderr
+
+
+def test_weights_that_are_none_fail_every_check(one_server: FileServer) -> None:
+    """All files are stored and are what was downloaded, but hold nothing: the hashes pass, the networks fail."""
+    cs3("fetch")
+    result = cs3("check", "--device", "cpu")
+    lines = result.stdout.splitlines()
+    assert result.exit_code == 1 and len(lines) == len(FOUNDATION) + 3
+    assert [line[:4] for line in lines] == ["ok  "] * len(FOUNDATION) + ["FAIL"] * 3
+    assert cs3("check", "--hands-image", "a.jpg").exit_code == 2
+
+
 def test_unknown_names_are_refused() -> None:
     result = cs3("fetch", "sam9")
     assert result.exit_code == 2 and result.stderr.startswith("error: unknown weights 'sam9'; choose among beats, ")

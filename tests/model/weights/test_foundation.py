@@ -120,7 +120,7 @@ def small_clipseg(monkeypatch: pytest.MonkeyPatch) -> ConditionedCLIPSeg:
     """Takes the place of CLIPSeg's published weights."""
     torch.manual_seed(0)
     clipseg = build_debug_audio_visual_network().clipseg
-    monkeypatch.setattr(foundation, "_load_clipseg", lambda: clipseg)
+    monkeypatch.setattr(foundation, "load_clipseg", lambda: clipseg)
     return clipseg
 
 
@@ -134,7 +134,7 @@ def test_a_vocabulary_other_than_clips_is_refused(store) -> None:
     store("clip-vocabulary", b'{"a</w>": 0, "<|startoftext|>": 1, "<|endoftext|>": 2}')
     store("clip-merges", b"#version: 0.2\n")
     with pytest.raises(ValueError, match=r"are not CLIP's vocabulary.*cs3 weights fetch clip-vocabulary clip-merges"):
-        foundation._load_tokenizer()
+        foundation.load_tokenizer()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from cs3_model.localisation import Masker
 from cs3_model.networks.micro.micro_parts import MicroNetworks, SharedTower
 from cs3_model.networks.micro.vocabulary import encode_prompt
 from cs3_model.types import AudioWindow, Float32Array, UInt8Image
@@ -25,7 +26,7 @@ class PromptedMap:
     """
 
     trained = True
-    masker = None
+    masker: Masker | None = None
 
     def __init__(self, networks: MicroNetworks, tower: SharedTower, words: Sequence[str]) -> None:
         self.name = f"micro, asked for {' '.join(words)}"

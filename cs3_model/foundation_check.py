@@ -1,0 +1,116 @@
+"""Do the networks of `foundation` see and hear, with the weights that are on this machine? Small questions whose answers
+are known.
+
+The questions are asked of networks that are built already, so that tests can ask wrong ones. The limits are wide: other
+arithmetic stays far inside them, wrong weights (shuffled layers, swapped channels, random numbers) far outside. They were
+chosen without the published weights at hand.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from cs3_model.networks.beats import BEATs, log_mel
+from cs3_model.networks.clipseg import ConditionedCLIPSeg
+from cs3_model.parts import BoxSegmenter
+from cs3_model.types import MODEL_SAMPLE_RATE_HZ, Float32Array, UInt8Image
+
+RED_MUG = "a photo of a red mug"
+_LEAST_DISC_IOU = 0.9
+_LEAST_RATIO = 3.0
+_RINGING = ("/m/07rv4dm", "/m/07phxs1", "/m/07qwdck", "/m/07q7njn", "/m/039jq")
+"""Clang, ding, ping, chink and glass in AudioSet."""
+_CENTRES_XY = ((160, 120), (480, 120), (160, 360), (480, 360))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckResult:
+    """The answer to one question."""
+
+    name: str
+    passed: bool
+    detail: str
+    """What was found, and what was wanted."""
+    duration_s: float = 0.0
+
+    def __str__(self) -> str:
+        return f"{'ok  ' if self.passed else 'FAIL'} {self.name}: {self.detail} ({self.duration_s:.2f} s)"
+
+
+def run_check(name: str, check: Callable[[], tuple[bool, str]]) -> CheckResult:
+    """Asks one question; a failure of any kind is an answer too."""
+    start_s = time.perf_counter()
+    try:
+        passed, detail = check()
+    except Exception as error:  # networks with wrong weights may fail in any way
+        passed, detail = False, " ".join(f"{type(error).__name__}: {error}".split())
+    return CheckResult(name=name, passed=passed, detail=detail, duration_s=time.perf_counter() - start_s)
+
+
+def check_boxes(boxes: BoxSegmenter) -> tuple[bool, str]:
+    """SAM 2.1: the mask of a disc in a box around it is the disc."""
+    image = np.full((480, 640, 3), 90, np.uint8)
+    cv2.circle(image, (400, 200), 80, (220, 200, 40), -1)
+    disc = np.zeros((480, 640), np.uint8)
+    cv2.circle(disc, (400, 200), 80, 1, -1)
+    box = np.array([[315, 115, 485, 285]], np.float32)
+    (mask,), _ = boxes.segment(boxes.embed(image), box)
+    iou = float(np.logical_and(mask, disc).sum() / np.logical_or(mask, disc).sum())
+    return iou >= _LEAST_DISC_IOU, f"IoU {iou:.3f} with a disc, at least {_LEAST_DISC_IOU} wanted"
+
+
+@torch.inference_mode()
+def check_clipseg(clipseg: ConditionedCLIPSeg, condition_1P: Tensor) -> tuple[bool, str]:
+    """CLIPSeg: asked for `RED_MUG`, the peak of the map is on the red one of four mugs, wherever that is."""
+    found = 0
+    for red in range(len(_CENTRES_XY)):
+        pixels = clipseg.pixels(_mugs(red)).to(condition_1P)
+        logits = clipseg.decode_pairs(clipseg.image_features(pixels), condition_1P)[0, 0].float().cpu().numpy()
+        row, column = np.unravel_index(logits.argmax(), logits.shape)
+        x, y = 640 * (column + 0.5) / logits.shape[1], 480 * (row + 0.5) / logits.shape[0]
+        centre_x, centre_y = _CENTRES_XY[red]
+        found += abs(x - centre_x) <= 90 and abs(y - centre_y) <= 70
+    return found == len(_CENTRES_XY), f"the peak is on the red mug in {found} of {len(_CENTRES_XY)} pictures"
+
+
+@torch.inference_mode()
+def check_beats(beats: BEATs, label_dict: Mapping[int, str]) -> tuple[bool, str]:
+    """BEATs: a bell rings more than noise does."""
+    index_of = {machine_id: int(index) for index, machine_id in label_dict.items()}
+    ringing = [index_of[machine_id] for machine_id in _RINGING]
+    device = next(beats.parameters()).device
+    bell, noise = (
+        float(beats.tag(log_mel(torch.from_numpy(sound)[None]).to(device))[0, ringing].float().sum())
+        for sound in (_bell(), _noise())
+    )
+    return bell >= _LEAST_RATIO * noise, f"tags of ringing: {bell:.3f} of a bell, {noise:.3f} of noise"
+
+
+def _mugs(red: int) -> UInt8Image:
+    """Four mugs on a table, one of them red."""
+    image = np.full((480, 640, 3), (190, 170, 140), np.uint8)
+    others = iter(((40, 60, 180), (60, 140, 70), (230, 230, 225)))
+    for index, (x, y) in enumerate(_CENTRES_XY):
+        colour = (200, 30, 30) if index == red else next(others)
+        cv2.ellipse(image, (x + 45, y), (28, 32), 0, 0, 360, colour, 12)
+        cv2.rectangle(image, (x - 45, y - 55), (x + 45, y + 55), colour, -1)
+        cv2.ellipse(image, (x, y - 55), (45, 12), 0, 0, 360, tuple(int(0.6 * value) for value in colour), -1)
+    return image
+
+
+def _bell() -> Float32Array:
+    time_s = np.arange(2 * MODEL_SAMPLE_RATE_HZ) / MODEL_SAMPLE_RATE_HZ - 0.5
+    partials = ((880, 1.0, 1.5), (1760, 0.7, 2.5), (2640, 0.5, 3.5), (4752, 0.4, 5.0))
+    rung = sum(level * np.exp(-rate * time_s) * np.sin(2 * np.pi * hz * time_s) for hz, level, rate in partials)
+    return np.where(time_s < 0, 0.0, 0.3 * rung).astype(np.float32)
+
+
+def _noise() -> Float32Array:
+    return (0.1 * np.random.default_rng(0).standard_normal(2 * MODEL_SAMPLE_RATE_HZ)).clip(-1, 1).astype(np.float32)
