@@ -40,7 +40,7 @@ def evidence_of(candidates: Sequence[Candidate], heatmap: Float32Array, moment: 
         masks=reduced_masks([item.mask for item in candidates], size_hw),
         roles=tuple(item.role for item in candidates),
         scores=_scores(candidates),
-        heatmap=cv2.resize(heatmap, size_hw[::-1], interpolation=cv2.INTER_LINEAR),
+        heatmap=np.asarray(cv2.resize(heatmap, size_hw[::-1], interpolation=cv2.INTER_LINEAR), np.float32),
     )
     return gather(found, moment.before, moment.after)
 

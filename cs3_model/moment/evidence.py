@@ -90,7 +90,8 @@ def reduced_motion(motion: Motion | None, size_hw: tuple[int, int]) -> Motion | 
     """A motion on a coarser grid; None stays unknown."""
     if motion is None or motion.velocity.shape[:2] == size_hw:
         return motion
-    return replace(motion, velocity=cv2.resize(motion.velocity, size_hw[::-1], interpolation=cv2.INTER_AREA))
+    velocity = cv2.resize(motion.velocity, size_hw[::-1], interpolation=cv2.INTER_AREA)
+    return replace(motion, velocity=np.asarray(velocity, np.float32))
 
 
 def gather(found: ReducedCandidates, before: Motion | None, after: Motion | None) -> SelectionEvidence:
@@ -136,8 +137,8 @@ class _Shapes:
         whole, inner, ring = [], [], []
         for mask in masks:
             top, left, window = _window(mask, _RING_PX + 1)
-            eroded = cv2.erode(window, _SQUARE, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-            around = cv2.dilate(window, _WIDE_SQUARE) & ~window & 1
+            eroded = np.asarray(cv2.erode(window, _SQUARE, borderType=cv2.BORDER_CONSTANT, borderValue=0), np.uint8)
+            around = np.asarray(cv2.dilate(window, _WIDE_SQUARE), np.uint8) & ~window & np.uint8(1)
             whole.append(_places(window, top, left, mask.shape[1]))
             inner.append(_places(eroded, top, left, mask.shape[1]))
             ring.append(_places(around, top, left, mask.shape[1]))
@@ -264,4 +265,4 @@ def _mean_velocity(view: _View | None, places: npt.NDArray[np.intp]) -> Float32A
 
 
 def _distance_to(mask: BoolMask) -> Float32Array:
-    return cv2.distanceTransform((~mask).view(np.uint8), cv2.DIST_L2, 3)
+    return np.asarray(cv2.distanceTransform((~mask).view(np.uint8), cv2.DIST_L2, 3), np.float32)

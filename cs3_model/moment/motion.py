@@ -80,7 +80,7 @@ class MotionEstimator:
 
     def __init__(self, config: MotionConfig | None = None) -> None:
         self.config = config or MotionConfig()
-        self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
     def reduced(self, image: UInt8Image) -> Float32Array:
         """The luminance of an RGB image [H, W, 3] at the reduced size, float32 [h, w] in [0, 255].
@@ -109,7 +109,7 @@ class MotionEstimator:
         if np.array_equal(first, second):
             raise UnknownMotionError("the frames are the same: the image is frozen")
         one, other = _flattened(first), _flattened(second)
-        flow = self._flow.calc(_as_bytes(one), _as_bytes(other), None)
+        flow = self._flow.calc(_as_bytes(one), _as_bytes(other), None)  # type: ignore[call-overload]  # None: a new array
         similarity = _correlation(one, _warped(other, flow))
         if similarity < self.config.least_similarity:
             raise UnknownMotionError(f"the frames show different scenes: their correlation is {similarity:.2f}")
@@ -146,7 +146,7 @@ def _flattened(grey: Float32Array) -> Float32Array:
     side = 2 * (grey.shape[1] // 16) + 1
     rest = grey - cv2.blur(grey, (side, side))
     contrast = np.sqrt(cv2.blur(rest * rest, (side, side))) + _CONTRAST_FLOOR
-    return rest / contrast
+    return np.asarray(rest / contrast, np.float32)
 
 
 def _as_bytes(flattened: Float32Array) -> npt.NDArray[np.uint8]:
@@ -155,7 +155,8 @@ def _as_bytes(flattened: Float32Array) -> npt.NDArray[np.uint8]:
 
 def _warped(image: Float32Array, flow: Float32Array) -> Float32Array:
     ys, xs = np.mgrid[0 : image.shape[0], 0 : image.shape[1]].astype(np.float32)
-    return cv2.remap(image, xs + flow[..., 0], ys + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    x, y = xs + flow[..., 0], ys + flow[..., 1]
+    return np.asarray(cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
 def _correlation(one: Float32Array, other: Float32Array) -> float:

@@ -42,6 +42,15 @@ class SelectionNetwork(nn.Module):
     N events, K candidates and P pairs in all.
     """
 
+    candidate_mean: Tensor
+    candidate_scale: Tensor
+    pair_mean: Tensor
+    pair_scale: Tensor
+    scene_mean: Tensor
+    scene_scale: Tensor
+    temperature: Tensor
+    """Divides all logits before they become probabilities."""
+
     def __init__(self) -> None:
         super().__init__()
         num_candidate, num_pair, num_scene = len(CANDIDATE_FEATURES), len(PAIR_FEATURES), len(SCENE_FEATURES)

@@ -69,6 +69,7 @@ class InputWatch:
         self._health = health
         self._remedy_silence, self._remedy_loss = remedy_silence, remedy_loss
         self._monotonic = monotonic
+        self._content: object = None
         self.restart()
 
     def note(self, content: object) -> None:
@@ -78,7 +79,7 @@ class InputWatch:
 
     def restart(self) -> None:
         """Begins anew, for a new publisher."""
-        self._content: object = None
+        self._content = None
         self._same_since_s = self._monotonic()
         self._last_s = self._begin_s = self._monotonic()
         self._last_accepted = self.num_accepted

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from cs3_msgs.srv import SegmentCollision
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.clock import Clock, JumpThreshold, TimeJump
+from rclpy.clock import Clock, JumpThreshold, ROSClock, TimeJump
 from rclpy.clock_type import ClockType
 from rclpy.duration import Duration
 from rclpy.exceptions import ParameterException
@@ -249,9 +249,11 @@ class PerceptionNode(LifecycleNode):
 
     def _is_paused(self) -> bool:
         """Whether nothing has to arrive: switched off, or simulated time stands."""
-        now_ns = self.get_clock().now().nanoseconds
+        clock = self.get_clock()
+        assert isinstance(clock, ROSClock)
+        now_ns = clock.now().nanoseconds
         stands, self._seen_ns = now_ns == self._seen_ns, now_ns
-        return not self._enabled or (stands and self.get_clock().ros_time_is_active)
+        return not self._enabled or (stands and clock.ros_time_is_active)
 
     # --- services and parameters ---
 

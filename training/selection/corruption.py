@@ -46,7 +46,8 @@ def corrupted(event: SelectionEvent, rng: np.random.Generator, rates: Corruption
     found = _with_inventions(found, rng, rates)
     found = replace(found, heatmap=_spoilt_map(found.heatmap, rng, rates), scores=_spoilt_scores(found.scores, rng))
     speed = float(rng.uniform(0.5, 1.6))
-    still = event.true_masks.any(axis=0) if rng.random() < rates.struck_stands_still else None
+    struck: npt.NDArray[np.bool_] = np.logical_or.reduce(event.true_masks, axis=0)
+    still = struck if rng.random() < rates.struck_stands_still else None
     before, after = (_spoilt_motion(motion, speed, still, rng, rates) for motion in (event.before, event.after))
     return replace(event, candidates=found, before=before, after=after)
 
@@ -79,7 +80,7 @@ def _spoilt_mask(
     kind = rng.integers(4)
     if kind == 0:  # displaced
         shift = rng.integers(-mask.shape[1] // 8, mask.shape[1] // 8 + 1, size=2)
-        matrix = np.float32([[1, 0, shift[0]], [0, 1, shift[1]]])
+        matrix = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32)
         return cv2.warpAffine(mask.view(np.uint8), matrix, mask.shape[::-1]).astype(bool)
     if kind == 1:  # joined with its neighbour
         return mask | others[rng.integers(len(others))]

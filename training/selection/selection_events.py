@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -37,7 +38,7 @@ def reduced_event(proposed: Proposed, true_masks: list[BoolMask], frame_hw: tupl
             masks=reduced_masks([item.mask for item in present], size_hw),
             roles=tuple(item.role for item in present),
             scores=np.array([item.score for item in present], np.float32),
-            heatmap=cv2.resize(proposed.heatmap, size_hw[::-1], interpolation=cv2.INTER_LINEAR),
+            heatmap=np.asarray(cv2.resize(proposed.heatmap, size_hw[::-1]), np.float32),
         ),
         before=reduced_motion(proposed.moment.before, size_hw),
         after=reduced_motion(proposed.moment.after, size_hw),
@@ -52,7 +53,7 @@ def write_event(path: Path, event: SelectionEvent) -> None:
         ValueError: if it cannot be written: one line.
     """
     found = event.candidates
-    arrays = {
+    arrays: dict[str, npt.NDArray[Any]] = {
         "masks": np.packbits(found.masks, axis=-1),
         "roles": np.array([role.value for role in found.roles], np.uint8),
         "scores": found.scores,
@@ -65,7 +66,7 @@ def write_event(path: Path, event: SelectionEvent) -> None:
             arrays[name] = motion.velocity.astype(np.float16)
             arrays[f"{name}_quality"] = np.array([motion.explained, motion.similarity], np.float32)
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # its stub takes any name for an option
     write_whole(path, buffer.getbuffer())
 
 
