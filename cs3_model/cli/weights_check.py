@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -15,7 +16,7 @@ from cs3_model.networks.hands23 import compare_detections
 from cs3_model.networks.text_prompt import encode_tokens
 from cs3_model.placement import Compilation, Placement, Precision
 from cs3_model.types import AudioWindow, Frame
-from cs3_model.weights import find_weights, verify
+from cs3_model.weights import WeightFile, find_weights, verify
 from cs3_model.weights.registry import FOUNDATION
 
 
@@ -35,13 +36,17 @@ def foundation_checks(device: str, hands_image: Path | None, hands_result: Path 
     chosen = select_device(device)
     placement = Placement.choose(chosen, Precision.FLOAT32, Compilation.NEVER)
     for weights in find_weights(FOUNDATION):
-        yield run_check(f"hash of {weights.name}", lambda weights=weights: (True, verify(weights)))
+        yield run_check(f"hash of {weights.name}", partial(_hash, weights))
     yield run_check("beats, made sounds", lambda: _beats(chosen))
     yield run_check("clipseg, a red mug among others", lambda: _clipseg(chosen))
     yield run_check("sam2.1, a disc", lambda: check_boxes(build_boxes("base-plus", placement)))
     if hands_image is not None and hands_result is not None:
         yield run_check("hands23, its own demo", lambda: _hands(placement, hands_image, hands_result))
         yield run_check("the whole, once", lambda: _whole(chosen, hands_image, hands_result))
+
+
+def _hash(weights: WeightFile) -> tuple[bool, str]:
+    return True, verify(weights)
 
 
 def _beats(device: torch.device) -> tuple[bool, str]:
