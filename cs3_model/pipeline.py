@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,7 +34,6 @@ from cs3_model.moment.choice import SelectionConfig, choose_likeliest
 from cs3_model.moment.moment import Moment, with_motion_after, with_motion_before
 from cs3_model.moment.motion import MotionConfig, MotionEstimator
 from cs3_model.moment.motion_proposals import ProposalConfig, propose
-from cs3_model.moment.selection import LearnedSelection
 from cs3_model.parts import AudioVisualSegmenter, BoxSegmenter, HandObjectDetector
 from cs3_model.strategies import Strategy, choose_masks
 from cs3_model.types import (
@@ -50,6 +49,9 @@ from cs3_model.types import (
     TouchedObject,
 )
 from cs3_model.verification import VerificationConfig, is_one_object
+
+if TYPE_CHECKING:
+    from cs3_model.moment.selection import LearnedSelection
 
 _LEAST_SHARE = 0.05
 """Share of the map; an object with less was not heard."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -24,7 +25,7 @@ from sensor_msgs.msg import Image
 from cs3_ros.bags.bag_reader import RecordedBag
 from cs3_ros.bags.bag_writer import BagWriter
 from cs3_ros.bags.video_to_bag import VideoToBag, video_to_bag
-from cs3_ros.client import Collision, CollisionClient
+from cs3_ros.client import Collision, CollisionClient, PerceptionAbsentError
 from cs3_ros.command_line import run_command
 from cs3_ros.conversions.collisions import collision_from_msg
 from cs3_ros.conversions.images import image_decoder
@@ -107,7 +108,7 @@ def run_demo(video: Path | None, out: Path, preset: str) -> tuple[int, int | Non
 def _print_collisions(collisions: Iterable[Collision], time_zero_ns: int) -> int:
     """Prints a line for each; returns how many there were."""
     heard = 0
-    for collision in collisions:
+    for collision in _until_the_node_ends(collisions):
         onset_s = (collision.onset_ns - time_zero_ns) / NS_PER_S
         verdict = collision.verdict.name.lower().replace("_", " ")
         boxes = "  ".join("[" + " ".join(f"{edge:.0f}" for edge in found.box_xyxy) + "]" for found in collision.objects)
@@ -115,6 +116,12 @@ def _print_collisions(collisions: Iterable[Collision], time_zero_ns: int) -> int
         typer.echo(f"{onset_s:7.3f} s   {verdict:<12} {collision.reason:<13} {latency_ms:4.0f} ms   {boxes}")
         heard += 1
     return heard
+
+
+def _until_the_node_ends(collisions: Iterable[Collision]) -> Iterator[Collision]:
+    """The demo ends its node after the last collision; a node that fails before is told by who started it."""
+    with suppress(PerceptionAbsentError):
+        yield from collisions
 
 
 def _play(recorder: ResultRecorder, bag: Path, preset: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -12,9 +13,11 @@ import numpy as np
 from cs3_model.geometry import closest_pair
 from cs3_model.moment.evidence import ReducedCandidates, SelectionEvidence, gather, grid_hw, reduced_masks
 from cs3_model.moment.moment import Moment
-from cs3_model.moment.selection import LearnedSelection
 from cs3_model.types import Candidate, CollisionResult, Float32Array, Reason, Verdict, no_collision
 from cs3_model.verification import VerificationConfig, is_one_object
+
+if TYPE_CHECKING:
+    from cs3_model.moment.selection import LearnedSelection
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,8 +72,6 @@ class Collision:
     """Fixed word for programs, listed in docs/topics.md."""
     detail: str
     """The same as a sentence."""
-    confidence: float
-    """Calibrated probability that this answer is right, 0 to 1; NaN where the preset cannot say."""
     objects: tuple[CollidingObject, ...]
     """The objects that collided, as many as the verdict says."""
     rejected: tuple[CollidingObject, ...]
@@ -118,8 +115,6 @@ class Collision:
         if contacts := [found.contact_xy for found in self.objects if found.contact_xy is not None]:
             x, y = (sum(values) / len(contacts) for values in zip(*contacts, strict=True))
             what += f", nearest to each other at {x:.0f},{y:.0f}"
-        if not math.isnan(self.confidence):
-            what += f"; this is right with a probability of {self.confidence:.2f}"
         doubt = "" if self.trained else "; the networks are not trained, so masks and boxes mean nothing"
         return f"At {self.onset_s:.3f} s {what}{doubt}."
 
@@ -144,7 +139,6 @@ def collision_of(msg: CollisionMsg, image: UInt8Image | None = None) -> Collisio
         verdict=result.verdict,
         reason=result.reason,
         detail=result.detail,
-        confidence=result.confidence,
         objects=tuple(_object_of(candidate, image) for candidate in result.masks),
         rejected=tuple(_object_of(candidate, image) for candidate in result.rejected),
         image=image,

@@ -28,7 +28,7 @@ class WatchLimits:
 
 
 @dataclass(slots=True)
-class _Sample:
+class _Arrival:
     time_s: float
     num_messages: int
     num_accepted: int
@@ -83,7 +83,7 @@ class InputWatch:
         self._same_since_s = self._monotonic()
         self._last_s = self._begin_s = self._monotonic()
         self._last_accepted = self.num_accepted
-        self._history: deque[_Sample] = deque()
+        self._history: deque[_Arrival] = deque()
 
     @property
     def age_s(self) -> float:
@@ -114,7 +114,7 @@ class InputWatch:
             return
         if self.num_accepted != self._last_accepted:
             self._last_accepted, self._last_s = self.num_accepted, now_s
-        self._history.append(_Sample(now_s, self.num_messages, self.num_accepted, num_lost, self.missing_s))
+        self._history.append(_Arrival(now_s, self.num_messages, self.num_accepted, num_lost, self.missing_s))
         while now_s - self._history[0].time_s > _SPAN_S:
             self._history.popleft()
         self._report("silent", self._silence(topic))

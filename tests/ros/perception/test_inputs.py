@@ -53,8 +53,11 @@ def test_every_raw_encoding_becomes_a_collision(make_perception, encoding) -> No
     def image(stamp_ns: int) -> Image:
         message = raw_picture(stamp_ns)
         depth = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1}.get(encoding, 0)
-        depth = depth or (1 if encoding.startswith("bayer") else 2)
+        has_planes = encoding in ("nv12", "nv21", "yuv420", "i420")
+        depth = depth or (1 if encoding.startswith("bayer") or has_planes else 2)
         grey = picture()[..., 0]
+        if has_planes:  # below the luminance half as many rows of colour, here none
+            grey = np.concatenate([grey, np.full((HEIGHT // 2, WIDTH), 128, np.uint8)])
         message.encoding, message.step = encoding, depth * WIDTH
         message.data = np.repeat(grey[..., None], depth, axis=2).tobytes()
         return message

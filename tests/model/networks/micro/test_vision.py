@@ -111,7 +111,7 @@ def test_pasted_masks_are_sampled_pixel_by_pixel() -> None:
     logits = torch.randn(len(boxes), MASK_SIDE, MASK_SIDE, generator=torch.Generator().manual_seed(0))
     pasted = paste_masks(logits, boxes, (30, 60))
     assert pasted.shape == (5, 30, 60) and (pasted[3:] == -10).all() and (pasted[2] != -10).all()
-    for mask, values, (x_min, y_min, x_max, y_max) in zip(pasted[:3], logits, widened(boxes).tolist(), strict=True):
+    for mask, values, (x_min, y_min, x_max, y_max) in zip(pasted[:3], logits, widened(boxes).tolist(), strict=False):
         for row, column in ((0, 0), (5, 5), (6, 18), (8, 21), (29, 59)):
             x, y = (column + 0.5 - x_min) / (x_max - x_min), (row + 0.5 - y_min) / (y_max - y_min)
             expected = -10.0
