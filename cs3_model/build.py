@@ -22,7 +22,7 @@ from cs3_model.pipeline import CollisionPipeline, PipelineConfig
 from cs3_model.placement import Compilation, Placement, Precision
 from cs3_model.preset_files import PRESETS, read_preset_file
 from cs3_model.strategies import Strategy
-from cs3_model.types import MODEL_SAMPLE_RATE_HZ, AudioWindow, Float32Array, Frame, SideRule
+from cs3_model.types import MODEL_SAMPLE_RATE_HZ, AudioWindow, Float32Array, Frame, SideRule, check_window_span
 
 if TYPE_CHECKING:
     from cs3_model.networks.micro.micro_parts import MicroParts
@@ -90,9 +90,7 @@ class Preset:
         return _MOTION_S if self.pipeline.strategy is Strategy.LEARNED else 0.0
 
     def __post_init__(self) -> None:
-        from cs3_model.stream import StreamConfig  # and with it the detector and SciPy
-
-        StreamConfig(audio_pre_s=self.audio_pre_s, audio_post_s=self.audio_post_s)  # refuses what no stream can cut
+        check_window_span(self.audio_pre_s, self.audio_post_s)
 
 
 def load_preset(name: str) -> Preset:

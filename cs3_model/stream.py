@@ -23,7 +23,7 @@ from cs3_model.audio_ring import AcceptedAudio, AudioRing, Discontinuity
 from cs3_model.block_order import BlockOrder
 from cs3_model.frame_ring import FrameRing, StoredFrame
 from cs3_model.onset import CollisionGate, OnsetConfig, OnsetDetector, OnsetEvent, OnsetState
-from cs3_model.types import MIN_WINDOW_SAMPLES, MODEL_SAMPLE_RATE_HZ, AudioBlock, AudioWindow, Float32Array, Reason
+from cs3_model.types import AudioBlock, AudioWindow, Float32Array, Reason
 
 _NS = 1_000_000_000
 _STOPPED_S = 0.5
@@ -35,8 +35,6 @@ _DETECTION_BLOCK_S = 0.04
 _MOTION_REACH = 2.5
 """A frame at most so many times `motion_s` from that of the onset still tells what moved."""
 _DURATIONS = (
-    "audio_pre_s",
-    "audio_post_s",
     "max_frame_offset_s",
     "max_missing_s",
     "motion_s",
@@ -74,12 +72,7 @@ class StreamConfig:
         for name in _DURATIONS:
             if not 0.0 <= getattr(self, name) <= 60.0:
                 raise ValueError(f"{name} must be in [0, 60] seconds, got {getattr(self, name)}")
-        shortest_s = MIN_WINDOW_SAMPLES / MODEL_SAMPLE_RATE_HZ
-        if self.audio_pre_s + self.audio_post_s < shortest_s:
-            raise ValueError(
-                f"audio_pre_s + audio_post_s must be at least {shortest_s} s, "
-                f"got {self.audio_pre_s} + {self.audio_post_s}"
-            )
+        check_window_span(self.audio_pre_s, self.audio_post_s)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

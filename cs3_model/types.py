@@ -242,6 +242,22 @@ class CollisionResult:
     """Seconds spent in each stage, in order of execution."""
 
 
+def check_window_span(audio_pre_s: float, audio_post_s: float) -> None:
+    """Refuses a window around an onset that no stream can cut or no network can hear.
+
+    Raises:
+        ValueError: if a side is not in [0, 60] seconds, or both together are shorter than `MIN_WINDOW_SAMPLES`.
+    """
+    for name, value in (("audio_pre_s", audio_pre_s), ("audio_post_s", audio_post_s)):
+        if not 0.0 <= value <= 60.0:
+            raise ValueError(f"{name} must be in [0, 60] seconds, got {value}")
+    shortest_s = MIN_WINDOW_SAMPLES / MODEL_SAMPLE_RATE_HZ
+    if audio_pre_s + audio_post_s < shortest_s:
+        raise ValueError(
+            f"audio_pre_s + audio_post_s must be at least {shortest_s} s, got {audio_pre_s} + {audio_post_s}"
+        )
+
+
 def no_collision(reason: Reason, detail: str, rejected: tuple[Candidate, ...] = ()) -> CollisionResult:
     """The empty result, with its reason."""
     return CollisionResult(verdict=Verdict.NONE, reason=reason, detail=detail, rejected=rejected)
