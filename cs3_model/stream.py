@@ -23,7 +23,7 @@ from cs3_model.audio_ring import AcceptedAudio, AudioRing, Discontinuity
 from cs3_model.block_order import BlockOrder
 from cs3_model.frame_ring import FrameRing, StoredFrame
 from cs3_model.onset import CollisionGate, OnsetConfig, OnsetDetector, OnsetEvent, OnsetState
-from cs3_model.types import AudioBlock, AudioWindow, Float32Array, Reason
+from cs3_model.types import AudioBlock, AudioWindow, Float32Array, Reason, check_window_span
 
 _NS = 1_000_000_000
 _STOPPED_S = 0.5
