@@ -21,6 +21,8 @@ from training.evaluation.results.table_rows import (
 )
 from training.evaluation.runner import SampleResult
 
+RANDOM_TOKEN, RANDOM_SQUARE, CENTRE, WEAK = TABLE_1[:4]
+
 
 def record(index: int, iou: float | None, size: str = "small") -> SampleResult:
     score = None if iou is None else MaskScore(matched_ious=(iou,), num_predicted=1, num_true=1)
@@ -38,11 +40,10 @@ def runs(row: TableRow, *ious: tuple[float | None, ...]):
 
 @pytest.fixture
 def page() -> str:
-    centre = TABLE_1[1]
     test = dict(
         [
             runs(OURS, (0.6, 0.4, 0.6, 0.4, None), (0.8, 0.6, 0.8, 0.6, None)),
-            runs(centre, (0.1, 0.1, 0.1, 0.1, None)),
+            runs(CENTRE, (0.1, 0.1, 0.1, 0.1, None)),
             runs(OURS_AV, (0.5, 0.1, 0.5, 0.1, None), (0.7, 0.3, 0.7, 0.3, None)),
             runs(RIGHT_LEFT, (0.7, 0.7, 0.7, 0.7, None), (0.9, 0.9, 0.9, 0.9, None)),
             runs(NO_AUDIO, (0.4, 0.4, 0.4, 0.4, None)),
@@ -93,10 +94,7 @@ def test_the_ablations_say_whether_they_look_twice_and_the_page_which_of_them_ou
 def test_rows_stand_for_one_method_per_set_of_files() -> None:
     files = {"ours": [Path("a"), Path("b")], "weak": [Path("w")], "no_audio": [], "mixture": []}
     assert OURS.methods(files, 3) == ["preset:micro,weights=a", "preset:micro,weights=b"]
-    assert NO_AUDIO.methods(files, 3) == [] and TABLE_1[1].methods(files, 3) == ["centre"]
-    assert (
-        TABLE_1[2].methods(files, 3)[0].startswith("preset:micro,weights=a,weak=w,")
-        and len(TABLE_1[2].methods(files, 3)) == 1
-    )
+    assert NO_AUDIO.methods(files, 3) == [] and CENTRE.methods(files, 3) == ["centre"]
+    assert WEAK.methods(files, 3)[0].startswith("preset:micro,weights=a,weak=w,") and len(WEAK.methods(files, 3)) == 1
     assert SHUFFLED.methods(files, 2)[1] == "preset:micro,weights=a,sound=shuffled,shuffle=1"
     assert len(SHUFFLED.methods(files, 2)) == 4
