@@ -137,10 +137,10 @@ def time_outputs(outputs: type) -> list[float]:
     inside_s: list[float] = []
     finish, publish = CollisionPipeline.finish, outputs.publish
 
-    def timed_finish(self: Any, *args: Any) -> Any:
+    def timed_finish(self: Any, *args: Any, **options: Any) -> Any:
         begin_s = time.monotonic()
         try:
-            return finish(self, *args)
+            return finish(self, *args, **options)
         finally:
             inside_s.append(time.monotonic() - begin_s)
 

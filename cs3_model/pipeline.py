@@ -132,8 +132,10 @@ class Proposed:
 
     candidates: tuple[Candidate, ...]
     """Held, heard and moving objects."""
+    logits: Float32Array
+    """Where the sound points, float32 [h, w]."""
     heatmap: Float32Array
-    """Where the sound points, float32 [h, w] in [0, 1]."""
+    """The same, smoothed and stretched to [0, 1]."""
     moment: Moment
     """What moved."""
     stage_s: dict[str, float]
@@ -266,7 +268,7 @@ class CollisionPipeline:
             scores = score_map(logits, self.config.localisation)
             candidates = self._held_and_heard(prepared, logits, scores)
             candidates += self._moved(prepared, moment, candidates)
-        return Proposed(candidates=tuple(candidates), heatmap=scores, moment=moment, stage_s=stage_s)
+        return Proposed(candidates=tuple(candidates), logits=logits, heatmap=scores, moment=moment, stage_s=stage_s)
 
     def _locate(self, prepared: PreparedFrame, audio_embedding: Any) -> Float32Array:
         """Decodes M_AV, then M'_AV: the crop around its peak, which alone decides (section 4.1, test time)."""
@@ -350,7 +352,7 @@ class CollisionPipeline:
             raise ValueError("the strategy 'learned' needs weights: name them as selection_weights in the preset")
         return choose_likeliest(
             proposed.candidates,
-            proposed.heatmap,
+            proposed.logits,
             proposed.moment,
             self.selection,
             config=self.config.selection,

@@ -15,7 +15,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -85,6 +85,8 @@ class Event:
     """Time of the onset on the audio's clock, nanoseconds."""
     strength_db: float
     """Rise over the sound before it, dB."""
+    doubt: float = 0.0
+    """How doubtful it is that the onset was an impact, in [0, 1], once it is confirmed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -270,8 +272,9 @@ class CollisionStream:
                 )
                 self._waiting[event_id] = _Waiting(event=event)
             elif event_id in self._waiting and onset.state is OnsetState.CONFIRMED:
-                self._waiting[event_id].confirmed = True
-                self._waiting[event_id].since_s = self._monotonic()
+                waiting = self._waiting[event_id]
+                waiting.event = replace(waiting.event, doubt=onset.doubt)
+                waiting.confirmed, waiting.since_s = True, self._monotonic()
             elif event_id in self._waiting:
                 steps.append(Withdraw(event=self._waiting.pop(event_id).event))
         return steps + self._choose_frames()

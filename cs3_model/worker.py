@@ -58,7 +58,8 @@ def segment_event(pipeline: CollisionPipeline, step: Finish, prepared: PreparedF
         return Outcome(result=no_collision(Reason.BAD_FRAME, str(error)), complete_s=step.complete_s)
     try:
         prepared = prepared or pipeline.prepare(frame, _decoded(step.before))
-        result = pipeline.finish(prepared, step.window, _decoded(step.after))
+        after = _decoded(step.after)
+        result = pipeline.finish(prepared, step.window, after, onset_doubt=step.event.doubt)
     except Exception as error:  # a part may fail in any way; the next event may still succeed
         logger.exception("segmenting the onset at %d ns failed", step.event.onset_ns)
         result = no_collision(Reason.ERROR, f"{type(error).__name__}: {error}")

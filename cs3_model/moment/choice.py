@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from cs3_model.geometry import closest_pair
-from cs3_model.moment.evidence import ReducedCandidates, SelectionEvidence, gather, grid_hw, reduced_masks
+from cs3_model.moment.evidence import ReducedCandidates, SelectionEvidence, gather, grid_hw, reduced_map, reduced_masks
 from cs3_model.moment.moment import Moment
 from cs3_model.types import Candidate, CollisionResult, Float32Array, Reason, Verdict, no_collision
 from cs3_model.verification import VerificationConfig, is_one_object
@@ -36,21 +35,21 @@ class SelectionConfig:
             raise ValueError(f"SelectionConfig.not_in_view must be in (0, 1], got {self.not_in_view}")
 
 
-def evidence_of(candidates: Sequence[Candidate], heatmap: Float32Array, moment: Moment) -> SelectionEvidence:
+def evidence_of(candidates: Sequence[Candidate], logits: Float32Array, moment: Moment) -> SelectionEvidence:
     """Measures candidates with masks that are not empty, at least one."""
     size_hw = grid_hw((candidates[0].mask.shape[0], candidates[0].mask.shape[1]))
     found = ReducedCandidates(
         masks=reduced_masks([item.mask for item in candidates], size_hw),
         roles=tuple(item.role for item in candidates),
         scores=_scores(candidates),
-        heatmap=np.asarray(cv2.resize(heatmap, size_hw[::-1], interpolation=cv2.INTER_LINEAR), np.float32),
+        logits=reduced_map(logits, size_hw),
     )
     return gather(found, moment.before, moment.after)
 
 
 def choose_likeliest(
     candidates: Sequence[Candidate],
-    heatmap: Float32Array,
+    logits: Float32Array,
     moment: Moment,
     selection: LearnedSelection,
     *,
@@ -62,7 +61,7 @@ def choose_likeliest(
 
     Args:
         candidates: From all who propose.
-        heatmap: Where the sound points, float32 [h, w] in [0, 1].
+        logits: Where the sound points, float32 [h, w].
         moment: What moved.
         selection: Trained weights.
         config: When to say no.
@@ -75,7 +74,7 @@ def choose_likeliest(
     unknown = f"; what moved is partly unknown: {', '.join(moment.unknown)}" if moment.unknown else ""
     if not present:
         return no_collision(Reason.NO_CANDIDATE, f"no part found an object{unknown}", empty)
-    choice = selection.choose(evidence_of(present, heatmap, moment))
+    choice = selection.choose(evidence_of(present, logits, moment))
     not_in_view = 1.0 - (1.0 - onset_doubt) * (1.0 - choice.not_in_view)
     probability = (1.0 - onset_doubt) * choice.probability
     if not_in_view >= config.not_in_view:

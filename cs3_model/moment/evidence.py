@@ -20,14 +20,18 @@ from cs3_model.types import BoolMask, Float32Array, Role
 
 CANDIDATE_FEATURES = (
     "right hand", "left hand", "heard", "moved", "score",
-    "log area", "map inside", "highest of the map", "share of the map",
+    "log area", "map inside", "highest of the map", "share of the map", "lead in share of the map",
     "speed before", "speed after", "relative speed before", "relative speed after",
     "share of motion before", "share of motion after", "contrast before", "contrast after",
     "agreement before", "agreement after", "change of velocity", "overlap with a held object",
 )  # fmt: skip
-PAIR_FEATURES = ("log distance", "overlap", "approach before", "approach after", "shared boundary")
+PAIR_FEATURES = (
+    "log distance", "overlap", "approach before", "approach after", "shared boundary",
+    "speed where they meet before", "speed where they meet after",
+)  # fmt: skip
 SCENE_FEATURES = (
-    "candidates", "held objects", "mean of the map", "motion before is known", "motion after is known",
+    "candidates", "held objects", "mean of the map", "peak of the map", "spread of the map",
+    "motion before is known", "motion after is known",
     "fastest before", "fastest after", "mean speed before", "mean speed after",
     "explained before", "explained after",
 )  # fmt: skip
@@ -36,6 +40,10 @@ GRID_WIDTH = 128
 """Width of the grid; its height follows the picture's shape."""
 _SPEED_UNIT = 0.05
 """Picture widths per second that count as one, before the logarithm."""
+_SHARE_FLOOR = 0.02
+"""Added to shares of the map before they are compared: smaller ones are noise."""
+_MEETING_PX = 3.0
+"""Where two objects meet is what of the smaller one lies at most so much farther than its nearest place, cells."""
 _RING_PX = 4
 _LEAST_PIXELS = 6
 _SQUARE = np.ones((3, 3), np.uint8)
@@ -53,8 +61,8 @@ class ReducedCandidates:
     """Who proposed each."""
     scores: Float32Array
     """[K], in [0, 1], of the part that proposed it."""
-    heatmap: Float32Array
-    """[h, w] in [0, 1]: where the sound points."""
+    logits: Float32Array
+    """[h, w]: where the sound points."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -86,6 +94,11 @@ def reduced_masks(masks: Sequence[BoolMask], size_hw: tuple[int, int]) -> npt.ND
     return small
 
 
+def reduced_map(logits: Float32Array, size_hw: tuple[int, int]) -> Float32Array:
+    """An audio-visual map on the grid."""
+    return np.asarray(cv2.resize(logits, size_hw[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+
+
 def reduced_motion(motion: Motion | None, size_hw: tuple[int, int]) -> Motion | None:
     """A motion on a coarser grid; None stays unknown."""
     if motion is None or motion.velocity.shape[:2] == size_hw:
@@ -106,13 +119,14 @@ def gather(found: ReducedCandidates, before: Motion | None, after: Motion | None
     held = [i for i, role in enumerate(found.roles) if role & (Role.RIGHT_HAND | Role.LEFT_HAND)]
     size_hw = found.masks.shape[1], found.masks.shape[2]
     views = [_view(reduced_motion(motion, size_hw)) for motion in (before, after)]
-    rows = [_candidate_row(found, shapes, index, held, views) for index in range(len(found.roles))]
-    pairs, pair_rows = _pairs(found, shapes, views)
+    sound = _SoundMap.of(found.logits, shapes)
+    rows = [_candidate_row(found, shapes, index, held, views, sound) for index in range(len(found.roles))]
+    pairs, pair_rows = _pairs(size_hw, shapes, views)
     return SelectionEvidence(
         candidates_KD=np.array(rows, np.float32).reshape(len(rows), len(CANDIDATE_FEATURES)),
         pairs_P2=np.array(pairs, np.intp).reshape(-1, 2),
         pairs_PE=np.array(pair_rows, np.float32).reshape(-1, len(PAIR_FEATURES)),
-        scene_G=np.array(_scene_row(found, held, (before, after), views), np.float32),
+        scene_G=np.array(_scene_row(found, held, (before, after), views, sound), np.float32),
     )
 
 
@@ -176,17 +190,52 @@ def _view(motion: Motion | None) -> _View | None:
     return _View(velocity.reshape(-1, 2), speed, float(np.quantile(speed, 0.99)) + 1e-6, float(speed.sum()) + 1e-6)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _SoundMap:
+    """Where the sound points, flattened."""
+
+    height_L: Float32Array
+    """Logits stretched to [0, 1]."""
+    shares: list[float]
+    """Of each candidate: the sum of the spatial softmax on it."""
+    leads: list[float]
+    """How many times, as a logarithm, the greatest share of a candidate that is another object."""
+    peak: float
+    """The highest logit."""
+    spread: float
+    """Entropy of the spatial softmax, 0 for one cell, 1 for all alike."""
+
+    @staticmethod
+    def of(logits: Float32Array, shapes: _Shapes) -> _SoundMap:
+        flat = logits.ravel()
+        low, peak = float(flat.min()), float(flat.max())
+        odds = np.exp(flat - peak)
+        density = odds / odds.sum()
+        shares = [float(density[whole].sum()) for whole in shapes.whole]
+        leads = []
+        for index, share in enumerate(shares):
+            others = [other for at, other in enumerate(shares) if shapes.overlap_KK[index, at] <= _SAME_OBJECT_IOU]
+            leads.append(float(np.log((share + _SHARE_FLOOR) / (max(others, default=0.0) + _SHARE_FLOOR))))
+        spread = float(-(density * np.log(density + 1e-12)).sum() / np.log(density.size))
+        return _SoundMap((flat - low) / max(peak - low, 1e-6), shares, leads, peak, spread)
+
+
 def _candidate_row(
-    found: ReducedCandidates, shapes: _Shapes, index: int, held: Sequence[int], views: Sequence[_View | None]
+    found: ReducedCandidates,
+    shapes: _Shapes,
+    index: int,
+    held: Sequence[int],
+    views: Sequence[_View | None],
+    sound: _SoundMap,
 ) -> list[float]:
     role, whole = found.roles[index], shapes.whole[index]
-    on_map = found.heatmap.ravel()[whole]
+    on_map = sound.height_L[whole]
     row = [
         float(Role.RIGHT_HAND in role), float(Role.LEFT_HAND in role),
         float(Role.AUDIO_VISUAL in role), float(Role.MOVED in role), float(found.scores[index]),
-        float(np.log10(whole.size / found.heatmap.size + 1e-4)),
+        float(np.log10(whole.size / found.logits.size + 1e-4)),
         float(on_map.mean()) if on_map.size else 0.0, float(on_map.max()) if on_map.size else 0.0,
-        float(on_map.sum()) / (float(found.heatmap.sum()) + 1e-6),
+        sound.shares[index], sound.leads[index],
     ]  # fmt: skip
     speeds = [_mean(view.speed_L, shapes.inner[index]) if view else 0.0 for view in views]
     row += [_log_speed(speed) for speed in speeds]
@@ -203,21 +252,22 @@ def _candidate_row(
 
 
 def _pairs(
-    found: ReducedCandidates, shapes: _Shapes, views: Sequence[_View | None]
+    size_hw: tuple[int, int], shapes: _Shapes, views: Sequence[_View | None]
 ) -> tuple[list[tuple[int, int]], list[list[float]]]:
     """All pairs of different objects; two candidates that overlap like one object are no pair."""
-    width = found.heatmap.shape[1]
-    distances = [_distance_to(mask).ravel() for mask in found.masks]
+    width = size_hw[1]
+    distances = [_distance_to(whole, size_hw).ravel() for whole in shapes.whole]
     middles = [np.array([(place % width).mean(), (place // width).mean()]) for place in shapes.whole]
     means = [[_mean_velocity(view, inner) for inner in shapes.inner] for view in views]
     pairs, rows = [], []
-    for one, other in combinations(range(len(found.roles)), 2):
+    for one, other in combinations(range(len(shapes.whole)), 2):
         overlap = float(shapes.overlap_KK[one, other])
         if overlap > _SAME_OBJECT_IOU:
             continue
         # Measured from the smaller of the two, which is cheaper.
         small, large = (one, other) if shapes.whole[one].size <= shapes.whole[other].size else (other, one)
         apart = distances[large][shapes.whole[small]]
+        meeting = shapes.whole[small][apart <= apart.min() + _MEETING_PX]
         towards = middles[other] - middles[one]
         towards = towards / (np.hypot(*towards) + 1e-6)
         closing = [float((of_view[one] - of_view[other]) @ towards) for of_view in means]
@@ -228,6 +278,7 @@ def _pairs(
                 overlap,
                 *(float(np.sign(speed)) * _log_speed(abs(speed)) for speed in closing),
                 float(np.sqrt(np.count_nonzero(apart <= 2.0)) / width * 10),
+                *(_log_speed(_mean(view.speed_L, meeting)) if view else 0.0 for view in views),
             ]
         )
     return pairs, rows
@@ -238,11 +289,14 @@ def _scene_row(
     held: Sequence[int],
     motions: Sequence[Motion | None],
     views: Sequence[_View | None],
+    sound: _SoundMap,
 ) -> list[float]:
     return [
         len(found.roles) / 10,
         len(held) / 2,
-        float(found.heatmap.mean()),
+        float(sound.height_L.mean()),
+        sound.peak / 10,
+        sound.spread,
         *(float(view is not None) for view in views),
         *(_log_speed(view.fastest) if view else 0.0 for view in views),
         *(_log_speed(view.total / view.speed_L.size) if view else 0.0 for view in views),
@@ -264,5 +318,7 @@ def _mean_velocity(view: _View | None, places: npt.NDArray[np.intp]) -> Float32A
     return view.velocity_L2[places].mean(axis=0)
 
 
-def _distance_to(mask: BoolMask) -> Float32Array:
-    return np.asarray(cv2.distanceTransform((~mask).view(np.uint8), cv2.DIST_L2, 3), np.float32)
+def _distance_to(whole: npt.NDArray[np.intp], size_hw: tuple[int, int]) -> Float32Array:
+    away = np.ones(size_hw, np.uint8)
+    away.ravel()[whole] = 0
+    return np.asarray(cv2.distanceTransform(away, cv2.DIST_L2, 3), np.float32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from cs3_model.moment.motion import Motion, MotionEstimator, UnknownMotionError
-from cs3_model.types import Frame
+from cs3_model.types import Float32Array, Frame
 
 _NS = 1e9
 
@@ -20,6 +20,8 @@ class Moment:
     """In the time after it; None if unknown."""
     unknown: tuple[str, ...] = ()
     """Why something is unknown, a short phrase each."""
+    reduced: Float32Array | None = None
+    """The frame of the onset as the estimator compares it, once it has been reduced."""
 
     @property
     def motions(self) -> tuple[Motion, ...]:
@@ -36,23 +38,25 @@ def with_motion_before(moment: Moment, estimator: MotionEstimator, frame: Frame,
         frame: In which the masks are drawn.
         other: The earlier frame that it is compared with; None if there is none.
     """
-    motion, why = _measured(estimator, frame, other, "before")
-    return replace(moment, before=motion, unknown=(*moment.unknown, *why))
+    reduced, motion, why = _measured(moment, estimator, frame, other, "before")
+    return replace(moment, before=motion, unknown=(*moment.unknown, *why), reduced=reduced)
 
 
 def with_motion_after(moment: Moment, estimator: MotionEstimator, frame: Frame, other: Frame | None) -> Moment:
     """Adds what moved in the time after the onset, as `with_motion_before` does."""
-    motion, why = _measured(estimator, frame, other, "after")
-    return replace(moment, after=motion, unknown=(*moment.unknown, *why))
+    reduced, motion, why = _measured(moment, estimator, frame, other, "after")
+    return replace(moment, after=motion, unknown=(*moment.unknown, *why), reduced=reduced)
 
 
 def _measured(
-    estimator: MotionEstimator, frame: Frame, other: Frame | None, when: str
-) -> tuple[Motion | None, tuple[str, ...]]:
+    moment: Moment, estimator: MotionEstimator, frame: Frame, other: Frame | None, when: str
+) -> tuple[Float32Array | None, Motion | None, tuple[str, ...]]:
+    """The reduced frame of the onset, the motion, and why it is unknown."""
     if other is None:
-        return None, (f"no frame {when} the onset",)
+        return moment.reduced, None, (f"no frame {when} the onset",)
+    reduced = estimator.reduced(frame.image) if moment.reduced is None else moment.reduced
+    seconds = (other.stamp_ns - frame.stamp_ns) / _NS
     try:
-        seconds = (other.stamp_ns - frame.stamp_ns) / _NS
-        return estimator.between(estimator.reduced(frame.image), estimator.reduced(other.image), seconds), ()
+        return reduced, estimator.between(reduced, estimator.reduced(other.image), seconds), ()
     except UnknownMotionError as error:
-        return None, (f"{when} the onset {error}",)
+        return reduced, None, (f"{when} the onset {error}",)

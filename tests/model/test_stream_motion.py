@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from cs3_model import stream as stream_module
+from cs3_model.onset import OnsetDetector, OnsetEvent, OnsetState
 from cs3_model.stream import CollisionStream, Finish, Prepare, Step, StreamConfig
 from tests.model.test_stream import NS, RATE, block_of, ends, frame_at, impacts, play
 
@@ -73,3 +77,15 @@ def test_without_motion_no_event_waits_and_no_other_frame_is_handed_on() -> None
     (finish,) = ends(steps)
     assert isinstance(finish, Finish) and finish.before is None and finish.after is None
     assert ended_s <= 1.58
+
+
+def test_the_doubt_of_a_confirmed_onset_travels_with_its_event(monkeypatch) -> None:
+    class Doubting(OnsetDetector):
+        def push(self, samples) -> list[OnsetEvent]:
+            found = super().push(samples)
+            return [replace(item, doubt=0.25) if item.state is OnsetState.CONFIRMED else item for item in found]
+
+    monkeypatch.setattr(stream_module, "OnsetDetector", Doubting)
+    steps, _ = play_until(CollisionStream(SHORT), 3.0)
+    assert [step.event.doubt for step in ends(steps)] == [0.25]
+    assert [step.event.doubt for step in steps if isinstance(step, Prepare)] == [0.0]

@@ -44,7 +44,7 @@ def corrupted(event: SelectionEvent, rng: np.random.Generator, rates: Corruption
     found = _with_fewer(event.candidates, rng, rates)
     found = _with_wrong_masks(found, rng, rates)
     found = _with_inventions(found, rng, rates)
-    found = replace(found, heatmap=_spoilt_map(found.heatmap, rng, rates), scores=_spoilt_scores(found.scores, rng))
+    found = replace(found, logits=_spoilt_map(found.logits, rng, rates), scores=_spoilt_scores(found.scores, rng))
     speed = float(rng.uniform(0.5, 1.6))
     struck: npt.NDArray[np.bool_] = np.logical_or.reduce(event.true_masks, axis=0)
     still = struck if rng.random() < rates.struck_stands_still else None
@@ -92,7 +92,7 @@ def _spoilt_mask(
 def _with_inventions(found: ReducedCandidates, rng: np.random.Generator, rates: CorruptionRates) -> ReducedCandidates:
     masks, roles, scores = list(found.masks), list(found.roles), found.scores.tolist()
     while rng.random() < rates.invented or not masks:
-        masks.append(_ellipse(found.heatmap.shape, rng))
+        masks.append(_ellipse(found.logits.shape, rng))
         roles.append(_ROLES[rng.integers(len(_ROLES))])
         scores.append(float(rng.uniform(0.2, 1.0)))
     return replace(found, masks=np.stack(masks), roles=tuple(roles), scores=np.array(scores, np.float32))
@@ -107,12 +107,14 @@ def _ellipse(size_hw: Sequence[int], rng: np.random.Generator) -> npt.NDArray[np
     return canvas.astype(bool)
 
 
-def _spoilt_map(heatmap: Float32Array, rng: np.random.Generator, rates: CorruptionRates) -> Float32Array:
-    if rng.random() >= rates.map_useless:
-        return heatmap ** np.float32(rng.uniform(0.7, 1.4))
-    noise = cv2.GaussianBlur(rng.random(heatmap.shape, np.float32), (0, 0), float(rng.uniform(6, 24)))
-    noise -= noise.min()
-    return noise**3 / (noise.max() ** 3 + 1e-9)
+def _spoilt_map(logits: Float32Array, rng: np.random.Generator, rates: CorruptionRates) -> Float32Array:
+    """Steeper or flatter; or hills anywhere, as high as those of the map."""
+    low, high = float(logits.min()), float(logits.max())
+    if rng.random() < rates.map_useless:
+        noise = cv2.GaussianBlur(rng.random(logits.shape, np.float32), (0, 0), float(rng.uniform(6, 24)))
+        noise -= noise.min()
+        logits = low + (high - low) * noise / (float(noise.max()) + 1e-9)
+    return (high + (logits - high) * rng.uniform(0.6, 1.3) + rng.normal(0.0, 1.0)).astype(np.float32)
 
 
 def _spoilt_scores(scores: Float32Array, rng: np.random.Generator) -> Float32Array:

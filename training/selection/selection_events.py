@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from cs3_model.files import write_whole
-from cs3_model.moment.evidence import ReducedCandidates, grid_hw, reduced_masks, reduced_motion
+from cs3_model.moment.evidence import ReducedCandidates, grid_hw, reduced_map, reduced_masks, reduced_motion
 from cs3_model.moment.motion import Motion
 from cs3_model.pipeline import Proposed
 from cs3_model.types import BoolMask, Float32Array, Role
@@ -38,7 +37,7 @@ def reduced_event(proposed: Proposed, true_masks: list[BoolMask], frame_hw: tupl
             masks=reduced_masks([item.mask for item in present], size_hw),
             roles=tuple(item.role for item in present),
             scores=np.array([item.score for item in present], np.float32),
-            heatmap=np.asarray(cv2.resize(proposed.heatmap, size_hw[::-1]), np.float32),
+            logits=reduced_map(proposed.logits, size_hw),
         ),
         before=reduced_motion(proposed.moment.before, size_hw),
         after=reduced_motion(proposed.moment.after, size_hw),
@@ -57,9 +56,9 @@ def write_event(path: Path, event: SelectionEvent) -> None:
         "masks": np.packbits(found.masks, axis=-1),
         "roles": np.array([role.value for role in found.roles], np.uint8),
         "scores": found.scores,
-        "heatmap": np.round(found.heatmap * 255).astype(np.uint8),
+        "logits": found.logits.astype(np.float16),
         "true_masks": np.packbits(event.true_masks, axis=-1),
-        "width": np.array(found.heatmap.shape[1]),
+        "width": np.array(found.logits.shape[1]),
     }
     for name, motion in (("before", event.before), ("after", event.after)):
         if motion is not None:
@@ -94,7 +93,7 @@ def read_event(path: Path) -> SelectionEvent:
                 masks=masks("masks"),
                 roles=tuple(Role(int(value)) for value in arrays["roles"]),
                 scores=arrays["scores"],
-                heatmap=arrays["heatmap"].astype(np.float32) / 255,
+                logits=arrays["logits"].astype(np.float32),
             ),
             before=motion("before"),
             after=motion("after"),

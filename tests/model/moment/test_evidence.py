@@ -35,13 +35,13 @@ def motion(x: float, place: tuple[slice, slice] = LEFT_SQUARE) -> Motion:
 
 def candidates() -> ReducedCandidates:
     """What the right hand holds, and what is heard ten cells to the right of it, where all of the map lies."""
-    heatmap = np.zeros((HEIGHT, WIDTH), np.float32)
-    heatmap[RIGHT_SQUARE] = 1.0
+    logits = np.zeros((HEIGHT, WIDTH), np.float32)
+    logits[RIGHT_SQUARE] = 20.0
     return ReducedCandidates(
         masks=np.stack([mask(LEFT_SQUARE), mask(RIGHT_SQUARE)]),
         roles=(Role.RIGHT_HAND, Role.AUDIO_VISUAL),
         scores=np.array([0.8, 0.6], np.float32),
-        heatmap=heatmap,
+        logits=logits,
     )
 
 
@@ -55,6 +55,18 @@ def test_roles_scores_area_and_map_of_each_candidate() -> None:
     assert [of_candidate(evidence, 1, name) for name in CANDIDATE_FEATURES[:5]] == pytest.approx([0, 0, 1, 0, 0.6])
     assert of_candidate(evidence, 0, "log area") == pytest.approx(np.log10(400 / (96 * 128) + 1e-4), abs=1e-5)
     assert [of_candidate(evidence, index, "share of the map") for index in (0, 1)] == pytest.approx([0, 1], abs=1e-4)
+
+
+def test_the_sound_map_says_how_much_lies_where_and_how_it_is_spread() -> None:
+    """All of it lies evenly on 400 of 12288 cells: an entropy of log 400 of log 12288; a lead of 1.02 to 0.02."""
+    evidence = gather(candidates(), None, None)
+    scene = dict(zip(SCENE_FEATURES, evidence.scene_G.tolist(), strict=True))
+    assert scene["spread of the map"] == pytest.approx(np.log(400) / np.log(12288), abs=1e-3)
+    assert scene["peak of the map"] == pytest.approx(2.0)
+    lead = of_candidate(evidence, 1, "lead in share of the map")
+    assert (
+        lead == pytest.approx(np.log(1.02 / 0.02), abs=1e-2) == -of_candidate(evidence, 0, "lead in share of the map")
+    )
 
 
 def test_motion_counts_where_a_candidate_is() -> None:
@@ -97,7 +109,7 @@ def test_two_outlines_of_one_object_are_no_pair() -> None:
         masks=np.concatenate([found.masks, found.masks[:1]]),
         roles=(*found.roles, Role.MOVED),
         scores=np.array([0.8, 0.6, 0.5], np.float32),
-        heatmap=found.heatmap,
+        logits=found.logits,
     )
     assert gather(double, None, None).pairs_P2.tolist() == [[0, 1], [1, 2]]
 

@@ -8,10 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from cs3_model.frame_ring import StoredFrame
+from cs3_model.moment.choice import SelectionConfig
 from cs3_model.moment.selection import LearnedSelection, SelectionNetwork
 from cs3_model.pipeline import PipelineConfig
 from cs3_model.strategies import Strategy
+from cs3_model.stream import Event, Finish
 from cs3_model.types import Frame, Reason, Role
+from cs3_model.worker import segment_event
 from tests.model.moment.test_motion import texture, with_patch
 
 LEARNED = PipelineConfig(strategy=Strategy.LEARNED)
@@ -64,6 +68,23 @@ def test_rules_do_not_look_at_what_moves(make_pipeline, window) -> None:
 def test_the_strategy_is_refused_without_weights(make_pipeline, window) -> None:
     with pytest.raises(ValueError, match="the strategy 'learned' needs weights"):
         make_pipeline(right=HELD, config=LEARNED).process(frame(100, 0), window)
+
+
+def test_a_doubtful_onset_lowers_the_confidence_by_as_much(make_pipeline, selection, window) -> None:
+    """What is right with probability p if it was an impact is right with 0.75 p where that has a doubt of 0.25."""
+    pipeline = make_pipeline(
+        right=HELD, config=replace(LEARNED, selection=SelectionConfig(not_in_view=1.0)), selection=selection
+    )
+
+    def confidence(doubt: float) -> float:
+        event = Event(event_id=1, onset_ns=0, strength_db=20.0, doubt=doubt)
+        image = frame(100, 0).image
+        stored = StoredFrame(stamp_ns=0, frame_id="camera", num_bytes=1, decode_image=lambda: image)
+        return segment_event(
+            pipeline, Finish(event=event, frame=stored, window=window, complete_s=0.0)
+        ).result.confidence
+
+    assert confidence(0.25) == pytest.approx(0.75 * confidence(0.0))
 
 
 def test_the_same_input_gives_the_same_answer(make_pipeline, selection, window) -> None:
