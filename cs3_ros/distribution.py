@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import rclpy
 from rclpy.impl.implementation_singleton import rclpy_implementation
@@ -45,6 +46,16 @@ def _one_line(error: Exception) -> str:
     """What rcl says, without the places in its sources."""
     text = re.sub(r",? at \.?/\S+:\d+", "", str(error))
     return " ".join(text.split())
+
+
+def sender_of(info: Mapping[str, Any]) -> bytes | None:
+    """The id of a message's publisher, as `endpoint_gid` of the graph; None up to Jazzy, which does not say it.
+
+    Args:
+        info: What rclpy hands to a callback of two arguments.
+    """
+    sender = info.get("publisher_gid")
+    return None if sender is None else bytes(sender["data"])
 
 
 class LifecycleNode(RclpyLifecycleNode):

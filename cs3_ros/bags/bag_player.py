@@ -286,7 +286,9 @@ def command(
         )
         # Without rclpy's own handlers, an interrupt ends the sleep between two messages.
         with ros_context(context.args, signals=SignalHandlerOptions.NO), RecordedBag(bag) as recorded:
-            report = BagPlayer(Node("bag_player"), recorded, playback).play()
+            node = Node("bag_player")
+            report = BagPlayer(node, recorded, playback).play()
+            node.destroy_node()  # at once, or listeners take the time that the process needs to end for silence
     except ValueError as error:
         typer.echo(f"bag_player: {error}", err=True)
         raise typer.Exit(1) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import Counter
@@ -31,7 +32,7 @@ class _Problem:
 class Health:
     """Collects problems by key, logs each at most every ten seconds, and publishes diagnostics.
 
-    A problem whose message changes is logged again after a second at the earliest. One that has not been reported for
+    A problem whose message changes, other than in its numbers, is logged again after a second at the earliest. One that has not been reported for
     ten seconds is over. Thread-safe.
 
     Args:
@@ -112,10 +113,15 @@ class Health:
         now_s = time.monotonic()
         with self._lock:
             problem = self._problems.setdefault(key, _Problem(level, message))
-            wait_s = _REPEAT_LOG_S if problem.message == message else _CHANGED_LOG_S
+            wait_s = _REPEAT_LOG_S if _without_numbers(problem.message) == _without_numbers(message) else _CHANGED_LOG_S
             is_news = now_s - problem.last_log_s >= wait_s
             problem.level, problem.message, problem.last_s, problem.lasts_s = level, message, now_s, lasts_s
             problem.count += 1
             if is_news:
                 problem.last_log_s = now_s
         return is_news
+
+
+def _without_numbers(message: str) -> str:
+    """A count that goes up is no news."""
+    return re.sub(r"\d+", "#", message)

@@ -128,7 +128,8 @@ class InputWatch:
         what = f"nothing arrives on {topic} though it has a publisher"
         if self.num_accepted:
             what = f"nothing has arrived on {topic} for {int(self.age_s)} s"
-        if self._history[-1].num_messages > self._history[0].num_messages:
+        first, last = self._history[0], self._history[-1]
+        if last.num_messages - first.num_messages > last.num_accepted - first.num_accepted:
             what = f"no message on {topic} can be used"
         return f"{self._name}: {what}: {self._remedy_silence}"
 

@@ -28,6 +28,8 @@ _IMAGE_TOPICS = {
     "compressed": ("image/compressed",),
 }
 _LARGE_IMAGES = "config/fastdds_large_images.xml (FASTDDS_DEFAULT_PROFILES_FILE), or compressed images"
+_LEAVING_S = 0.5
+"""Publishers of one process leave within this time of each other."""
 _IMAGE_DEPTH = 5
 _AUDIO_DEPTH = 200
 
@@ -59,7 +61,7 @@ class PerceptionInputs:
         self._inputs = {
             "image": topic_input(topics, self._connect_image, depth=_IMAGE_DEPTH),
             "audio": topic_input(("audio",), self._connect_audio, depth=_AUDIO_DEPTH),
-            "camera_info": topic_input(("camera_info",), self._connect_camera_info, depth=1, required=False),
+            "camera_info": topic_input(("camera_info",), self._connect_camera_info, depth=1),
         }
 
         values = parameter_values(node)
@@ -91,13 +93,34 @@ class PerceptionInputs:
             missing_s: Sound that was missing between blocks so far, seconds.
             is_paused: Whether nothing has to arrive.
         """
-        for name, topic_input in self._inputs.items():
+        for topic_input in self._inputs.values():
             topic_input.poll()
+        self._report_absence()
+        for name, topic_input in self._inputs.items():
             if watch := self._watches.get(name):
                 watch.num_messages, watch.num_accepted = topic_input.num_messages, topic_input.num_accepted
                 watch.missing_s = missing_s if name == "audio" else 0.0
                 watch.look(topic=topic_input.topic, num_lost=topic_input.num_lost, is_paused=is_paused)
         self._compare_clocks()
+
+    def _report_absence(self) -> None:
+        """Reports topics that nobody publishes; when all end together, as at the end of a bag, that is one event."""
+        needed = {name: self._inputs[name] for name in self._watches}
+        have_left = all(topic_input.absent_s and topic_input.num_messages for topic_input in needed.values())
+        for name, topic_input in needed.items():
+            patience_s = _LEAVING_S if topic_input.num_messages else 0.0
+            if have_left or topic_input.absent_s <= patience_s:
+                self._health.resolve(f"{name}: no publisher")
+            else:
+                self._health.warn(
+                    f"{name}: no publisher",
+                    f"nobody publishes {topic_input.expected}: start its driver or remap the topic",
+                )
+        if have_left:
+            topics = " and ".join(topic_input.expected for topic_input in needed.values())
+            self._health.warn("inputs: left", f"the publishers of {topics} have left: their bag or drivers ended")
+        else:
+            self._health.resolve("inputs: left")
 
     def _compare_clocks(self) -> None:
         """Reports stamps of the two inputs that lie too far from each other to meet."""
@@ -123,6 +146,7 @@ class PerceptionInputs:
         """What is subscribed and what the middleware lost, for the diagnostics."""
         values: dict[str, object] = {}
         for name, topic_input in self._inputs.items():
+            values[f"{name}_expected"] = topic_input.expected
             values[f"{name}_source"] = topic_input.source
             values[f"{name}_lost"] = topic_input.num_lost
             if watch := self._watches.get(name):

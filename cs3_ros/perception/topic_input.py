@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,11 +11,17 @@ from rclpy.callback_groups import CallbackGroup
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import ReliabilityPolicy
+from rclpy.serialization import deserialize_message
+from rclpy.topic_endpoint_info import TopicEndpointInfo
 
+from cs3_ros.distribution import sender_of
 from cs3_ros.perception.health import Health
+from cs3_ros.perception.senders import Senders
 from cs3_ros.qos import overridable, sensor_subscription
 
 logger = logging.getLogger(__name__)
+
+_NOT_DECODED = "see that its publisher is sound and has the same definition of the message"
 
 Handler = Callable[[Any], None]
 Connect = Callable[[str], "tuple[type, Handler]"]
@@ -33,7 +40,6 @@ class TopicInput:
         depth: Queue depth of the subscription.
         health: Where problems are reported, under the first topic's name.
         group: Callback group.
-        required: Whether a missing publisher is a problem.
     """
 
     def __init__(
@@ -45,7 +51,6 @@ class TopicInput:
         depth: int,
         health: Health,
         group: CallbackGroup,
-        required: bool = True,
     ) -> None:
         self.num_lost = 0
         """Messages that the middleware lost."""
@@ -58,8 +63,8 @@ class TopicInput:
         self._depth = depth
         self._health = health
         self._group = group
-        self._required = required
-        self._has_publisher = False
+        self._senders = Senders()
+        self._absent_since_s: float | None = time.monotonic()
         self._subscription: Any = None
         self._source: tuple[str, str] | None = None
 
@@ -71,22 +76,27 @@ class TopicInput:
     @property
     def topic(self) -> str | None:
         """Full name of the topic that is subscribed and has a publisher, None while there is none."""
-        return self._resolve(self._source[0]) if self._source and self._has_publisher else None
+        return self._resolve(self._source[0]) if self._source and not self.absent_s else None
+
+    @property
+    def absent_s(self) -> float:
+        """For how long no publisher has been there, seconds; 0 while one is."""
+        return 0.0 if self._absent_since_s is None else max(time.monotonic() - self._absent_since_s, 1e-9)
+
+    @property
+    def expected(self) -> str:
+        """Full names of the topics, of which the first that has a publisher is taken."""
+        return " or ".join(self._resolve(topic) for topic in self._topics)
 
     def poll(self) -> None:
         """Looks at the graph and (re)subscribes where needed."""
         for topic in self._topics:
-            types = sorted(info.topic_type for info in self._node.get_publishers_info_by_topic(self._resolve(topic)))
-            if types:
-                self._has_publisher = True
-                self._use(topic, types)
+            if publishers := self._node.get_publishers_info_by_topic(self._resolve(topic)):
+                self._absent_since_s = None
+                self._use(topic, publishers)
                 return
-        self._has_publisher = False
-        if self._required:
-            names = " or ".join(self._resolve(topic) for topic in self._topics)
-            self._health.warn(
-                f"{self._topics[0]}: no publisher", f"nobody publishes {names}: start its driver or remap the topic"
-            )
+        if self._absent_since_s is None:
+            self._absent_since_s = time.monotonic()
 
     def close(self) -> None:
         """Ends the subscription."""
@@ -95,17 +105,20 @@ class TopicInput:
         self._subscription = None
         self._source = None
 
-    def _use(self, topic: str, types: Sequence[str]) -> None:
+    def _use(self, topic: str, publishers: Sequence[TopicEndpointInfo]) -> None:
         name, resolved = self._topics[0], self._resolve(topic)
-        self._health.resolve(f"{name}: no publisher")
-        if len(set(types)) > 1:
-            kinds = ", ".join(sorted(set(types)))
+        types = sorted({publisher.topic_type for publisher in publishers})
+        if len(types) > 1:
+            kinds = ", ".join(types)
             self._health.error(f"{name}: types", f"{resolved} has publishers of different types ({kinds}): keep one")
             return
-        if len(types) > 1:
+        num_alive = self._senders.num_alive([bytes(publisher.endpoint_gid) for publisher in publishers])
+        if num_alive > 1:
             self._health.warn(
-                f"{name}: publishers", f"{resolved} has {len(types)} publishers: their messages mix, keep one"
+                f"{name}: publishers", f"{resolved} has {num_alive} publishers: their messages mix, keep one"
             )
+        else:
+            self._health.resolve(f"{name}: publishers")
         if (topic, types[0]) == self._source:
             return
         self.close()
@@ -122,8 +135,9 @@ class TopicInput:
         return self._node.create_subscription(
             message_type,
             topic,
-            self._guarded(handler),
+            self._guarded(message_type, handler),
             sensor_subscription(self._depth),
+            raw=True,  # decoded here: what cannot be decoded, rclpy drops without a word
             callback_group=self._group,
             event_callbacks=SubscriptionEventCallbacks(
                 incompatible_qos=self._on_incompatible_qos, message_lost=self._on_lost
@@ -131,23 +145,36 @@ class TopicInput:
             qos_overriding_options=overridable(),
         )
 
-    def _guarded(self, handler: Handler) -> Handler:
+    def _guarded(self, message_type: type, handler: Handler) -> Callable[[bytes, Any], None]:
         """One bad message is reported and skipped."""
         name = self._topics[0]
 
-        def handle(message: Any) -> None:
+        def handle(data: bytes, info: Any) -> None:
             self._health.count(f"{name}_messages")
             self.num_messages += 1
+            self._senders.note(sender_of(info))
+            try:
+                message: Any = deserialize_message(data, message_type)
+            except Exception as error:  # of a class that rclpy does not export
+                self._refuse(
+                    "undecodable", f"{len(data)} bytes are no {self.source.rpartition(' ')[2]}: {_NOT_DECODED}"
+                )
+                logger.debug("a message of %s cannot be decoded: %s", name, error)
+                return
             try:
                 handler(message)
                 self.num_accepted += 1
             except Exception as error:  # ValueError says what is wrong; nothing else may end the node either
-                self._health.count(f"{name}_refused")
                 kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-                self._health.error(f"{name}: message", f"{name}: {kind}{error}", is_brief=True)
+                self._refuse("refused", f"{kind}{error}")
                 logger.debug("a message of %s was refused", name, exc_info=True)
 
         return handle
+
+    def _refuse(self, counter: str, what: str) -> None:
+        name = self._topics[0]
+        self._health.count(f"{name}_{counter}")
+        self._health.error(f"{name}: message", f"{name}: {what}", is_brief=True)
 
     def _on_incompatible_qos(self, event: Any) -> None:
         if self._subscription.qos_profile.reliability is ReliabilityPolicy.BEST_AVAILABLE:

@@ -102,6 +102,13 @@ def test_a_publisher_that_never_sends_is_said() -> None:
     }
 
 
+def test_an_input_that_was_good_and_ends_is_not_called_unusable() -> None:
+    scene = Scene()
+    scene.run(3.0, scene.deliver)
+    scene.run(1.2)
+    assert scene.found == "image: nothing has arrived on /image for 1 s: REMEDY OF SILENCE"
+
+
 def test_missing_sound_is_said() -> None:
     scene = Scene(min_rate_hz=0.0)
 

@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+import time
+
 import cv2
 import numpy as np
 import pytest
 
 rclpy = pytest.importorskip("rclpy", reason="needs ROS 2")
 
-from cs3_msgs.msg import Collision, CollisionMask  # noqa: E402
+from cs3_msgs.msg import AudioChunk, Collision, CollisionMask  # noqa: E402
+from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
+from rcl_interfaces.msg import Log  # noqa: E402
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy  # noqa: E402
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image  # noqa: E402
 from std_msgs.msg import Header, String  # noqa: E402
 
 from cs3_ros.conversions.images import RAW_ENCODINGS, image_decoder, mask_from_msg  # noqa: E402
 from cs3_ros.conversions.times import NS_PER_S, stamp_to_ns  # noqa: E402
-from tests.ros.perception.perception_graph import FPS, HEIGHT, HELD_XYXY, WIDTH, jpeg_picture, picture, raw_picture  # noqa: E402
+from tests.ros.perception.perception_graph import (  # noqa: E402
+    FPS,
+    HEIGHT,
+    HELD_XYXY,
+    START_S,
+    WIDTH,
+    NodeProcess,
+    jpeg_picture,
+    picture,
+    raw_picture,
+)
 
 pytestmark = pytest.mark.ros
+
+
+def is_jazzy() -> bool:
+    from rclpy.subscription import MessageInfo
+
+    return "publisher_gid" not in MessageInfo.__annotations__
 
 
 def assert_two_objects(collision: Collision) -> None:
@@ -109,8 +129,6 @@ def test_the_transport_can_be_fixed(make_perception, transport) -> None:
 @pytest.mark.parametrize("reliability", [ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT])
 @pytest.mark.parametrize("durability", [DurabilityPolicy.VOLATILE, DurabilityPolicy.TRANSIENT_LOCAL])
 def test_publishers_of_any_quality_of_service_are_heard(make_perception, reliability, durability) -> None:
-    from cs3_msgs.msg import AudioChunk
-
     graph = make_perception()
     profile = QoSProfile(depth=1000, reliability=reliability, durability=durability)
     graph.publisher(Image, "/image", profile)
@@ -158,6 +176,80 @@ def test_two_publishers_of_one_topic_are_named(make_perception) -> None:
     graph.play(0.2, ())
     graph.node.create_publisher(Image, "/image", 1)
     graph.wait_for_problem("/image has 2 publishers: their messages mix, keep one")
+
+
+CAMERA = """
+import sys, time, rclpy
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import Image
+rclpy.init()
+node = rclpy.create_node("camera")
+publisher = node.create_publisher(Image, "/image", QoSProfile(depth=10))
+while not publisher.get_subscription_count():
+    time.sleep(0.01)
+print("ready", file=sys.stderr, flush=True)
+while True:
+    stamp = node.get_clock().now().to_msg()
+    image = Image(height=2, width=2, step=6, encoding="rgb8", data=bytes(12))
+    image.header.stamp = stamp
+    publisher.publish(image)
+    time.sleep(0.05)
+"""
+
+
+@pytest.mark.skipif(is_jazzy(), reason="rclpy of Jazzy does not say who sent a message")
+def test_a_publisher_that_was_killed_is_no_second_one_when_its_successor_comes(make_perception) -> None:
+    graph = make_perception()
+    levels: list[str] = []
+    for _ in range(2):
+        with NodeProcess(CAMERA) as camera:
+            graph.wait_for(lambda camera=camera: camera.has_said("ready"), "the camera", START_S)
+            end = time.monotonic() + 4.0
+            while time.monotonic() < end:
+                levels += [key for key in graph.status()[1] if "publishers" in key]
+    assert graph.perception.count_publishers("/image") == 2, "the middleware still has both"
+    assert not levels
+
+
+def test_bytes_that_are_no_message_are_counted_and_the_next_message_is_used(make_perception) -> None:
+    """The bytes of a message are what travels; a broken publisher, or one of another definition, sends others."""
+    graph = make_perception()
+    audio = graph.publisher(AudioChunk, "/audio")
+    image = graph.publisher(Image, "/image")
+    sent = [b"", b"\0\1\0\0", b"no CDR at all", b"\0\1\0\0" + b"\xff" * 200]
+
+    def send() -> None:
+        for publisher in (audio, image):
+            for data in sent:
+                publisher.publish(data)
+
+    problem = graph.wait_for_problem("are no cs3_msgs/msg/AudioChunk", send)
+    assert "see that its publisher is sound and has the same definition" in problem
+    before = graph.status()[1]
+    assert int(before["audio_undecodable"]) % len(sent) == 0 and int(before["image_undecodable"]) >= len(sent)
+    assert int(before["audio_messages"]) == int(before["audio_undecodable"])
+    assert_two_objects(graph.play_until_collision())
+
+
+def test_publishers_that_leave_together_are_one_line_and_no_error(make_perception) -> None:
+    graph = make_perception()
+    graph.play_until_collision()
+    lines = graph.listen(Log, "/rosout", depth=100)
+    for topic in ("/audio", "/image"):
+        graph.node.destroy_publisher(graph.publisher(None, topic))
+    graph.wait_for_problem("have left")
+    status, values = graph.status()
+    problems = [key for key in values if key.startswith("problem")]
+    assert problems == ["problem: inputs: left"] and status.level == DiagnosticStatus.WARN
+    assert "the publishers of /image or /image/compressed and /audio have left" in status.message
+    said = [line.msg for line in lines if line.level >= 30]
+    assert len(said) == 1 and "have left" in said[0]
+
+
+def test_the_topics_that_are_expected_are_in_the_diagnostics_before_anything_is_published(make_perception) -> None:
+    values = make_perception().status()[1]
+    assert values["image_expected"] == "/image or /image/compressed"
+    assert values["audio_expected"] == "/audio"
 
 
 def test_a_topic_of_a_wrong_type_is_named_and_the_right_one_taken_later(make_perception) -> None:
