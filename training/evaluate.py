@@ -18,10 +18,11 @@ from training.data import READERS, DataSpec, open_data_set
 from training.data.samples import DataSet
 from training.data.sound_windows import Padding, WindowPlace, WindowRule
 from training.evaluation.baselines.prior_map import PriorMap, fit_prior_map
-from training.evaluation.methods import METHOD_NAMES, PRIOR_MAP, build_row
+from training.evaluation.methods import build_row
 from training.evaluation.results.plots import write_plots
 from training.evaluation.results.score_report import as_json, markdown
 from training.evaluation.results.summary import summarise_rows
+from training.evaluation.row_spec import ROW_NAMES, SimpleRow, SimpleSpec, parse_row
 from training.evaluation.runner import Evaluation, evaluate
 from training.run_info import run_info
 
@@ -32,7 +33,7 @@ def main(
     data: Annotated[
         str, typer.Option(metavar="NAME:PATH[:SPLIT]", help=f"Data set and its folder; {', '.join(READERS)}.")
     ],
-    method: Annotated[list[str], typer.Option(help=f"Row of the table, may be repeated: {'; '.join(METHOD_NAMES)}.")],
+    method: Annotated[list[str], typer.Option(help=f"Row of the table, may be repeated: {'; '.join(ROW_NAMES)}.")],
     split: Annotated[str, typer.Option(help="Split, if --data names none; by default the one for evaluation.")] = "",
     out: Annotated[Path, typer.Option(help="Folder for results.md, results.json and the plots.")] = Path(
         "out/evaluation"
@@ -56,10 +57,12 @@ def main(
     try:
         data_set = open_data_set(DataSpec.parse(data, default_split=split))
         _refuse(data_set.missing, "missing", allow_skipped, data_set.places)
-        prior_map = _fit_prior_map(prior_data) if PRIOR_MAP in method else None
+        specs = [parse_row(name) for name in method]
+        prior_map = _fit_prior_map(prior_data) if SimpleSpec(row=SimpleRow.PRIOR_MAP) in specs else None
         torch_device = select_device(device)
         rows = [
-            build_row(name, device=torch_device, seed=seed, prior_map=prior_map, precision=precision) for name in method
+            build_row(spec, device=torch_device, seed=seed, prior_map=prior_map, precision=precision, name=name)
+            for spec, name in zip(specs, method, strict=True)
         ]
         steps = evaluate(
             rows,

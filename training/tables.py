@@ -36,9 +36,11 @@ from training.evaluation.results.table_rows import (
     SPLITS,
     WEAK,
     TableRow,
+    WeightFiles,
 )
 from training.evaluation.row import LoadedSample, Row
-from training.evaluation.runner import Evaluation, Example, SampleResult, evaluate
+from training.evaluation.row_spec import RowSpec
+from training.evaluation.runner import Evaluation, SampleResult, evaluate
 
 _PLOTTED = (CLIPSOUND, OURS_AV, RIGHT_LEFT, NO_AUDIO, OURS)
 _SHOWN = (CLIPSOUND, WEAK, NO_AUDIO, OURS)
@@ -65,7 +67,12 @@ def main(
     seed: Annotated[int, typer.Option(min=0, help="Fixes random rows, shuffles and intervals.")] = 0,
 ) -> None:
     """Make the page of results. Exit code 2: bad input."""
-    files = {"ours": weights, "no_audio": no_audio, "weak": weak, "mixture": mixture}
+    files = {
+        WeightFiles.OURS: weights,
+        WeightFiles.NO_AUDIO: no_audio,
+        WeightFiles.WEAK: weak,
+        WeightFiles.MIXTURE: mixture,
+    }
     try:
         torch_device = select_device(device)
         found: dict[str, Found] = {}
@@ -73,14 +80,14 @@ def main(
         for split, rows in SPLITS.items():
             data_set = _open(data, split)
             store = RowCache(cache, data_set, limit=limit, seed=seed)
-            methods = {row: row.methods(files, shuffles) for row in rows}
-            every = list(dict.fromkeys(method for chosen in methods.values() for method in chosen))
+            specs = {row: row.specs(files, shuffles) for row in rows}
+            every = list(dict.fromkeys(spec for chosen in specs.values() for spec in chosen))
             _show(store.fill(every, torch_device), limit or len(data_set.samples), split)
-            records = {row: [store.read(method) for method in chosen] for row, chosen in methods.items() if chosen}
+            records = {row: [store.read(spec) for spec in chosen] for row, chosen in specs.items() if chosen}
             found[split] = {row: runs_of(row, runs, seed) for row, runs in records.items()}
             commits |= store.commits(every)
             if split == "test":
-                pictures = _draw(out, records, _examples(methods, data_set, torch_device, seed), seed)
+                pictures = _draw(out, records, _examples(specs, data_set, torch_device, seed), seed)
         page = results_page(found, _provenance(commits), [str(path.relative_to(out.parent)) for path in pictures])
         out.write_text(page, encoding="utf-8")
     except (ValueError, OSError) as error:
@@ -102,26 +109,19 @@ def _show(steps: Iterator[int], count: int, split: str) -> None:
 
 
 def _examples(
-    methods: Mapping[TableRow, Sequence[str]], data_set: DataSet, device: torch.device, seed: int
+    specs: Mapping[TableRow, Sequence[RowSpec]], data_set: DataSet, device: torch.device, seed: int
 ) -> Evaluation:
     """Some scenes with the answers of some rows."""
-    chosen = {methods[row][0]: row.label for row in _SHOWN if methods[row]}
-    rows = [build_row(method, device=device, seed=seed, prior_map=None) for method in chosen]
-    steps = evaluate(
-        rows, data_set, rule=WindowRule(), seed=seed, limit=_NUM_EXAMPLES, num_examples=_NUM_EXAMPLES
-    )  # fmt: skip
-    *_, last = steps
-    examples = [_named(example, chosen) for example in last.examples]
-    return Evaluation(rows=tuple(_labelled(label) for label in chosen.values()), examples=examples)
-
-
-def _named(example: Example, labels: Mapping[str, str]) -> Example:
-    return Example(
-        sample_id=example.sample_id,
-        image=example.image,
-        true_masks=example.true_masks,
-        results={label: example.results[method] for method, label in labels.items()},
+    shown = [(row.label, specs[row][0]) for row in _SHOWN if specs[row]]
+    *_, evaluation = evaluate(
+        [build_row(spec, device=device, seed=seed, name=label) for label, spec in shown],
+        data_set,
+        rule=WindowRule(),
+        seed=seed,
+        limit=_NUM_EXAMPLES,
+        num_examples=_NUM_EXAMPLES,
     )
+    return evaluation
 
 
 def _draw(

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
+import torch
 
 from cs3_model.strategies import Strategy
 from tests.training.drawn_world import drawn_data_set, drawn_sample
@@ -13,7 +14,10 @@ from training.data.sound_windows import WindowRule
 from training.evaluation.baselines.prior_map import fit_prior_map
 from training.evaluation.counterfactual import check_counterfactuals, exact_by_looking
 from training.evaluation.methods import build_row
+from training.evaluation.row_spec import parse_row
 from training.evaluation.runner import evaluate
+
+CPU = torch.device("cpu")
 
 
 def test_pairs_with_other_answers_are_at_chance_for_whoever_only_looks(tmp_path) -> None:
@@ -25,7 +29,7 @@ def test_rows_that_only_look_stay_at_chance(tmp_path) -> None:
     data_set = drawn_data_set(tmp_path)
     prior = fit_prior_map(data_set.samples)
     names = ["held-nearest", "prior-map", "random-objects", Strategy.ADJACENT.value, "right-left"]
-    rows = [build_row(name, device=None, seed=0, prior_map=prior) for name in names]
+    rows = [build_row(parse_row(name), device=CPU, seed=0, prior_map=prior) for name in names]
     *_, evaluation = evaluate(rows, data_set, rule=WindowRule(), seed=0)
     exact = {name: sum(record.score.is_exact for record in evaluation.records[name]) / 8 for name in names}
     assert exact["held-nearest"] == exact["adjacent"] == 0.5 and exact["prior-map"] == exact["right-left"] == 0.0

@@ -17,15 +17,16 @@ from tests.training.drawn_world import drawn_sample, mask_of
 from tests.training.micro.small import small_weights
 from training.data.sound_windows import read_window
 from training.evaluation.baselines.prior_map import fit_prior_map
-from training.evaluation.methods import METHOD_NAMES, build_row
+from training.evaluation.methods import build_row
 from training.evaluation.oracle import with_true_masks
 from training.evaluation.row import LoadedSample, Row, Sound
+from training.evaluation.row_spec import ROW_NAMES, parse_row
 
 CPU = torch.device("cpu")
 
 
 def build(name: str, **options) -> Row:
-    return build_row(name, **{"device": CPU, "seed": 0, "prior_map": None, **options})
+    return build_row(parse_row(name), **{"device": CPU, "seed": 0, **options})
 
 
 def heard(mask: BoolMask) -> Candidate:
@@ -43,7 +44,7 @@ def scene(tmp_path_factory) -> LoadedSample:
     )
 
 
-@pytest.mark.parametrize("name", [name for name in METHOD_NAMES if ":" not in name])
+@pytest.mark.parametrize("name", [name for name in ROW_NAMES if ":" not in name])
 def test_every_named_method_answers_a_scene(name, scene) -> None:
     row = build(name, prior_map=fit_prior_map([scene.sample]))
     result = row.predict(scene)

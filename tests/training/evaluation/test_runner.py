@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from cs3_model.types import CollisionResult, Reason, Verdict, no_collision
 from tests.training.drawn_world import RATE_HZ, drawn_data_set
@@ -13,7 +14,10 @@ from training.data.samples import DataSet
 from training.data.sound_windows import WindowRule
 from training.evaluation.methods import build_row
 from training.evaluation.row import LoadedSample, Row, Sound
+from training.evaluation.row_spec import parse_row
 from training.evaluation.runner import Evaluation, evaluate
+
+CPU = torch.device("cpu")
 
 
 class Listener:
@@ -36,7 +40,7 @@ def run(rows: list[Row], data_set: DataSet, **options) -> Evaluation:
 
 
 def rows_of(*names: str) -> list[Row]:
-    return [build_row(name, device=None, seed=0, prior_map=None) for name in names]
+    return [build_row(parse_row(name), device=CPU, seed=0) for name in names]
 
 
 def test_scores_are_those_worked_out_by_hand(tmp_path) -> None:

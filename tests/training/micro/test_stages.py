@@ -17,6 +17,7 @@ from training.data import DataSpec, open_data_set
 from training.data.sound_windows import read_window
 from training.evaluation.methods import build_row
 from training.evaluation.row import LoadedSample
+from training.evaluation.row_spec import parse_row
 from training.micro.stages import Stage, StagePlan, run_stages, stages_of
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -112,7 +113,7 @@ def test_all_stages_end_in_weights_that_segment(generated_world, tmp_path) -> No
         f"preset:micro,{ours},weak={out}/weak-seed0.safetensors,use_hands=false,heard_mask=map",
         f"mixture:{out}/mixture-seed0.safetensors,{ours}",
     ):
-        masks = build_row(method, device=CPU, seed=0, prior_map=None).predict(scene).masks
+        masks = build_row(parse_row(method), device=CPU, seed=0).predict(scene).masks
         assert all(item.mask.shape == frame.size_hw for item in masks), method
     assert masks  # of the mixture, which always answers
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -18,15 +18,14 @@ from cs3_model.types import Verdict
 from training.data.samples import DataSet
 from training.data.sound_windows import WindowRule
 from training.evaluation.methods import build_row
+from training.evaluation.row_spec import RowSpec
 from training.evaluation.runner import Evaluation, SampleResult, evaluate
-
-_FILE = re.compile(r"[^=:,]+\.safetensors")
 
 
 class RowCache:
-    """Records of methods on one split.
+    """Records of rows on one split.
 
-    A method is known by its name with the contents of the files that it names, and by the samples and the seed; not by
+    A row is known by its spelling with the contents of the files that it names, and by the samples and the seed; not by
     the source: after a change that matters, delete the folder.
 
     Args:
@@ -41,13 +40,13 @@ class RowCache:
         samples = "".join(sample.sample_id for sample in data_set.samples)
         self._about = f"{data_set.name} {data_set.split} {_digest(samples.encode())} limit {limit} seed {seed}"
 
-    def read(self, method: str) -> list[SampleResult] | None:
+    def read(self, row: RowSpec) -> list[SampleResult] | None:
         """The records, or None if there are none yet.
 
         Raises:
             ValueError: if the file is damaged.
         """
-        path = self._path(method)
+        path = self._path(row)
         if not path.exists():
             return None
         try:
@@ -55,46 +54,50 @@ class RowCache:
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{path} is damaged ({error}): delete it") from None
 
-    def commits(self, methods: Sequence[str]) -> set[str]:
+    def commits(self, rows: Sequence[RowSpec]) -> set[str]:
         """The source trees that the records were made with."""
-        return {json.loads(self._path(method).read_text(encoding="utf-8"))["commit"] for method in methods}
+        return {json.loads(self._path(row).read_text(encoding="utf-8"))["commit"] for row in rows}
 
-    def fill(self, methods: Sequence[str], device: torch.device) -> Iterator[int]:
-        """Computes what is not there, all methods at once; yields the number of samples done.
+    def fill(self, rows: Sequence[RowSpec], device: torch.device) -> Iterator[int]:
+        """Computes what is not there, all rows at once; yields the number of samples done.
 
         Raises:
-            ValueError: if a method cannot be built or a sample cannot be read.
+            ValueError: if a row cannot be built or a sample cannot be read.
         """
-        missing = [method for method in methods if not self._path(method).exists()]
+        missing = [row for row in rows if not self._path(row).exists()]
         if not missing:
             return
-        rows = [build_row(method, device=device, seed=self._seed, prior_map=None) for method in missing]
         steps = evaluate(
-            rows, self._data_set, rule=WindowRule(), seed=self._seed, limit=self._limit, num_examples=0
-        )  # fmt: skip
+            [build_row(row, device=device, seed=self._seed) for row in missing],
+            self._data_set,
+            rule=WindowRule(),
+            seed=self._seed,
+            limit=self._limit,
+            num_examples=0,
+        )
         for done, evaluation in enumerate(steps, 1):
             if evaluation.skipped:
                 raise ValueError(evaluation.skipped[0].reason)
             yield done
         self._write(missing, evaluation)
 
-    def _write(self, methods: Sequence[str], evaluation: Evaluation) -> None:
+    def _write(self, rows: Sequence[RowSpec], evaluation: Evaluation) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        for method in methods:
+        for row in rows:
             entry = {
-                "method": method,
+                "method": row.spelled(),
                 "about": self._about,
                 "commit": source_commit(),
-                "records": [asdict(record) for record in evaluation.records[method]],
+                "records": [asdict(record) for record in evaluation.records[row.spelled()]],
             }
-            write_whole(self._path(method), json.dumps(entry).encode())
+            write_whole(self._path(row), json.dumps(entry).encode())
 
-    def _path(self, method: str) -> Path:
-        identity = _FILE.sub(lambda match: file_digest(Path(match.group())), method)
-        return self._folder / f"{_digest(f'{self._about} {identity}'.encode())}.json"
+    def _path(self, row: RowSpec) -> Path:
+        identity = f"{self._about} {row.spelled(file_digest)}"
+        return self._folder / f"{_digest(identity.encode())}.json"
 
 
-def _record(entry: dict) -> SampleResult:
+def _record(entry: dict[str, Any]) -> SampleResult:
     score = entry["score"]
     score = None if score is None else MaskScore.from_fields(score)
     return SampleResult(**{**entry, "verdict": Verdict(entry["verdict"]), "score": score})

@@ -16,6 +16,7 @@ from training.data.sound_windows import read_window
 from training.evaluation.baselines.mix_localize import MixtureNetwork, return_loss, save_mixture
 from training.evaluation.methods import build_row
 from training.evaluation.row import LoadedSample
+from training.evaluation.row_spec import MixtureSpec
 from training.micro.audio_visual.train_mix_localize import Mixing, MixtureBatches, losses_of
 from training.micro.fitting import StageConfig, fit
 
@@ -68,7 +69,7 @@ def test_the_row_has_a_mask_for_each_slot(tmp_path) -> None:
     network.slots[1].load_state_dict(network.slots[0].state_dict())
     save_mixture(network, tmp_path / "mixture.safetensors")
     row = build_row(
-        f"mixture:{tmp_path}/mixture.safetensors,weights={weights}", device=torch.device("cpu"), seed=0, prior_map=None
+        MixtureSpec(file=tmp_path / "mixture.safetensors", weights=weights), device=torch.device("cpu"), seed=0
     )
     sample = drawn_data_set(tmp_path, 1).samples[0]
     scene = LoadedSample(

@@ -18,6 +18,7 @@ from training.evaluation.results.table_rows import (
     TABLE_1,
     TABLE_2,
     TableRow,
+    WeightFiles,
 )
 from training.evaluation.runner import SampleResult
 
@@ -83,7 +84,7 @@ def test_strata_with_one_label_are_left_out(page) -> None:
 
 
 def test_the_ablations_say_whether_they_look_twice_and_the_page_which_of_them_ours_is(page) -> None:
-    assert all("use_crop=" in row.method for row in TABLE_2 if row is not OURS)
+    assert all("use_crop=" in row.spec.spelled() for row in TABLE_2 if row is not OURS)
     assert "`use_crop` is off in the preset `micro`: *Ours* is *w/o crop*, and *w/ crop* is the same weights" in page
     assert (
         "segmented by a point of that map, the best of 3, in 2 rounds" in page
@@ -92,9 +93,16 @@ def test_the_ablations_say_whether_they_look_twice_and_the_page_which_of_them_ou
 
 
 def test_rows_stand_for_one_method_per_set_of_files() -> None:
-    files = {"ours": [Path("a"), Path("b")], "weak": [Path("w")], "no_audio": [], "mixture": []}
-    assert OURS.methods(files, 3) == ["preset:micro,weights=a", "preset:micro,weights=b"]
-    assert NO_AUDIO.methods(files, 3) == [] and CENTRE.methods(files, 3) == ["centre"]
-    assert WEAK.methods(files, 3)[0].startswith("preset:micro,weights=a,weak=w,") and len(WEAK.methods(files, 3)) == 1
-    assert SHUFFLED.methods(files, 2)[1] == "preset:micro,weights=a,sound=shuffled,shuffle=1"
-    assert len(SHUFFLED.methods(files, 2)) == 4
+    files = {kind: [] for kind in WeightFiles} | {
+        WeightFiles.OURS: [Path("a"), Path("b")],
+        WeightFiles.WEAK: [Path("w")],
+    }
+
+    def names(row: TableRow, num_shuffles: int) -> list[str]:
+        return [spec.spelled() for spec in row.specs(files, num_shuffles)]
+
+    assert names(OURS, 3) == ["preset:micro,weights=a", "preset:micro,weights=b"]
+    assert names(NO_AUDIO, 3) == [] and names(CENTRE, 3) == ["centre"]
+    assert names(WEAK, 3)[0].startswith("preset:micro,weights=a,weak=w,") and len(names(WEAK, 3)) == 1
+    assert names(SHUFFLED, 2)[1] == "preset:micro,weights=a,sound=shuffled,shuffle=1"
+    assert len(names(SHUFFLED, 2)) == 4

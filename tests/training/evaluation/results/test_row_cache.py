@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -10,9 +13,11 @@ from tests.training.micro.small import small_weights
 from training.data.sound_windows import WindowRule
 from training.evaluation.methods import build_row
 from training.evaluation.results.row_cache import RowCache
+from training.evaluation.row_spec import MixtureSpec, PresetSpec, SimpleRow, SimpleSpec
 from training.evaluation.runner import evaluate
 
 CPU = torch.device("cpu")
+CENTRE, RIGHT, ORACLE = (SimpleSpec(row=row) for row in (SimpleRow.CENTRE, SimpleRow.RIGHT, SimpleRow.ORACLE))
 
 
 @pytest.fixture
@@ -26,45 +31,45 @@ def cache(tmp_path, data_set, **options) -> RowCache:
 
 def test_what_is_read_is_what_was_measured(tmp_path, data_set) -> None:
     store = cache(tmp_path, data_set)
-    assert store.read("centre") is None
-    assert list(store.fill(["centre", "oracle"], CPU)) == [1, 2, 3, 4]
-    rows = [build_row("oracle", device=CPU, seed=0, prior_map=None)]
+    assert store.read(CENTRE) is None
+    assert list(store.fill([CENTRE, ORACLE], CPU)) == [1, 2, 3, 4]
+    rows = [build_row(ORACLE, device=CPU, seed=0)]
     *_, expected = evaluate(rows, data_set, rule=WindowRule(), seed=0)
-    assert store.read("oracle") == expected.records["oracle"]
-    assert {record.score is None for record in store.read("oracle")} == {True, False}
+    assert store.read(ORACLE) == expected.records["oracle"]
+    assert {record.score is None for record in store.read(ORACLE)} == {True, False}
 
 
 def test_only_what_is_missing_is_computed(tmp_path, data_set) -> None:
     store = cache(tmp_path, data_set)
-    list(store.fill(["centre"], CPU))
+    list(store.fill([CENTRE], CPU))
     (path,) = (tmp_path / "cache/test").iterdir()
     written = path.stat().st_mtime_ns
-    list(store.fill(["centre", "right"], CPU))
-    assert path.stat().st_mtime_ns == written and store.read("right") is not None
-    assert list(store.fill(["centre", "right"], CPU)) == []
+    list(store.fill([CENTRE, RIGHT], CPU))
+    assert path.stat().st_mtime_ns == written and store.read(RIGHT) is not None
+    assert list(store.fill([CENTRE, RIGHT], CPU)) == []
 
 
 def test_other_weights_seeds_and_samples_are_other_rows(tmp_path, data_set) -> None:
     weights = small_weights(tmp_path / "micro.safetensors")
-    method = f"preset:micro,weights={weights},use_crop=false"
+    row = PresetSpec(preset="micro", weights=weights, changes=(("use_crop", False),))
     store = cache(tmp_path, data_set)
-    list(store.fill([method], CPU))
-    assert store.read(method) is not None
-    assert cache(tmp_path, data_set, seed=1).read(method) is None
-    assert cache(tmp_path, data_set, limit=1).read(method) is None
-    assert cache(tmp_path, drawn_data_set(tmp_path, 3)).read(method) is None
+    list(store.fill([row], CPU))
+    assert store.read(row) is not None
+    assert cache(tmp_path, data_set, seed=1).read(row) is None
+    assert cache(tmp_path, data_set, limit=1).read(row) is None
+    assert cache(tmp_path, drawn_data_set(tmp_path, 3)).read(row) is None
     moved = weights.rename(tmp_path / "renamed.safetensors")
-    assert store.read(method.replace(str(weights), str(moved))) is not None
+    assert store.read(replace(row, weights=moved)) is not None
     small_weights(moved, seed=1)
-    assert store.read(method.replace(str(weights), str(moved))) is None
+    assert store.read(replace(row, weights=moved)) is None
 
 
 def test_damage_and_missing_weights_are_named(tmp_path, data_set) -> None:
     store = cache(tmp_path, data_set)
-    list(store.fill(["centre"], CPU))
+    list(store.fill([CENTRE], CPU))
     (path,) = (tmp_path / "cache/test").iterdir()
     path.write_text("{")
     with pytest.raises(ValueError, match=r"json is damaged .*: delete it"):
-        store.read("centre")
+        store.read(CENTRE)
     with pytest.raises(ValueError, match=r"absent.safetensors cannot be read"):
-        store.read("mixture:absent.safetensors")
+        store.read(MixtureSpec(file=Path("absent.safetensors")))
