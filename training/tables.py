@@ -12,7 +12,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import torch
 import typer
@@ -83,7 +83,7 @@ def main(
             specs = {row: row.specs(files, shuffles) for row in rows}
             every = list(dict.fromkeys(spec for chosen in specs.values() for spec in chosen))
             _show(store.fill(every, torch_device), limit or len(data_set.samples), split)
-            records = {row: [store.read(spec) for spec in chosen] for row, chosen in specs.items() if chosen}
+            records = {row: [_filled(store, spec) for spec in chosen] for row, chosen in specs.items() if chosen}
             found[split] = {row: runs_of(row, runs, seed) for row, runs in records.items()}
             commits |= store.commits(every)
             if split == "test":
@@ -106,6 +106,12 @@ def _show(steps: Iterator[int], count: int, split: str) -> None:
     with typer.progressbar(length=count, label=split, file=sys.stderr) as bar:
         for _ in steps:
             bar.update(1)
+
+
+def _filled(store: RowCache, spec: RowSpec) -> list[SampleResult]:
+    records = store.read(spec)
+    assert records is not None
+    return records
 
 
 def _examples(
@@ -137,7 +143,7 @@ def _draw(
 
 
 def _labelled(label: str) -> Row:
-    def answered_before(scene: LoadedSample) -> None:
+    def answered_before(scene: LoadedSample) -> NoReturn:
         raise AssertionError("a row of stored records sees no scene")
 
     return Row(name=label, label=label, predict=answered_before)

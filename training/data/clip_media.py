@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import soxr
 
-from cs3_model.media import NS_PER_S, MediaFile
+from cs3_model.media import NS_PER_S, MediaFile, Picture
 from cs3_model.types import MODEL_SAMPLE_RATE_HZ, Float32Array, UInt8Image
 from training.data.samples import SampleError
 
@@ -35,7 +35,7 @@ def read_image(path: Path) -> UInt8Image:
     bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if bgr is None:
         raise SampleError(f"{path} is not an image that OpenCV can read")
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
 
 
 def read_picture(path: Path, time_s: float) -> UInt8Image:
@@ -47,12 +47,14 @@ def read_picture(path: Path, time_s: float) -> UInt8Image:
     Raises:
         SampleError: if the file is missing, no video, or has ended by then.
     """
-    time_ns, before = round(time_s * NS_PER_S), None
+    time_ns = round(time_s * NS_PER_S)
+    before: Picture | None = None
     with _open(path) as media:
         for picture in media.pictures(time_ns - _RUN_UP_S * NS_PER_S):
             if picture.time_ns >= time_ns:
-                is_nearest = before is None or picture.time_ns - time_ns <= time_ns - before.time_ns
-                return picture.image if is_nearest else before.image
+                if before is None or picture.time_ns - time_ns <= time_ns - before.time_ns:
+                    return picture.image
+                return before.image
             before = picture
     if before is None or time_ns - before.time_ns > media.frame_s * NS_PER_S:
         raise SampleError(f"{path} has no picture at {time_s:.3f} s: it ends earlier")

@@ -66,11 +66,12 @@ def _read_labels(path: Path) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uin
     image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if image is None:
         raise SampleError(f"{path} is not an image that OpenCV can read: expected a PNG mask")
+    labels: npt.NDArray[np.uint32]
     if image.ndim == 2:
         labels = image.astype(np.uint32)
     else:
         blue, green, red = (image[..., channel].astype(np.uint32) for channel in range(3))
-        labels = blue | green << 8 | red << 16
+        labels = blue | green << np.uint32(8) | red << np.uint32(16)
     values = np.unique(labels)
     return labels, values[values > 0]
 

@@ -110,8 +110,8 @@ def _read_objects(annotations: Sequence[Mapping[str, Any]]) -> tuple[VisorObject
     held_by: dict[str, Hand] = {}
     for item in annotations:
         for side in _sides(item):
-            touched = item.get("in_contact_object")
-            held_by[touched] = held_by.get(touched, Hand.NONE) | side
+            if (touched := item.get("in_contact_object")) is not None:
+                held_by[touched] = held_by.get(touched, Hand.NONE) | side
     return tuple(
         VisorObject(
             name=item["name"],

@@ -136,7 +136,7 @@ class Trainer(Generic[BatchT]):
         self._set_rates(step)
         self._state.optimizer.zero_grad(set_to_none=True)
         loss = self._loss_of(self._model, batch, step)
-        loss.total.backward()  # type: ignore[no-untyped-call]
+        loss.total.backward()
         parameters = [parameter for parameter in self._state.model.parameters() if parameter.grad is not None]
         norm = nn.utils.get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
         if math.isfinite(self._max_gradient_norm):

@@ -123,7 +123,7 @@ class PairBatch:
         )
 
 
-class PairDataset(Dataset):
+class PairDataset(Dataset[Pair | str]):
     """Pairs by (epoch, index).
 
     Args:
@@ -176,7 +176,7 @@ class PairDataset(Dataset):
         return f"{len(unreadable)} samples in a row cannot be read; the last: {unreadable[-1]}"
 
 
-class StepBatches(Sampler):
+class StepBatches(Sampler[list[tuple[int, int]]]):
     """The keys of each step's batch: every epoch a new order, fixed by the seed; a last, smaller batch is left out.
 
     Args:

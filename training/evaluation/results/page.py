@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from cs3_model.build import load_preset
-from cs3_model.metrics import Estimate, bootstrap, success_area
+from cs3_model.metrics import Estimate, MaskScore, bootstrap, success_area
 from cs3_model.pipeline import PipelineConfig
 from cs3_model.types import Verdict
 from training.evaluation.counterfactual import exact_by_looking
@@ -30,12 +31,12 @@ from training.evaluation.results.table_rows import (
 from training.evaluation.runner import SampleResult
 from training.evaluation.strata import ordered_labels
 
-Metric = Callable[[SampleResult], float]
+Metric = Callable[[MaskScore], float]
 
 _METRICS: Mapping[str, Metric] = {
-    "mIoU": lambda record: record.score.iou,
-    "AUC": lambda record: success_area(record.score.iou),
-    "exact": lambda record: float(record.score.is_exact),
+    "mIoU": lambda score: score.iou,
+    "AUC": lambda score: success_area(score.iou),
+    "exact": lambda score: float(score.is_exact),
 }
 _STRATA_ROWS = (OURS, OURS_AV, RIGHT_LEFT, NO_AUDIO)
 _TESTS = {
@@ -51,16 +52,18 @@ class RowRuns:
     """What a row made of the samples of a split with a visible collision, once per seed or shuffle."""
 
     row: TableRow
-    runs: tuple[tuple[SampleResult, ...], ...]
-    """The same samples in the same order each time."""
+    scores: tuple[tuple[MaskScore, ...], ...]
+    """Of each run; the same samples in the same order each time."""
+    samples: tuple[SampleResult, ...]
+    """What the first run made of these samples: their groups, strata and true answers are those of all runs."""
     silences: tuple[bool, ...]
     """Over all runs: whether a sample without visible collision was answered with no mask."""
     seed: int
     """Fixes the intervals."""
 
-    def values(self, metric: Metric) -> np.ndarray:
+    def values(self, metric: Metric) -> npt.NDArray[np.float64]:
         """The mean over the runs for each sample."""
-        return np.mean([[metric(record) for record in run] for run in self.runs], axis=0)
+        return np.mean([[metric(score) for score in run] for run in self.scores], axis=0)
 
     def estimate(self, metric: Metric) -> Estimate:
         """The mean over runs and samples; the interval is of the samples."""
@@ -68,14 +71,14 @@ class RowRuns:
 
     def spread(self, metric: Metric) -> float:
         """Standard deviation between runs."""
-        return float(np.std([np.mean([metric(record) for record in run]) for run in self.runs], ddof=1))
+        return float(np.std([np.mean([metric(score) for score in run]) for run in self.scores], ddof=1))
 
     def above(self, other: RowRuns, metric: Metric) -> Estimate:
         """By how much this is better than another row, sample by sample."""
         return self._bootstrap(self.values(metric) - other.values(metric))
 
     def _bootstrap(self, values: np.ndarray) -> Estimate:
-        groups = [record.group for record in self.runs[0]]
+        groups = [record.group for record in self.samples]
         return bootstrap(values, np.random.default_rng(self.seed), groups=groups)
 
 
@@ -86,8 +89,9 @@ Found = Mapping[TableRow, RowRuns]
 def runs_of(row: TableRow, runs: Sequence[Sequence[SampleResult]], seed: int) -> RowRuns:
     """Takes the samples without a visible collision aside."""
     silences = tuple(r.verdict is Verdict.NONE for run in runs for r in run if r.score is None)
-    scored = tuple(tuple(r for r in run if r.score is not None) for run in runs)
-    return RowRuns(row=row, runs=scored, silences=silences, seed=seed)
+    scores = tuple(tuple(r.score for r in run if r.score is not None) for run in runs)
+    samples = tuple(r for r in runs[0] if r.score is not None)
+    return RowRuns(row=row, scores=scores, samples=samples, silences=silences, seed=seed)
 
 
 def results_page(found: Mapping[str, Found], provenance: str, pictures: Sequence[str]) -> str:
@@ -176,12 +180,12 @@ def _preset_note(config: PipelineConfig) -> str:
 
 def _measured(runs: RowRuns, metrics: Sequence[str]) -> list[str]:
     first, *others = metrics
-    spread = f"{100 * runs.spread(_METRICS[first]):.2f}" if len(runs.runs) > 1 else ""
+    spread = f"{100 * runs.spread(_METRICS[first]):.2f}" if len(runs.scores) > 1 else ""
     return [percent(runs.estimate(_METRICS[first])), spread, *(percent(runs.estimate(_METRICS[m])) for m in others)]
 
 
 def _silence_note(found: Found) -> list[str]:
-    count = len(found[OURS].silences) // len(found[OURS].runs)
+    count = len(found[OURS].silences) // len(found[OURS].scores)
     if not count:
         return []
     shares = [f"{row.label} {100 * np.mean(found[row].silences):.1f} %" for row in TABLE_1 if row in found]
@@ -208,7 +212,7 @@ def _hearing_table(found: Found) -> str:
 
 
 def _test_parts(split: str, found: Found) -> list[str]:
-    records = found[OURS].runs[0]
+    records = found[OURS].samples
     note = _TESTS[split]
     if len({record.group for record in records}) < len(records):
         ceiling = 100 * exact_by_looking([(record.group, record.answer) for record in records])
@@ -246,7 +250,7 @@ def _met(is_met: bool) -> str:
 def _strata_tables(found: Found) -> list[str]:
     """mIoU by label; a stratum with one label says nothing and is left out."""
     shown = [found[row] for row in _STRATA_ROWS if row in found]
-    records = found[OURS].runs[0]
+    records = found[OURS].samples
     tables = []
     for stratum in dict.fromkeys(name for record in records for name in record.strata):
         labels = [record.strata.get(stratum, "") for record in records]
@@ -258,8 +262,8 @@ def _strata_tables(found: Found) -> list[str]:
     return tables
 
 
-def _stratum_line(label: str, has_it: np.ndarray, shown: Sequence[RowRuns]) -> list[str]:
-    groups = [record.group for record, chosen in zip(shown[0].runs[0], has_it, strict=True) if chosen]
+def _stratum_line(label: str, has_it: npt.NDArray[np.bool_], shown: Sequence[RowRuns]) -> list[str]:
+    groups = [record.group for record, chosen in zip(shown[0].samples, has_it, strict=True) if chosen]
     cells = []
     for runs in shown:
         values = runs.values(_METRICS["mIoU"])[has_it]
@@ -268,6 +272,6 @@ def _stratum_line(label: str, has_it: np.ndarray, shown: Sequence[RowRuns]) -> l
 
 
 def _count(found: Found) -> str:
-    runs = found[OURS].runs
-    seeds = f", {len(runs)} seeds of weights" if len(runs) > 1 else ""
-    return f"{len(runs[0])} samples with a visible collision{seeds}"
+    scores = found[OURS].scores
+    seeds = f", {len(scores)} seeds of weights" if len(scores) > 1 else ""
+    return f"{len(scores[0])} samples with a visible collision{seeds}"

@@ -17,7 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -104,6 +104,7 @@ def make_hit(index: int) -> Hit:
     scrapes = [_slide(rng, onset_s)] if act == "scrape" else []
     dry = synthesize(rng, bodies, impacts, scrapes, DURATION_S, RATE_HZ)
     heard = hear(rng, dry, onset_s, RATE_HZ, snr_db=level.snr_db, collides=True, off_screen=False)
+    assert heard.snr_db is not None  # it collides
     return Hit(
         sound=np.round(heard.noisy * 32767).astype(np.int16),
         materials=tuple(sorted({bodies[0].material, bodies[1].material})),
@@ -245,7 +246,7 @@ def read_hits(folder: Path, limit: int = 0) -> Hits:
     paths = sorted(folder.glob("hits-*.npz"))[: -(-limit // SHARD_SIZE) or None]
     if not paths:
         raise ValueError(f"{folder} holds no hits: python -m training.micro.audio.audio_hits {folder}")
-    parts: dict[str, list[npt.NDArray]] = {"sounds": [], "labels": [], "onsets_s": []}
+    parts: dict[str, list[npt.NDArray[Any]]] = {"sounds": [], "labels": [], "onsets_s": []}
     for path in paths:
         try:
             with np.load(path) as shard:

@@ -127,7 +127,7 @@ def joined(pieces: Sequence[HeardFeatures]) -> HeardFeatures:
     return HeardFeatures(*whole, *rest)
 
 
-class HeardBatches(Dataset):
+class HeardBatches(Dataset[HeardBatch]):
     """Batch `step` of an endless, fixed sequence; both collisions of a scene are in the same batch.
 
     Args:

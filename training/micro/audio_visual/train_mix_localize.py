@@ -73,7 +73,7 @@ class MixtureBatch(NamedTuple):
     """[2, G, M, F]."""
 
 
-class MixtureBatches(Dataset):
+class MixtureBatches(Dataset[MixtureBatch]):
     """Batch `step` of an endless, fixed sequence.
 
     The original draws the sound of the second mixture from another moment of the same video. A collision is heard

@@ -139,7 +139,7 @@ _MIRRORED = np.arange(256, dtype=np.uint8)
 _MIRRORED[[LEFT_HAND_ID, RIGHT_HAND_ID]] = RIGHT_HAND_ID, LEFT_HAND_ID
 
 
-class PictureBatches(Dataset):
+class PictureBatches(Dataset[PictureBatch]):
     """PictureBatch `step` of an endless, fixed sequence.
 
     Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,7 +38,9 @@ class SurfaceFinish:
     """How often the picture repeats over the object."""
 
 
-def _shade(rng: np.random.Generator, colours: tuple, spread: float = 0.06) -> tuple[float, float, float]:
+def _shade(
+    rng: np.random.Generator, colours: Sequence[tuple[float, float, float]], spread: float = 0.06
+) -> tuple[float, float, float]:
     colour = np.array(colours[int(rng.integers(len(colours)))]) * rng.uniform(1 - spread, 1 + spread)
     red, green, blue = np.clip(colour + rng.normal(0.0, 0.012, 3), 0.02, 0.97).tolist()
     return red, green, blue

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+Scalar = TypeVar("Scalar", bound=np.generic)
 Points = npt.NDArray[np.float64]
 
 
@@ -228,12 +230,12 @@ def level_set(
     return vertices, np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]]).astype(np.int32)
 
 
-def _corner(grid: npt.NDArray, corner: int) -> npt.NDArray:
+def _corner(grid: npt.NDArray[Scalar], corner: int) -> npt.NDArray[Scalar]:
     pick = tuple(slice(1, None) if corner >> axis & 1 else slice(None, -1) for axis in range(3))
     return grid[pick]
 
 
-def _quads_across(inside: npt.NDArray[np.bool_], index: npt.NDArray, axis: int) -> npt.NDArray:
+def _quads_across(inside: npt.NDArray[np.bool_], index: npt.NDArray[np.int64], axis: int) -> npt.NDArray[np.int64]:
     """Quads [Q, 4] around the grid edges along `axis` whose ends lie on different sides."""
     low = np.take(inside, np.arange(inside.shape[axis] - 1), axis)
     high = np.take(inside, np.arange(1, inside.shape[axis]), axis)

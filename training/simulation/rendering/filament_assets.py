@@ -54,7 +54,7 @@ class _Provider(ctypes.Structure):
 
 
 @cache
-def _content(name: str) -> tuple[ctypes.Array, int] | None:
+def _content(name: str) -> tuple[ctypes.Array[ctypes.c_char], int] | None:
     """The bytes of an asset, kept for the life of the process, because the renderer holds on to them."""
     path = _ASSETS / name.rpartition(":")[2].rpartition("/")[2]
     if not path.is_file():
@@ -63,7 +63,6 @@ def _content(name: str) -> tuple[ctypes.Array, int] | None:
     return ctypes.create_string_buffer(data, len(data)), len(data)
 
 
-@_Open
 def _open(resource: Any) -> int:
     content = _content(resource.contents.name.decode())
     if content is None:
@@ -72,7 +71,6 @@ def _open(resource: Any) -> int:
     return 1
 
 
-@_Read
 def _read(resource: Any, buffer: Any) -> int:
     content = _content(resource.contents.name.decode())
     assert content is not None  # `_open` found it
@@ -80,12 +78,11 @@ def _read(resource: Any, buffer: Any) -> int:
     return content[1]
 
 
-@_Close
 def _close(resource: Any) -> None:
     resource.contents.data = None  # else MuJoCo would free it
 
 
-_PROVIDER = _Provider(b"filament", _open, _read, _close, None, None, None, None, None)
+_PROVIDER = _Provider(b"filament", _Open(_open), _Read(_read), _Close(_close), None, None, None, None, None)
 
 
 @cache

@@ -6,6 +6,7 @@ wrist to the fingers and z out of the back of the hand. A right hand is the mirr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -172,7 +173,7 @@ def hand_mesh(kind: str, radius: float) -> tuple[Mesh, npt.NDArray[np.float64]]:
     Raises:
         ValueError: if there is no such pose.
     """
-    poses = {"wrap": wrapping, "pinch": pinching, "rest": lambda _: resting()}
+    poses: dict[str, Callable[[float], Skeleton]] = {"wrap": wrapping, "pinch": pinching, "rest": lambda _: resting()}
     if kind not in poses:
         raise ValueError(f"pose must be one of {', '.join(poses)}, got {kind!r}")
     bones = poses[kind](radius)
