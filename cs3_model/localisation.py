@@ -23,7 +23,7 @@ CropXYXY = tuple[int, int, int, int]
 """Whole pixels of the frame, (x_min, y_min, x_max, y_max), maximum edges exclusive."""
 
 _PEAK_DISTANCE = 0.04
-"""Two peaks are at least this far apart along x or y, as a fraction of the map's width."""
+"""Two peaks are at least this far apart along x or y, as a fraction of the map's longer side."""
 
 
 class Binarisation(str, enum.Enum):
@@ -57,7 +57,7 @@ class LocalisationConfig:
     """
 
     smoothing: float = 0.02
-    """Standard deviation of the Gaussian that smooths the logits, as a fraction of the map's width; 0 for none."""
+    """Standard deviation of the Gaussian that smooths the logits, as a fraction of the map's longer side; 0 for none."""
     crop_side: float = 0.5
     """Side of the square refinement crop, as a fraction of the frame's shorter side."""
     binarisation: Binarisation = Binarisation.MINMAX
@@ -127,7 +127,7 @@ def at_masker(logits: Float32Array, config: LocalisationConfig, masker: Masker |
 def _smoothed(logits: Float32Array, config: LocalisationConfig) -> Float32Array:
     if config.smoothing <= 0:
         return logits
-    sigma = config.smoothing * logits.shape[1]
+    sigma = config.smoothing * max(logits.shape)
     return cv2.GaussianBlur(logits, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE).astype(np.float32, copy=False)
 
 
@@ -144,7 +144,7 @@ def peaks_xy(scores: Float32Array, frame_hw: tuple[int, int], count: int) -> Flo
     Returns:
         float32 [K, 2] with 1 <= K <= `count`, pixels of the frame; the first one is `peak_xy`.
     """
-    side = 2 * round(_PEAK_DISTANCE * scores.shape[1]) + 1
+    side = 2 * round(_PEAK_DISTANCE * max(scores.shape)) + 1
     highest_near = cv2.dilate(scores, np.ones((side, side), np.uint8))
     rows, columns = np.nonzero(scores >= highest_near)
     best = np.argsort(-scores[rows, columns], kind="stable")[:count]

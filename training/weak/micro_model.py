@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from cs3_model.networks.micro.audio import LogMel
+from cs3_model.networks.micro.letterbox import Letterbox
 from cs3_model.networks.micro.micro_parts import MicroNetworks
-from cs3_model.networks.micro.tower import image_tensor
 from cs3_model.networks.micro.vision import MicroVision
 from cs3_model.networks.micro.vocabulary import CLASSES, MATERIALS, encode_prompt
 from cs3_model.networks.micro.weak import weakly_heard
@@ -112,7 +112,8 @@ class Pixels:
 
     def __call__(self, image: UInt8Image) -> Tensor:
         """From RGB [H, W, 3] to [3, side, side]."""
-        return image_tensor(torch.from_numpy(image.copy()), self._side).squeeze(0) - _MEAN_COLOUR
+        place = Letterbox.around(image.shape[:2], self._side)
+        return place.pixels(torch.from_numpy(image.copy())).squeeze(0) - _MEAN_COLOUR
 
 
 class Spectrogram:

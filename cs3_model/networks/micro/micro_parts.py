@@ -21,8 +21,8 @@ from cs3_model.networks.micro.audio import DEBUG_AUDIO, NUM_MATERIALS, MicroAudi
 from cs3_model.networks.micro.boxed import paste_masks
 from cs3_model.networks.micro.heard import MicroHeard
 from cs3_model.networks.micro.held import best_boxes
+from cs3_model.networks.micro.letterbox import Letterbox
 from cs3_model.networks.micro.pointed import boxes_at
-from cs3_model.networks.micro.tower import image_tensor
 from cs3_model.networks.micro.vision import DEBUG_VISION, MicroVision, VisionConfig
 from cs3_model.types import AudioWindow, BoolMask, Float32Array, HandObjects, HeldObject, UInt8Image
 from cs3_model.weights.checkpoint import as_float32, load_strictly
@@ -111,6 +111,15 @@ def build_micro_parts(path: Path, device: torch.device) -> MicroParts:
     )
 
 
+class Seen(NamedTuple):
+    """What the tower makes of one image."""
+
+    features: Tensor
+    """[1, C, h, w], of the square that the image lies in."""
+    place: Letterbox
+    """Where in the square."""
+
+
 class SharedTower:
     """Features of an image, computed once for all parts that ask about the same array.
 
@@ -124,15 +133,16 @@ class SharedTower:
     def __init__(self, vision: MicroVision, device: torch.device) -> None:
         self.vision = vision.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in its types
         self.device = device
-        self._latest: list[tuple[UInt8Image, Tensor]] = []
+        self._latest: list[tuple[UInt8Image, Seen]] = []
 
     @torch.inference_mode()
-    def features(self, image: UInt8Image) -> Tensor:
-        """Features [1, C, h, w] of an RGB uint8 image [H, W, 3]."""
-        known = next((features for seen, features in self._latest if seen is image), None)
+    def see(self, image: UInt8Image) -> Seen:
+        """Looks at an RGB uint8 image [H, W, 3]."""
+        known = next((seen for latest, seen in self._latest if latest is image), None)
         if known is None:
-            x = image_tensor(torch.from_numpy(image).to(self.device), self.vision.config.side)
-            known = self.vision.tower(x.contiguous(memory_format=torch.channels_last))
+            place = Letterbox.around(image.shape[:2], self.vision.config.side)
+            x = place.pixels(torch.from_numpy(image).to(self.device))
+            known = Seen(self.vision.tower(x.contiguous(memory_format=torch.channels_last)), place)
         self._latest = [(image, known), *(pair for pair in self._latest if pair[0] is not image)][:2]
         return known
 
@@ -146,9 +156,9 @@ class MicroAudioVisual:
         self.name, self.trained = name, trained
         self.networks, self.tower = networks, tower
 
-    def embed_image(self, image: UInt8Image) -> Tensor:
-        """Features of the tower."""
-        return self.tower.features(image)
+    def embed_image(self, image: UInt8Image) -> Seen:
+        """What the tower sees."""
+        return self.tower.see(image)
 
     @torch.inference_mode()
     def embed_audio(self, window: AudioWindow) -> Tensor:
@@ -157,9 +167,10 @@ class MicroAudioVisual:
         return self.networks.heard.condition(self.networks.vision.prompt, *heard)
 
     @torch.inference_mode()
-    def decode(self, image_features: Tensor, audio_embedding: Tensor) -> Float32Array:
+    def decode(self, image_features: Seen, audio_embedding: Tensor) -> Float32Array:
         """The map's logits at half the network's resolution."""
-        return self.networks.heard.decoder(image_features, audio_embedding)[0, 0].float().cpu().numpy()
+        logits = self.networks.heard.decoder(image_features.features, audio_embedding)
+        return image_features.place.cut(logits)[0, 0].float().cpu().numpy()
 
 
 class MicroHands:
@@ -181,10 +192,10 @@ class MicroHands:
     @torch.inference_mode()
     def detect(self, image: UInt8Image) -> HandObjects:
         """The likeliest object in each hand, if it is likely enough."""
-        boxes, scores = best_boxes(self._tower.vision.held(self._tower.features(image)))
+        features, place = self._tower.see(image)
+        boxes, scores = best_boxes(self._tower.vision.held(features))
         height, width = image.shape[:2]
-        scale = np.array([width, height, width, height]) / self._tower.vision.config.side
-        edges = boxes[0].cpu().numpy() * scale
+        edges = place.to_image(boxes[0].cpu().numpy())
         limits = np.array([width, height, width, height], float)
         held = []
         for box, score in zip(np.clip(edges, 0.0, limits).tolist(), scores[0].tolist(), strict=True):
@@ -197,12 +208,10 @@ class MicroHands:
 class MicroBoxEmbedding(NamedTuple):
     """What `MicroBoxes` needs of one image."""
 
-    features: Tensor
-    """Those of the tower."""
+    seen: Seen
+    """What the tower sees."""
     point_boxes: Tensor
     """What `MicroVision.pointed` gives, [4, h, w]: computed before the sound is there."""
-    size_hw: tuple[int, int]
-    """Height and width of the image, pixels."""
 
 
 class MicroBoxes:
@@ -214,20 +223,19 @@ class MicroBoxes:
 
     @torch.inference_mode()
     def embed(self, image: UInt8Image) -> MicroBoxEmbedding:
-        """Features of the tower, and the box of the object at each place."""
-        features = self._tower.features(image)
-        return MicroBoxEmbedding(features, self._tower.vision.pointed(features)[0], image.shape[:2])
+        """Looks at the image, and for the box of the object at each place."""
+        seen = self._tower.see(image)
+        return MicroBoxEmbedding(seen, self._tower.vision.pointed(seen.features)[0])
 
     @torch.inference_mode()
     def segment(self, embedding: MicroBoxEmbedding, boxes_xyxy: Float32Array) -> tuple[BoolMask, Float32Array]:
         """The object that fills each box."""
-        features, _, (height, width) = embedding
-        boxes = torch.from_numpy(np.asarray(boxes_xyxy, np.float32)).to(features.device)
-        side = self._tower.vision.config.side
-        scale = torch.tensor([side / width, side / height] * 2, device=features.device)
-        rows = torch.cat([torch.zeros(len(boxes), 1, device=features.device), boxes * scale], 1)
+        features, place = embedding.seen
+        boxes = np.asarray(boxes_xyxy, np.float32)
+        in_square = torch.from_numpy(place.to_square(boxes)).to(features.device)
+        rows = torch.cat([torch.zeros(len(boxes), 1, device=features.device), in_square], 1)
         logits = self._tower.vision.boxed(features, rows).float()
-        masks = paste_masks(logits, boxes, (height, width)) > 0
+        masks = paste_masks(logits, torch.from_numpy(boxes).to(features.device), place.size_hw) > 0
         inside = logits.sigmoid() * (logits > 0)
         scores = inside.sum((1, 2)) / (logits > 0).sum((1, 2)).clamp(min=1)
         return masks.cpu().numpy(), scores.cpu().numpy().astype(np.float32)
@@ -235,8 +243,7 @@ class MicroBoxes:
     @torch.inference_mode()
     def segment_points(self, embedding: MicroBoxEmbedding, points_xy: Float32Array) -> tuple[BoolMask, Float32Array]:
         """The object at each point, through the box that the network sees there."""
-        size = np.array(embedding.size_hw[::-1], np.float32)
-        scale = size / self._tower.vision.config.side
-        points = torch.from_numpy(np.asarray(points_xy, np.float32) / scale).to(embedding.point_boxes.device)
-        boxes = boxes_at(embedding.point_boxes, points).cpu().numpy() * np.tile(scale, 2)
-        return self.segment(embedding, np.clip(boxes, 0.0, np.tile(size, 2)))
+        place = embedding.seen.place
+        points = torch.from_numpy(place.to_square(np.asarray(points_xy, np.float32))).to(embedding.point_boxes.device)
+        boxes = place.to_image(boxes_at(embedding.point_boxes, points).cpu().numpy())
+        return self.segment(embedding, np.clip(boxes, 0.0, np.tile(np.array(place.size_hw[::-1], np.float32), 2)))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -72,9 +71,3 @@ class VisionTower(nn.Module):
         for lateral, merge, level in zip(self.laterals[-2::-1], self.merges, levels[-2::-1], strict=True):
             merged = F.relu(merge(F.interpolate(merged, scale_factor=2.0, mode="nearest") + lateral(level)))
         return merged
-
-
-def image_tensor(image: Tensor, side: int) -> Tensor:
-    """Squashes an RGB uint8 image [H, W, 3] to [1, 3, side, side] in [0, 1], as CLIPSeg and SAM 2 do."""
-    x = image.permute(2, 0, 1).unsqueeze(0).to(torch.float32) / 255.0
-    return F.interpolate(x, (side, side), mode="bilinear", antialias=True, align_corners=False)

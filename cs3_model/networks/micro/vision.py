@@ -23,7 +23,7 @@ class VisionConfig:
     """
 
     side: int = 224
-    """Images are squashed to this many rows and columns."""
+    """Rows and columns of the square that images are placed in."""
     widths: tuple[int, ...] = (32, 64, 160, 256)
     """Channels at strides 4, 8, 16 and 32."""
     depths: tuple[int, ...] = (1, 2, 3, 2)

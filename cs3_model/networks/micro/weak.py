@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from cs3_model.localisation import Masker
 from cs3_model.networks.micro.audio import NUM_MATERIALS, MicroAudioEncoder
 from cs3_model.networks.micro.heard import MicroAudioToken
-from cs3_model.networks.micro.micro_parts import MicroNetworks, SharedTower
+from cs3_model.networks.micro.micro_parts import MicroNetworks, Seen, SharedTower
 from cs3_model.networks.micro.prompted import PromptEncoder
 from cs3_model.types import AudioWindow, Float32Array, UInt8Image
 from cs3_model.weights.checkpoint import as_float32, load_strictly
@@ -70,9 +70,9 @@ class MicroWeakAudioVisual:
         self.masker: Masker | None = None
         self._heard = heard.eval().requires_grad_(False).to(tower.device)
 
-    def embed_image(self, image: UInt8Image) -> Tensor:
-        """Features of the tower."""
-        return self._tower.features(image)
+    def embed_image(self, image: UInt8Image) -> Seen:
+        """What the tower sees."""
+        return self._tower.see(image)
 
     @torch.inference_mode()
     def embed_audio(self, window: AudioWindow) -> Tensor:
@@ -81,9 +81,10 @@ class MicroWeakAudioVisual:
         return self._heard(self._heard.audio.spectrogram(samples))
 
     @torch.inference_mode()
-    def decode(self, image_features: Tensor, audio_embedding: Tensor) -> Float32Array:
+    def decode(self, image_features: Seen, audio_embedding: Tensor) -> Float32Array:
         """The map's logits at half the network's resolution."""
-        return self._decoder(image_features, audio_embedding.unsqueeze(1))[0, 0].float().cpu().numpy()
+        logits = self._decoder(image_features.features, audio_embedding.unsqueeze(1))
+        return image_features.place.cut(logits)[0, 0].float().cpu().numpy()
 
 
 def load_weak(networks: MicroNetworks, tower: SharedTower, path: Path) -> MicroWeakAudioVisual:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from cs3_model.localisation import Masker
-from cs3_model.networks.micro.micro_parts import MicroNetworks, SharedTower
+from cs3_model.networks.micro.micro_parts import MicroNetworks, Seen, SharedTower
 from cs3_model.networks.micro.vocabulary import encode_prompt
 from cs3_model.types import AudioWindow, Float32Array, UInt8Image
 
@@ -35,15 +35,16 @@ class PromptedMap:
             prompt = torch.tensor([[encode_prompt(words)]], device=tower.device)
             self._condition = networks.vision.prompt(prompt)
 
-    def embed_image(self, image: UInt8Image) -> Tensor:
-        """Features of the tower."""
-        return self._tower.features(image)
+    def embed_image(self, image: UInt8Image) -> Seen:
+        """What the tower sees."""
+        return self._tower.see(image)
 
     def embed_audio(self, window: AudioWindow) -> Tensor:
         """The condition [1, 1, P] of the words, whatever is heard."""
         return self._condition
 
     @torch.inference_mode()
-    def decode(self, image_features: Tensor, audio_embedding: Tensor) -> Float32Array:
+    def decode(self, image_features: Seen, audio_embedding: Tensor) -> Float32Array:
         """The map's logits at half the network's resolution."""
-        return self._decoder(image_features, audio_embedding)[0, 0].float().cpu().numpy()
+        logits = self._decoder(image_features.features, audio_embedding)
+        return image_features.place.cut(logits)[0, 0].float().cpu().numpy()

@@ -44,7 +44,7 @@ def test_a_preset_of_ones_own_names_its_weights(weights: Path) -> None:
     pipeline = build_pipeline(load_preset(str(preset)), device=CPU)
     sound = np.random.default_rng(0).uniform(-0.1, 0.1, 16_000).astype(np.float32)
     result = pipeline.process(Frame(image=picture()), AudioWindow(samples=sound))
-    assert result.heatmap.shape == (32, 32) and all(mask.mask.shape == (48, 80) for mask in result.masks)
+    assert result.heatmap.shape == (19, 32) and all(mask.mask.shape == (48, 80) for mask in result.masks)
     assert pipeline.trained and "trained in simulation" in pipeline.models[0]
 
 
@@ -99,12 +99,13 @@ def test_masks_stay_near_their_boxes(weights: Path) -> None:
 
 
 def test_a_point_is_segmented_in_the_box_that_is_seen_there(weights: Path) -> None:
-    """The network's 64 x 64 pixels stand for a picture of 48 x 80."""
+    """38 x 64 pixels of the network, below 12 grey rows, stand for a picture of 48 x 80."""
     parts = build_micro_parts(weights, CPU).boxes
     embedding = parts.embed(picture())
     points = np.array([[8, 6], [79, 47]], np.float32)
-    seen = boxes_at(parts._tower.vision.pointed(embedding.features)[0], torch.tensor([[6.4, 8.0], [63.2, 62.6667]]))
-    in_picture = np.clip(seen.numpy() * np.tile([1.25, 0.75], 2), 0, np.tile([80, 48], 2))
+    at = torch.tensor([[6.4, 12 + 6 * 38 / 48], [63.2, 12 + 47 * 38 / 48]])
+    seen = boxes_at(parts._tower.vision.pointed(embedding.seen.features)[0], at)
+    in_picture = np.clip((seen.numpy() - [0, 12, 0, 12]) * np.tile([1.25, 48 / 38], 2), 0, np.tile([80, 48], 2))
     expected, _ = parts.segment(embedding, in_picture)
     masks, scores = parts.segment_points(embedding, points)
     assert masks.shape == (2, 48, 80) and masks.dtype == np.bool_ and scores.dtype == np.float32
