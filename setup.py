@@ -40,7 +40,12 @@ setup(
     ],
     zip_safe=False,
     # The name "test" is where colcon looks to see that the tests are for pytest.
-    extras_require={"test": ["pytest"], "cluster": ["submitit"], "rerun": ["rerun-sdk>=0.23"]},
+    extras_require={
+        "test": ["pytest"],
+        "cluster": ["submitit"],
+        "rerun": ["rerun-sdk>=0.23"],
+        "mcp": ["mcp>=2"],
+    },
     entry_points={
         "console_scripts": [
             "perception = cs3_ros.entry:perception",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from cs3_model.cli import hands23, onsets, segment, training_commands, weights
+from cs3_model.cli import hands23, onsets, ros_commands, segment, training_commands, weights
 
 app = typer.Typer(
     name="cs3",
@@ -21,6 +21,7 @@ app.command("segment")(segment.segment)
 app.command("hands23-compare")(hands23.hands23_compare)
 app.add_typer(weights.app, name="weights")
 training_commands.add_commands(app)
+ros_commands.add_commands(app)
 
 
 def main() -> None:

@@ -38,6 +38,7 @@ class CollisionClient:
         namespace: Its namespace, for instance "/head".
         image: Topic of the camera that the node uses. With it, collisions come with their image and its crops; None
             saves the traffic.
+        audio: Topic of the microphone that the node uses, for `segment_now`; None saves the traffic.
         image_buffer_mb: Memory for images that wait for their collision, MiB. They are needed for about the node's
             `audio_post_s` and a little more.
         patience_s: How long the node may be missing from the graph before that is an error, seconds.
@@ -50,6 +51,7 @@ class CollisionClient:
         namespace: str = "/",
         *,
         image: str | None = None,
+        audio: str | None = None,
         image_buffer_mb: int = 256,
         patience_s: float = 5.0,
         queue_size: int = 16,
@@ -66,6 +68,7 @@ class CollisionClient:
             node=text("node", node),
             namespace=text("namespace", namespace),
             image=None if image is None else text("image", image),
+            audio=None if audio is None else text("audio", audio),
             image_buffer_bytes=image_buffer_mb * 2**20,
             on_collision=self._deliver,
         )
@@ -129,9 +132,18 @@ class CollisionClient:
         """The newest collision since this client was made, at once; None if there was none."""
         return self._last
 
+    @property
+    def node_name(self) -> str:
+        """Full name of the perception node."""
+        return self._link.node_name
+
     def diagnosis(self) -> str:
         """What the node says about itself at present, as the end of a sentence that begins with its name."""
         return self._link.diagnosis()
+
+    def watch(self, timeout: float | None) -> Watch:
+        """For a wait of your own: its `look` says how long to pause, and raises as `next` does when it is in vain."""
+        return Watch(self._link, self._patience_s, seconds_or_none("timeout", timeout))
 
     def _check_open(self) -> None:
         if self._closed:
@@ -212,6 +224,23 @@ class CollisionClient:
             raise self._unanswered(timeout) from None
         finally:
             answer.cancel()
+
+    async def segment_now(self, *, timeout: float | None = 30.0) -> Collision:
+        """Has the last two seconds of sound segmented, in the image from their middle, whether or not an onset was heard.
+
+        Needs `image` and `audio`, the topics that the node uses.
+
+        Raises:
+            PerceptionSilentError: if camera or microphone sent nothing lately; otherwise as `segment`.
+        """
+        frame, window = self._link.inputs.now()
+        return await self.segment_async(
+            frame.image,
+            window.samples,
+            sample_rate_hz=window.sample_rate_hz,
+            stamp_ns=frame.stamp_ns,
+            timeout=timeout,
+        )
 
     def _prepared(
         self, image: UInt8Image, audio: npt.ArrayLike, sample_rate_hz: int, stamp_ns: int, timeout: float | None

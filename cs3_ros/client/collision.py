@@ -7,7 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 from cs3_msgs.msg import Collision as CollisionMsg
 
-from cs3_model.types import BoolMask, BoxXYXY, Candidate, Role, UInt8Image, Verdict
+from cs3_model.overlay import draw_overlay
+from cs3_model.types import (
+    BoolMask,
+    BoxXYXY,
+    Candidate,
+    CollisionResult,
+    Reason,
+    Role,
+    UInt8Image,
+    Verdict,
+)
 from cs3_ros.conversions.collisions import collision_from_msg
 from cs3_ros.conversions.times import NS_PER_S, stamp_to_ns
 
@@ -118,6 +128,20 @@ class Collision:
         doubt = "" if self.trained else "; the networks are not trained, so masks and boxes mean nothing"
         return f"At {self.onset_s:.3f} s {what}{doubt}."
 
+    def draw(self) -> UInt8Image | None:
+        """The image with masks, contact points and the boxes of rejected candidates drawn in, under a bar that says the
+        verdict: RGB uint8 [H + bar, W, 3]. None where the client has no image."""
+        if self.image is None:
+            return None
+        result = CollisionResult(
+            verdict=self.verdict,
+            reason=Reason(self.reason),
+            detail=self.detail,
+            masks=tuple(_candidate_of(found) for found in self.objects),
+            rejected=tuple(_candidate_of(found) for found in self.rejected),
+        )
+        return draw_overlay(self.image, result, trained=self.trained)
+
 
 def collision_of(msg: CollisionMsg, image: UInt8Image | None = None) -> Collision:
     """Returns the collision that a message carries.
@@ -161,6 +185,21 @@ def _object_of(candidate: Candidate, image: UInt8Image | None) -> CollidingObjec
         reason=candidate.reason,
         contact_xy=candidate.contact_xy,
         image_crop=None if image is None else image[_inside(candidate.box_xyxy)],
+    )
+
+
+def _candidate_of(found: CollidingObject) -> Candidate:
+    role = Role(0)
+    for flag, name in _ROLE_NAMES.items():
+        if name in found.roles:
+            role |= flag
+    return Candidate(
+        role=role,
+        mask=found.mask,
+        box_xyxy=found.box_xyxy,
+        score=found.score,
+        reason=found.reason,
+        contact_xy=found.contact_xy,
     )
 
 

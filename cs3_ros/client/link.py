@@ -16,8 +16,6 @@ from cs3_msgs.msg import Collision as CollisionMsg
 from cs3_msgs.srv import SegmentCollision
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.client import Client
-from rclpy.clock import Clock
-from rclpy.clock_type import ClockType
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.exceptions import NameValidationException
 from rclpy.executors import SingleThreadedExecutor
@@ -25,17 +23,13 @@ from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from std_msgs.msg import Empty
 
-from cs3_model.frame_ring import FrameRing
 from cs3_model.types import UInt8Image
-from cs3_ros.conversions.images import IMAGE_TYPES, frame_from_msg
+from cs3_ros.client.recent_inputs import RecentInputs
 from cs3_ros.conversions.times import stamp_to_ns
-from cs3_ros.message_types import message_class
-from cs3_ros.qos import heartbeat, publication, sensor_subscription
+from cs3_ros.qos import heartbeat, publication
 
 logger = logging.getLogger(__name__)
 
-_IMAGE_SEARCH_S = 0.1
-_IMAGE_DEPTH = 30  # each image may be the one that a collision names
 _COLLISION_DEPTH = 100
 _STALE_S = 3.0
 _CERTAIN_S = 0.1
@@ -54,6 +48,7 @@ class PerceptionLink:
         node: Name of the perception node.
         namespace: Its namespace.
         image: Topic of the camera, raw or compressed; None goes without images.
+        audio: Topic of the microphone; None goes without sound.
         image_buffer_bytes: Memory for images that wait for their collision.
         on_collision: Called in the link's thread with each message, and its image where that is there.
 
@@ -62,7 +57,14 @@ class PerceptionLink:
     """
 
     def __init__(
-        self, *, node: str, namespace: str, image: str | None, image_buffer_bytes: int, on_collision: OnCollision
+        self,
+        *,
+        node: str,
+        namespace: str,
+        image: str | None,
+        audio: str | None,
+        image_buffer_bytes: int,
+        on_collision: OnCollision,
     ) -> None:
         self._context = rclpy.Context()
         # No arguments of the program: they may give a name and remappings that are meant for another node.
@@ -78,9 +80,10 @@ class PerceptionLink:
             self.node_name = self._node.resolve_topic_name(node)
             """Full name of the perception node."""
             image = None if image is None else self._node.resolve_topic_name(image)
+            audio = None if audio is None else self._node.resolve_topic_name(audio)
         except (NameValidationException, rclpy_implementation.RCLError) as error:
             self._context.shutdown()
-            names = f"node {node!r}, namespace {namespace!r} and image {image!r}"
+            names = f"node {node!r}, namespace {namespace!r}, image {image!r} and audio {audio!r}"
             raise ValueError(f"{names} cannot all be names in ROS: {_first_line(error)}") from None
         self._on_collision = on_collision
         self.topic = f"{self.node_name}/collision"
@@ -98,10 +101,8 @@ class PerceptionLink:
         )
         self._segment: Client[Any, Any] = self._node.create_client(SegmentCollision, f"{self.node_name}/segment")
         self._status: tuple[float, DiagnosticStatus] | None = None
-        self._frames = FrameRing(max_bytes=image_buffer_bytes)
-        if image is not None:
-            steady = Clock(clock_type=ClockType.STEADY_TIME)
-            self._search = self._node.create_timer(_IMAGE_SEARCH_S, lambda: self._find_camera(image), clock=steady)
+        self.inputs = RecentInputs(self._node, image=image, audio=audio, image_buffer_bytes=image_buffer_bytes)
+        """What camera and microphone sent last."""
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
         self._thread = threading.Thread(target=self._executor.spin, name="collision_client", daemon=True)
@@ -179,11 +180,8 @@ class PerceptionLink:
     # --- what arrives, in the link's thread ---
 
     def _receive(self, msg: CollisionMsg) -> None:
-        image = None
-        frame = self._frames.nearest(stamp_to_ns(msg.header.stamp))
         try:
-            if frame is not None and frame.stamp_ns == stamp_to_ns(msg.header.stamp):
-                image = frame.decode_image()
+            image = self.inputs.image_at(stamp_to_ns(msg.header.stamp))
             self._on_collision(msg, image)
         except Exception:  # one bad message must not end the thread
             logger.exception("a message of %s could not be used", self.topic)
@@ -198,24 +196,6 @@ class PerceptionLink:
         for status in msg.status:
             if status.name.partition(":")[0] == self.node_name:
                 self._status = (time.monotonic(), status)
-
-    def _find_camera(self, topic: str) -> None:
-        """Subscribes once the topic has a publisher, and with it a type."""
-        resolved = self._node.resolve_topic_name(topic)
-        for info in self._node.get_publishers_info_by_topic(resolved):
-            if info.topic_type not in IMAGE_TYPES:
-                logger.error("%s is no image but %s: collisions come without images", resolved, info.topic_type)
-            else:
-                kind = message_class(info.topic_type)
-                self._node.create_subscription(kind, topic, self._keep_image, sensor_subscription(_IMAGE_DEPTH))
-            self._node.destroy_timer(self._search)
-            return
-
-    def _keep_image(self, msg: Any) -> None:
-        try:
-            self._frames.push(frame_from_msg(msg))
-        except ValueError as error:
-            logger.warning("an image was skipped: %s", error)
 
 
 def _first_line(error: Exception) -> str:

@@ -37,6 +37,7 @@ _BITRATES_KBPS = {  # by version 1 or not, and layer
     (False, 2): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
     (False, 3): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
+_RATE_BITS = 0b1100
 _RATES_HZ = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
 
 
@@ -77,8 +78,11 @@ def _chained(stream: bytes, needed: int) -> str | None:
 
 
 def _num_frames(stream: bytes, at: int, coding: str, needed: int) -> int:
-    count = 0
+    """Frames of one stream share version, layer and sample rate; in quiet samples, sync words that do not are common."""
+    count, begin = 0, at
     while count < needed and (frame := _frame(stream, at)) is not None and frame[0] == coding:
+        if stream[at + 1] != stream[begin + 1] or (stream[at + 2] ^ stream[begin + 2]) & _RATE_BITS:
+            break
         count, at = count + 1, at + frame[1]
     return count
 
