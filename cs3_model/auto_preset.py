@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cs3_model.hints import cs3_command
 from cs3_model.preset_files import AUTO
 from cs3_model.weights.registry import FOUNDATION, find_weights
 from cs3_model.weights.store import stored_path
@@ -40,7 +41,8 @@ def choose_preset(name: str, device: torch.device) -> ChosenPreset:
     obstacles = []
     missing = [weights.name for weights in find_weights(FOUNDATION) if stored_path(weights) is None]
     if missing:
-        obstacles.append(f"run cs3 weights fetch ({len(missing)} of {len(FOUNDATION)} files are not here)")
+        command = cs3_command("weights fetch")
+        obstacles.append(f"run {command} ({len(missing)} of {len(FOUNDATION)} files are not here)")
     if device.type != "cuda":
         obstacles.append(f"use a CUDA device (this is {device.type})")
     if obstacles:

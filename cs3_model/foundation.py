@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from transformers import CLIPSegForImageSegmentation, CLIPTokenizer
 
+from cs3_model.hints import cs3_command
 from cs3_model.localisation import Masker
 from cs3_model.networks.audio_token import AudioToken
 from cs3_model.networks.audio_visual import AudioVisualNetwork, ConditionedSegmenter, audio_visual_segmenter
@@ -205,7 +206,7 @@ def load_tokenizer() -> CLIPTokenizer:
     if tokens != (*PROMPT_IDS, END_ID):
         raise ValueError(
             f"{vocabulary} and {merges} are not CLIP's vocabulary (they read 'a photo of a' as {tokens}); "
-            "run: cs3 weights fetch clip-vocabulary clip-merges --again"
+            f"run: {cs3_command('weights fetch clip-vocabulary clip-merges --again')}"
         )
     return tokenizer
 

@@ -130,7 +130,7 @@ class PerceptionWorker:
                     ended.append((step.event, _unsegmented(step.reason, step.detail)))
             self._wake.notify()
         for event, outcome in ended:
-            self._on_result(event, outcome)
+            self._report(event, outcome)
 
     def request(self, frame: Frame, window: AudioWindow) -> Future[CollisionResult]:
         """Segments one pair out of turn, before all waiting events.
@@ -161,12 +161,12 @@ class PerceptionWorker:
             self._finish, self._requests, self._prepare = {}, [], {}
             self._wake.notify()
         for step in abandoned:
-            self._on_result(step.event, _unsegmented(Reason.STOPPED, "perception was shut down"))
+            self._report(step.event, _unsegmented(Reason.STOPPED, "perception was shut down"))
         for _, _, future in requests:
             future.set_exception(ValueError("perception was shut down"))
         self._thread.join(timeout_s)
         if overdue := self._take_in_progress():
-            self._on_result(overdue.event, _unsegmented(Reason.STOPPED, "perception was shut down meanwhile"))
+            self._report(overdue.event, _unsegmented(Reason.STOPPED, "perception was shut down meanwhile"))
         return not self._thread.is_alive()
 
     def _run(self) -> None:
@@ -178,8 +178,8 @@ class PerceptionWorker:
                 work = self._next_work()
             try:
                 work()
-            except Exception:  # publishing failed: the thread must survive
-                logger.exception("handing on a result failed")
+            except Exception:  # whatever it is, the thread must survive
+                logger.exception("the device's thread met an error of its own")
 
     def _next_work(self) -> Callable[[], None]:
         """Requests first, then the newest complete event, then the newest onset's vision stage."""
@@ -208,7 +208,7 @@ class PerceptionWorker:
     def _run_finish(self, step: Finish, prepared: PreparedFrame | None) -> None:
         outcome = segment_event(self.pipeline, step, prepared)
         if self._take_in_progress():  # otherwise `stop` has ended it already
-            self._on_result(step.event, outcome)
+            self._report(step.event, outcome)
 
     def _take_in_progress(self) -> Finish | None:
         with self._wake:
@@ -222,6 +222,13 @@ class PerceptionWorker:
             future.set_exception(error)
         if frame.image.shape[0] * frame.image.shape[1] > LARGE_PIXELS:
             give_back_memory()
+
+    def _report(self, event: Event, outcome: Outcome) -> None:
+        """Hands on how an event ended; where that fails, neither this thread nor the other events suffer."""
+        try:
+            self._on_result(event, outcome)
+        except Exception:
+            logger.exception("handing on a result failed")
 
     def _forget(self, event: Event) -> None:
         self._prepare.pop(event.event_id, None)

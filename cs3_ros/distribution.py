@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import rclpy
-from rclpy.impl.implementation_singleton import rclpy_implementation
+from lifecycle_msgs.srv import ChangeState
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.lifecycle import LifecycleNode as RclpyLifecycleNode
-from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleNodeMixin, TransitionCallbackReturn
+from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 
@@ -59,12 +61,50 @@ def sender_of(info: Mapping[str, Any]) -> bytes | None:
 
 
 class LifecycleNode(RclpyLifecycleNode):
-    """rclpy's, but a transition that the state does not allow is refused: up to Jazzy it ends the whole process."""
+    """rclpy's, with transitions that may take minutes, and that say why they do not start.
+
+    A transition that the state does not allow is refused; up to Jazzy rclpy ends the whole process.
+    """
+
+    def __init__(self, name: str, **node_options: Any) -> None:
+        Node.__init__(self, name, **node_options)
+        # Reentrant: while one transition is awaited, the others and get_state are answered.
+        LifecycleNodeMixin.__init__(self, callback_group=ReentrantCallbackGroup())
+
+    async def transition(self, transition_id: int) -> TransitionCallbackReturn:
+        """Does what a request asks for; override it to do so elsewhere than in the executor's thread."""
+        return self.change_state(transition_id)
+
+    def change_state(self, transition_id: int) -> TransitionCallbackReturn:
+        """Runs one transition to its end."""
+        if transition_id not in self._possible().values():
+            self._say_refused(f"transition {transition_id}")
+            return TransitionCallbackReturn.ERROR
+        return super()._LifecycleNodeMixin__change_state(transition_id)  # type: ignore[misc]
 
     # The names that rclpy.lifecycle gives its own private methods.
     def _LifecycleNodeMixin__change_state(self, transition_id: int) -> TransitionCallbackReturn:  # noqa: N802
-        try:
-            return super()._LifecycleNodeMixin__change_state(transition_id)  # type: ignore[misc]
-        except rclpy_implementation.RCLError as error:
-            self.get_logger().error(f"this transition does not start from the present state: {error}")
-            return TransitionCallbackReturn.ERROR
+        return self.change_state(transition_id)
+
+    async def _LifecycleNodeMixin__on_change_state(  # noqa: N802
+        self, request: ChangeState.Request, response: ChangeState.Response
+    ) -> ChangeState.Response:
+        transition_id = request.transition.id
+        if label := request.transition.label:
+            if label not in self._possible():
+                self._say_refused(f"the transition {label}")
+                response.success = False
+                return response
+            transition_id = self._possible()[label]
+        response.success = await self.transition(transition_id) is TransitionCallbackReturn.SUCCESS
+        return response
+
+    def _possible(self) -> dict[str, int]:
+        """Transitions that may be asked for now, by label; those that end another one are not for others."""
+        possible = {label: number for number, label, *_ in self._state_machine.available_transitions}
+        return {label: number for label, number in possible.items() if not label.startswith("transition_")}
+
+    def _say_refused(self, transition: str) -> None:
+        state = self._state_machine.current_state[1]
+        choice = ", ".join(sorted(self._possible())) or "none until the present one has ended"
+        self.get_logger().error(f"{transition} is refused: the node is {state}; possible: {choice}")

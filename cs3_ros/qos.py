@@ -23,6 +23,7 @@ from rosbags.interfaces import Qos, QosDurability, QosReliability
 
 _LEASE_S = 0.6
 """Shorter leases run out on machines that are very busy."""
+_REQUESTS = 200
 
 
 def sensor_subscription(depth: int) -> QoSProfile:
@@ -55,6 +56,11 @@ def heartbeat() -> QoSProfile:
     profile.liveliness = LivelinessPolicy.AUTOMATIC
     profile.liveliness_lease_duration = Duration(seconds=_LEASE_S)
     return profile
+
+
+def requests() -> QoSProfile:
+    """Returns the profile of a service that many call at once; by default the eleventh that waits is lost unanswered."""
+    return publication(_REQUESTS)
 
 
 def overridable() -> QoSOverridingOptions:

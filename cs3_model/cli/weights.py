@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from huggingface_hub.utils import logging as hub_logging
 
+from cs3_model.hints import cs3_command
 from cs3_model.weights import WEIGHTS, WeightFile, fetch, find_weights, stored_path, verify
 from cs3_model.weights.registry import FOUNDATION
 from cs3_model.weights.store import remove
@@ -55,7 +56,7 @@ def verify_weights(names: _Names = None) -> None:
     """Check stored weights against their hashes; without a NAME, all that are stored."""
     stored = [name for name, weights in WEIGHTS.items() if stored_path(weights)]
     if not names and not stored:
-        typer.echo("no weights are stored; run: cs3 weights fetch", err=True)
+        typer.echo(f"no weights are stored; run: {cs3_command('weights fetch')}", err=True)
         raise typer.Exit(1)
     _for_each(names or stored, lambda weights: f"sha256 {verify(weights)}")
 
@@ -73,7 +74,8 @@ def check_weights(
     """Check that the stored weights of `foundation` see and hear: one line per check. Exit code 1: one failed."""
     missing = [name for name in FOUNDATION if stored_path(WEIGHTS[name]) is None]
     if missing:
-        typer.echo(f"error: not on this machine: {', '.join(missing)}; run: cs3 weights fetch", err=True)
+        command = cs3_command("weights fetch")
+        typer.echo(f"error: not on this machine: {', '.join(missing)}; run: {command}", err=True)
         raise typer.Exit(2)
     from cs3_model.cli.weights_check import foundation_checks
 

@@ -19,6 +19,7 @@ from huggingface_hub.file_download import http_get
 from huggingface_hub.utils import WeakFileLock
 
 from cs3_model.files import INCOMPLETE, write_whole
+from cs3_model.hints import cs3_command
 from cs3_model.weights.download_failure import failure_reason, is_full_disk, is_offline, may_pass
 from cs3_model.weights.registry import WeightFile
 
@@ -90,7 +91,8 @@ def verify(weights: WeightFile) -> str:
     """
     path = stored_path(weights)
     if path is None:
-        raise ValueError(f"{weights.filename} is not on this machine; run: cs3 weights fetch {weights.name}")
+        command = cs3_command(f"weights fetch {weights.name}")
+        raise ValueError(f"{weights.filename} is not on this machine; run: {command}")
     return _check(weights, path)
 
 
@@ -105,7 +107,7 @@ def remove(weights: WeightFile) -> None:
 
 def fetch_again(weights: WeightFile) -> str:
     """The command that replaces a bad file."""
-    return f"cs3 weights fetch {weights.name} --again"
+    return cs3_command(f"weights fetch {weights.name} --again")
 
 
 def converted_path(weights: WeightFile) -> Path:
@@ -198,7 +200,7 @@ def _record_path(weights: WeightFile) -> Path:
 
 
 def _remedy(weights: WeightFile, error: Exception) -> str:
-    again = f"run: cs3 weights fetch {weights.name}"
+    again = f"run: {cs3_command(f'weights fetch {weights.name}')}"
     if is_offline(error):
         return f"unset it, then {again}"
     if is_full_disk(error):

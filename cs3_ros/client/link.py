@@ -26,7 +26,7 @@ from std_msgs.msg import Empty
 from cs3_model.types import UInt8Image
 from cs3_ros.client.recent_inputs import RecentInputs
 from cs3_ros.conversions.times import stamp_to_ns
-from cs3_ros.qos import heartbeat, publication
+from cs3_ros.qos import heartbeat, publication, requests
 
 logger = logging.getLogger(__name__)
 
@@ -99,7 +99,9 @@ class PerceptionLink:
             heartbeat(),
             event_callbacks=SubscriptionEventCallbacks(liveliness=self._note_liveliness),
         )
-        self._segment: Client[Any, Any] = self._node.create_client(SegmentCollision, f"{self.node_name}/segment")
+        self._segment: Client[Any, Any] = self._node.create_client(
+            SegmentCollision, f"{self.node_name}/segment", qos_profile=requests()
+        )
         self._status: tuple[float, DiagnosticStatus] | None = None
         self.inputs = RecentInputs(self._node, image=image, audio=audio, image_buffer_bytes=image_buffer_bytes)
         """What camera and microphone sent last."""

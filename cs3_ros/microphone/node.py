@@ -28,6 +28,7 @@ from cs3_ros.qos import overridable, publication
 _QUEUE_S = 2.0
 _DIAGNOSTICS_PERIOD_S = 1.0
 _SILENT_DEVICE_S = 2.0
+_UNPLUGGED = "is it still connected?"
 
 
 class MicrophoneNode(Node):
@@ -52,6 +53,8 @@ class MicrophoneNode(Node):
         )
         self._num_blocks = self._num_overruns = self._num_dropped = 0
         self._dropped_last = False
+        self._obstacle = _UNPLUGGED
+        self._num_reopened, self._reopened_s = 0, float("-inf")
         self._peak = 0
         self._last_block_s = time.monotonic()
         self._waiting: queue.Queue[tuple[RecordedBlock, int, bool] | None] = queue.Queue(
@@ -108,10 +111,28 @@ class MicrophoneNode(Node):
                 audio_chunk_msg(block.data, audio_format=self._format, stamp_ns=stamp_ns, frame_id=self._frame_id)
             )
 
+    def _reopen(self) -> None:
+        """Opens a device anew that delivers nothing, now and then, until it is back."""
+        now_s = time.monotonic()
+        if now_s - self._reopened_s < _SILENT_DEVICE_S:
+            return
+        self._reopened_s = now_s
+        try:
+            self._stream.reopen()
+        except ValueError as error:
+            self._obstacle = f"it cannot be opened again: {error}"
+            return
+        self._obstacle = _UNPLUGGED
+        self._num_reopened += 1
+        self._sample_clock.restart()  # nothing is on the way: the device was silent
+        self._health.hardware_id = self._stream.name
+        self.get_logger().info(f"opened {self._stream.name} again")
+
     def _publish_diagnostics(self) -> None:
         peak, self._peak = self._peak, 0
         if time.monotonic() - self._last_block_s > _SILENT_DEVICE_S:
-            self._health.error("no audio", "the microphone delivers nothing: is it still connected?")
+            self._health.error("no audio", f"the microphone delivers nothing: {self._obstacle}")
+            self._reopen()
         elif peak == 0:
             self._health.warn("silence", "the microphone delivers digital silence: is it muted?")
         else:
@@ -122,6 +143,7 @@ class MicrophoneNode(Node):
                 "sample rate (Hz)": self._stream.sample_rate_hz,
                 "channels": self._stream.channels,
                 "blocks published": self._num_blocks,
+                "opened again": self._num_reopened,
                 "overruns": self._num_overruns,
                 "blocks dropped": self._num_dropped,
                 "clock restarts": self._sample_clock.num_restarts,

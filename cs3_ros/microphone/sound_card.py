@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -47,30 +48,49 @@ class MicrophoneStream:
             ValueError: if PortAudio is not installed, there is no such device, or it does not do what is asked.
         """
         self._sounddevice = _import_sounddevice()
-        info = _find_device(self._sounddevice, device)
-        self.name: str = info["name"]
-        self.sample_rate_hz = sample_rate_hz or int(info["default_samplerate"])
+        self._device, self._block_s = device, block_s
+        self.sample_rate_hz = sample_rate_hz
         self.channels = channels
         self._on_block = on_block
+        self._open()
+
+    def close(self) -> None:
+        """Ends the recording."""
+        self._stream.close()
+
+    def reopen(self) -> None:
+        """Opens the device anew, at the same rate, after it was unplugged.
+
+        Raises:
+            ValueError: as when it was opened first.
+        """
+        with suppress(self._sounddevice.PortAudioError):  # what is gone may not let itself be closed
+            self._stream.close()
+        # PortAudio looks for devices once, when it starts.
+        self._sounddevice._terminate()
+        self._sounddevice._initialize()
+        self._open()
+
+    def _open(self) -> None:
+        info = _find_device(self._sounddevice, self._device)
+        self.name: str = info["name"]
+        self.sample_rate_hz = self.sample_rate_hz or int(info["default_samplerate"])
         try:
             self._stream = self._sounddevice.RawInputStream(
                 device=info["index"],
                 samplerate=self.sample_rate_hz,
-                channels=channels,
+                channels=self.channels,
                 dtype="int16",
-                blocksize=max(1, round(block_s * self.sample_rate_hz)),
+                blocksize=max(1, round(self._block_s * self.sample_rate_hz)),
                 callback=self._receive,
             )
             self._stream.start()
         except self._sounddevice.PortAudioError as error:
             raise ValueError(
-                f"microphone {self.name!r} cannot record {channels} channel(s) at {self.sample_rate_hz} Hz: {error}; "
-                f"it has {info['max_input_channels']} channel(s), default rate {info['default_samplerate']:.0f} Hz"
+                f"microphone {self.name!r} cannot record {self.channels} channel(s) at {self.sample_rate_hz} Hz: "
+                f"{error}; it has {info['max_input_channels']} channel(s), "
+                f"default rate {info['default_samplerate']:.0f} Hz"
             ) from error
-
-    def close(self) -> None:
-        """Ends the recording."""
-        self._stream.close()
 
     def _receive(self, samples: Any, num_samples: int, times: Any, flags: Any) -> None:
         # Drivers that do not know when they sampled say 0; the block cannot be younger than its own length.

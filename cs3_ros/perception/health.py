@@ -33,7 +33,7 @@ class Health:
     """Collects problems by key, logs each at most every ten seconds, and publishes diagnostics.
 
     A problem whose message changes, other than in its numbers, is logged again after a second at the earliest. One that has not been reported for
-    ten seconds is over. Thread-safe.
+    ten seconds is over, but for those that `hold` reports. Thread-safe.
 
     Args:
         node: Whose logger and /diagnostics topic are used.
@@ -66,6 +66,14 @@ class Health:
         if self._note(key, message, DiagnosticStatus.ERROR, lasts_s):
             self._node.get_logger().error(message)
 
+    def hold(self, key: str, message: str, *, is_warning: bool = False) -> None:
+        """Reports, and logs each time, what stays wrong until it is resolved."""
+        level, log = DiagnosticStatus.ERROR, self._node.get_logger().error
+        if is_warning:
+            level, log = DiagnosticStatus.WARN, self._node.get_logger().warning
+        self._note(key, message, level, float("inf"))
+        log(message)
+
     def resolve(self, key: str) -> None:
         """Says that a problem is over."""
         with self._lock:
@@ -88,7 +96,9 @@ class Health:
         now_s = time.monotonic()
         with self._lock:
             self._problems = {
-                key: problem for key, problem in self._problems.items() if now_s - problem.last_s < _FORGET_S
+                key: problem
+                for key, problem in self._problems.items()
+                if now_s - problem.last_s < max(_FORGET_S, problem.lasts_s)
             }
             problems = {
                 key: problem for key, problem in self._problems.items() if now_s - problem.last_s < problem.lasts_s

@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from cs3_msgs.srv import SegmentCollision
+from lifecycle_msgs.msg import Transition
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, JumpThreshold, ROSClock, TimeJump
@@ -37,24 +38,33 @@ from cs3_model.worker import Outcome, PerceptionWorker
 from cs3_ros.distribution import LifecycleNode, ros_context
 from cs3_ros.perception.health import Health
 from cs3_ros.perception.inputs import PerceptionInputs
+from cs3_ros.perception.loading import Loading, LoadingCancelledError, in_executor, run_in_thread
 from cs3_ros.perception.log_forwarding import LogForwarder
+from cs3_ros.perception.networks import LoadedNetworks, load_networks
 from cs3_ros.perception.outputs import CollisionOutputs
 from cs3_ros.perception.parameters import (
     check_change,
     declare_parameters,
     parameter_values,
     stream_config,
+    unknown_parameters,
     verification_config,
 )
 from cs3_ros.perception.segment_service import answer_segment
+from cs3_ros.qos import heartbeat, requests
 
 if TYPE_CHECKING:
     from cs3_model.build import Preset
-from cs3_ros.qos import heartbeat
 
 _POLL_PERIOD_S = 0.1
 _DIAGNOSTICS_PERIOD_S = 1.0
 _STOP_S = 1.0
+_GIVES_UP_LOADING = (
+    Transition.TRANSITION_CLEANUP,
+    Transition.TRANSITION_UNCONFIGURED_SHUTDOWN,
+    Transition.TRANSITION_INACTIVE_SHUTDOWN,
+    Transition.TRANSITION_ACTIVE_SHUTDOWN,
+)
 
 
 class PerceptionNode(LifecycleNode):
@@ -71,6 +81,8 @@ class PerceptionNode(LifecycleNode):
         self._inputs: PerceptionInputs | None = None
         self._poll_timer: Any = None
         self._jump_handle: Any = None
+        self._loading: Loading[LoadedNetworks] | None = None
+        self._configured: Future[TransitionCallbackReturn] | None = None
         self._enabled = True
         self._said_worst = ""
         self._seen_ns = 0
@@ -81,13 +93,25 @@ class PerceptionNode(LifecycleNode):
         declare_parameters(self)
         self.add_post_set_parameters_callback(self._on_parameters_set)
         self._health = Health(self)
+        for name, nearest in unknown_parameters(self).items():
+            ignored = f"there is no parameter {name}, and what it was set to is ignored"
+            if nearest:
+                self._health.hold(f"parameter {name}", f"{ignored}: did you mean {nearest}?", is_warning=True)
+            else:  # files for several nodes have such
+                self.get_logger().info(ignored)
         # Not on ROS time: that stands still while a simulation or a bag is paused.
         self._steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(_DIAGNOSTICS_PERIOD_S, self._on_diagnostics, clock=self._steady_clock)
         self.create_publisher(Empty, "~/alive", heartbeat())
         self.create_service(SetBool, "~/enable", self._on_enable)
         # Reentrant, so that nothing else waits while a request waits for the device.
-        self.create_service(SegmentCollision, "~/segment", self._on_segment, callback_group=ReentrantCallbackGroup())
+        self.create_service(
+            SegmentCollision,
+            "~/segment",
+            self._on_segment,
+            qos_profile=requests(),
+            callback_group=ReentrantCallbackGroup(),
+        )
 
     def start(self) -> bool:
         """Configures and activates the node; returns False, having logged why, if that fails."""
@@ -103,34 +127,46 @@ class PerceptionNode(LifecycleNode):
 
     # --- lifecycle ---
 
-    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Loads the networks."""
-        wanted = self.get_parameter("preset").value
-        self.get_logger().info(f"loading preset {wanted}")
-        # PyTorch takes seconds to import: until here the node is on the graph already.
-        from cs3_model.auto_preset import choose_preset
-        from cs3_model.build import build_pipeline, load_preset, select_device, warm_up
+    def configure_in_background(self) -> Future[TransitionCallbackReturn]:
+        """Begins to configure; services, parameters and diagnostics answer meanwhile, which can take minutes."""
+        self._configured = run_in_thread(self.trigger_configure)
+        return self._configured
 
+    async def transition(self, transition_id: int) -> TransitionCallbackReturn:
+        """Does what a request asks for. While networks load, cleaning up and shutting down give that up."""
+        assert self.executor is not None  # it runs this callback
+        configured, loading = self._configured, self._loading
+        is_busy = configured is not None and not configured.done()
+        if transition_id == Transition.TRANSITION_CONFIGURE and not is_busy:
+            return await in_executor(self.configure_in_background(), self.executor) or TransitionCallbackReturn.ERROR
+        if configured is not None and loading is not None and transition_id in _GIVES_UP_LOADING:
+            loading.cancel()
+            await in_executor(configured, self.executor)
+            if transition_id == Transition.TRANSITION_CLEANUP:
+                return TransitionCallbackReturn.SUCCESS
+            transition_id = Transition.TRANSITION_UNCONFIGURED_SHUTDOWN
+        return self.change_state(transition_id)
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Loads the networks; blocks until they are loaded, or that is given up."""
+        self._health.resolve("configure")
+        self.get_logger().info(f"loading preset {self.get_parameter('preset').value}")
+        values = parameter_values(self)
+        self._loading = Loading(lambda: load_networks(values))
         try:
-            device = select_device(self.get_parameter("device").value)
-            chosen = choose_preset(wanted, device)
-            preset = load_preset(chosen.name)
-            config = stream_config(parameter_values(self), preset)
-            pipeline = build_pipeline(preset, device=device)
-            warm_up(pipeline, window_s=config.audio_pre_s + config.audio_post_s)
+            loaded = self._loading.result()
+        except LoadingCancelledError:
+            self.get_logger().info("loading was given up, as was asked for")
+            return TransitionCallbackReturn.FAILURE
         except Exception as error:  # weights and devices fail in many ways, and the user may try another preset
             return self._refuse("configure", error)
-        self._preset, self._pipeline = preset, pipeline
-        self._outputs = CollisionOutputs(self, preset=chosen, pipeline=pipeline)
-        self._health.hardware_id = str(device)
-        self._health.resolve("configure")
-        self._static_values = {
-            "preset": chosen.title,
-            "device": str(device),
-            "models": ", ".join(pipeline.models),
-            "trained": pipeline.trained,
-        }
-        self.get_logger().info(f"preset {chosen.title} runs on {device}: {preset.description}")
+        finally:
+            self._loading = None
+        self._preset, self._pipeline = loaded.preset, loaded.pipeline
+        self._outputs = CollisionOutputs(self, preset=loaded.chosen, pipeline=loaded.pipeline)
+        self._health.hardware_id = loaded.device
+        self._static_values = loaded.values()
+        self.get_logger().info(f"preset {loaded.chosen.title} runs on {loaded.device}: {loaded.preset.description}")
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -152,7 +188,7 @@ class PerceptionNode(LifecycleNode):
 
     def _refuse(self, transition: str, error: Exception) -> TransitionCallbackReturn:
         kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-        self._health.error(transition, f"cannot {transition}: {kind}{error}")
+        self._health.hold(transition, f"cannot {transition}: {kind}{error}")
         self._on_diagnostics()
         return TransitionCallbackReturn.FAILURE
 
@@ -236,8 +272,7 @@ class PerceptionNode(LifecycleNode):
             self._submit(self._stream.clear(Reason.TIME_JUMP, "the clock jumped"))
 
     def _on_diagnostics(self) -> None:
-        state = "active" if self._worker else "inactive" if self._pipeline else "unconfigured"
-        values: dict[str, object] = {"state": state, "enabled": self._enabled}
+        values: dict[str, object] = {"state": self._state_machine.current_state[1], "enabled": self._enabled}
         values.update(self._static_values)
         if self._inputs is not None:
             values.update(self._inputs.values())
@@ -324,23 +359,16 @@ def _run_in_context(argv: Sequence[str] | None) -> int:
 
 
 def _start_while_spinning(node: PerceptionNode, executor: SingleThreadedExecutor, stop: threading.Event) -> bool:
-    """Starts the node; services, parameters and diagnostics answer while networks load, which can take minutes.
+    """Starts the node.
 
     Returns:
-        Whether the node is active; False where it failed, having logged why, or `stop` was set.
+        Whether the node is active; False where it failed, having logged why, or `stop` was set, or a request gave
+        loading up.
     """
-    configured: Future[bool] = Future()
-
-    def configure() -> None:
-        try:
-            configured.set_result(node.trigger_configure() is TransitionCallbackReturn.SUCCESS)
-        except BaseException as error:
-            configured.set_exception(error)
-
-    threading.Thread(target=configure, name="loading", daemon=True).start()
+    configured = node.configure_in_background()
     while not configured.done() and not stop.is_set():
         executor.spin_once(timeout_sec=0.1)
-    if stop.is_set() or not configured.result():
+    if stop.is_set() or configured.result() is not TransitionCallbackReturn.SUCCESS:
         return False
     return node.trigger_activate() is TransitionCallbackReturn.SUCCESS
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from rclpy.parameter import Parameter
 from cs3_model.preset_files import check_preset_name
 from cs3_model.stream import StreamConfig
 from cs3_model.verification import VerificationConfig
+from cs3_ros.bringup.params_file import OVERRIDES_OF_QOS, PARAMETERS_OF_RCLPY
 from cs3_ros.conversions.audio import AudioFormat
 from cs3_ros.conversions.pcm import PCM_ENCODINGS
 from cs3_ros.default_parameters import default_values
@@ -184,6 +186,20 @@ def _check(change: Parameter[Any], spec: Spec, *, configured: bool, active: bool
         raise ValueError(f"{name} cannot change once the node is configured: deactivate and clean it up first")
     if spec.changes is Changes.INACTIVE and active:
         raise ValueError(f"{name} cannot change while the node is active: deactivate it first")
+
+
+def unknown_parameters(node: Node) -> dict[str, str]:
+    """What the command line or a parameter file sets that the node does not have: by name the nearest right one, or "".
+
+    Args:
+        node: The node, with its parameters declared.
+    """
+    unknown = {}
+    for name in sorted(node._parameter_overrides):
+        if node.has_parameter(name) or name in PARAMETERS_OF_RCLPY or name.startswith(OVERRIDES_OF_QOS):
+            continue
+        unknown[name] = next(iter(difflib.get_close_matches(name, SPECS, n=1)), "")
+    return unknown
 
 
 def parameter_values(node: Node) -> dict[str, Any]:

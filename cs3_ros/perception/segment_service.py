@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future as WorkerFuture
-
 from cs3_msgs.srv import SegmentCollision
 from rclpy.executors import Executor
-from rclpy.task import Future
 
 from cs3_model.stream import Event
-from cs3_model.types import CollisionResult, Frame
+from cs3_model.types import Frame
 from cs3_model.worker import Outcome, PerceptionWorker
 from cs3_ros.conversions.collisions import audio_chunk_to_window
 from cs3_ros.conversions.images import image_decoder
 from cs3_ros.conversions.times import stamp_to_ns
+from cs3_ros.perception.loading import in_executor
 from cs3_ros.perception.outputs import CollisionOutputs
 
 _NS = 1_000_000_000
@@ -47,7 +45,7 @@ async def answer_segment(
             image=image_decoder(image)(), stamp_ns=stamp_to_ns(image.header.stamp), frame_id=image.header.frame_id
         )
         window = audio_chunk_to_window(request.audio)
-        result = await _in_executor(worker.request(frame, window), executor)
+        result = await in_executor(worker.request(frame, window), executor)
         assert result is not None  # the future is done
         middle_ns = window.start_ns + window.samples.size * _NS // (2 * window.sample_rate_hz)
         event = Event(event_id=_NO_EVENT, onset_ns=middle_ns, strength_db=0.0)
@@ -57,18 +55,3 @@ async def answer_segment(
         response.success = False
         response.message = str(error) or type(error).__name__
     return response
-
-
-def _in_executor(result: WorkerFuture[CollisionResult], executor: Executor) -> Future[CollisionResult]:
-    """A future of the executor that follows one of the worker's thread."""
-    future: Future[CollisionResult] = Future(executor=executor)
-
-    def follow(done: WorkerFuture[CollisionResult]) -> None:
-        try:
-            future.set_result(done.result())
-        except Exception as error:  # whatever the pipeline raised, the coroutine reports it
-            future.set_exception(error)
-        executor.wake()  # a waiting coroutine alone does not wake it
-
-    result.add_done_callback(follow)
-    return future

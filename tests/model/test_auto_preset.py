@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from cs3_model.auto_preset import choose_preset
+from cs3_model.hints import cs3_command
 from cs3_model.preset_files import check_preset_name
 from cs3_model.weights import find_weights
 from cs3_model.weights.registry import FOUNDATION
@@ -42,7 +43,7 @@ def test_without_a_gpu_it_is_micro_and_says_why(stored) -> None:
 def test_with_one_file_missing_it_is_micro_and_says_how_to_get_the_other(stored) -> None:
     stored[2].unlink()
     chosen = choose_preset("auto", CUDA)
-    assert chosen.name == "micro" and "run cs3 weights fetch (1 of 6 files are not here)" in chosen.note
+    assert chosen.name == "micro" and f"run {cs3_command('weights fetch')} (1 of 6 files are not here)" in chosen.note
     assert " and use a CUDA device" in choose_preset("auto", CPU).note
 
 

@@ -10,6 +10,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from cs3_model.cli import app
+from cs3_model.hints import cs3_command
 from cs3_model.weights import WEIGHTS
 from cs3_model.weights.registry import FOUNDATION
 from tests.model.file_server import FileServer, cache, server
@@ -54,7 +55,9 @@ def test_stored_weights_are_verified(cache: Path) -> None:
     (cache / "beats.pt").write_bytes(b"other")
     result = cs3("verify")
     assert result.exit_code == 1
-    assert "beats.pt is damaged" in result.stderr and "run: cs3 weights fetch beats --again" in result.stderr
+    assert (
+        "beats.pt is damaged" in result.stderr and f"run: {cs3_command('weights fetch beats --again')}" in result.stderr
+    )
     assert result.stdout.startswith("hands23: sha256 ")  # the rest is verified all the same
 
 
@@ -67,7 +70,7 @@ def test_the_remedy_works(cache: Path) -> None:
 
 def test_nothing_stored_is_said() -> None:
     result = cs3("verify")
-    assert result.exit_code == 1 and result.stderr == "no weights are stored; run: cs3 weights fetch\n"
+    assert result.exit_code == 1 and result.stderr == f"no weights are stored; run: {cs3_command('weights fetch')}\n"
 
 
 def test_failures_are_one_line_each(one_server: FileServer) -> None:
@@ -81,7 +84,7 @@ def test_without_all_weights_nothing_is_checked() -> None:
     cs3("fetch", "beats")
     result = cs3("check")
     assert result.exit_code == 2 and "not on this machine: clipseg, clip-vocabulary" in result.stderr
-    assert "run: cs3 weights fetch" in result.stderr and "beats" not in result.stderr
+    assert f"run: {cs3_command('weights fetch')}" in result.stderr and "beats" not in result.stderr
 
 
 def test_weights_that_are_none_fail_every_check(one_server: FileServer) -> None:

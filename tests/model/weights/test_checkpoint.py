@@ -15,6 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from cs3_model.hints import cs3_command
 from cs3_model.weights import WeightFile
 from cs3_model.weights.checkpoint import load_strictly, load_weights, read_checkpoint
 
@@ -211,4 +212,4 @@ def test_weights_of_another_network_are_named(tensors: dict, message: str) -> No
 def test_file_and_remedy_are_added_to_what_a_network_complains_about(stored: Path) -> None:
     with pytest.raises(ValueError) as error, load_weights(WEIGHTS).blamed():
         raise ValueError("two\nlines")
-    assert str(error.value) == f"{stored}: two lines; run: cs3 weights fetch mine --again"
+    assert str(error.value) == f"{stored}: two lines; run: {cs3_command('weights fetch mine --again')}"

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import close_session, constants
 
+from cs3_model.hints import cs3_command
 from cs3_model.weights import WeightFile, fetch, stored_path
 from cs3_model.weights.store import own_path, remove
 
@@ -144,7 +145,7 @@ def test_a_connection_that_is_reset(impatient) -> None:
 
     with serving(reset) as url:
         message = failure(file_at(url))
-    assert "the connection failed" in message and "later run: cs3 weights fetch plain" in message
+    assert "the connection failed" in message and f"later run: {cs3_command('weights fetch plain')}" in message
 
 
 def test_a_server_that_says_nothing(impatient, monkeypatch) -> None:

@@ -179,7 +179,9 @@ def test_the_first_download_records_its_hash_and_later_changes_are_noticed(plain
     path = fetch(plain)
     assert (cache / "plain.sha256").read_text() == f"{SHA256}  plain.pth\n"
     path.write_bytes(CONTENT[:-1])
-    with pytest.raises(ValueError, match=r"plain.pth is damaged or another file.*run: cs3 weights fetch plain --again"):
+    with pytest.raises(
+        ValueError, match=r"plain.pth is damaged or another file.*run: .*cs3 weights fetch plain --again"
+    ):
         verify(plain)
 
 
@@ -200,7 +202,7 @@ def test_a_file_put_there_by_hand_is_used(plain, server, cache: Path) -> None:
 
 
 def test_a_missing_file_is_not_verified(plain) -> None:
-    with pytest.raises(ValueError, match=r"plain.pth is not on this machine; run: cs3 weights fetch plain"):
+    with pytest.raises(ValueError, match=r"plain.pth is not on this machine; run: .*cs3 weights fetch plain$"):
         verify(plain)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -252,3 +253,15 @@ def test_a_program_that_forgets_to_close_ends_cleanly() -> None:
     code = "from cs3_ros.client import CollisionClient; client = CollisionClient(); print(client.last())"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "None\n", "")
+
+
+def test_a_hundred_requests_at_once_are_all_answered_though_the_node_was_busy_meanwhile(make_perception) -> None:
+    """Nothing spins the node until all are sent."""
+    graph = make_perception()
+    with CollisionClient() as client, ThreadPoolExecutor(100) as pool:
+        graph.wait_for(lambda: client._link.can_segment, "the service")
+        answers = [pool.submit(client.segment, picture(), SILENCE, timeout=60.0) for _ in range(100)]
+        time.sleep(2.0)
+        assert not any(answer.done() for answer in answers)
+        graph.wait_for(lambda: all(answer.done() for answer in answers), "all answers")
+        assert all(answer.result().verdict is not None for answer in answers)

@@ -33,6 +33,14 @@ class FakePortAudio:
     def __init__(self, devices=(USB, SPEAKER), can_open=True):
         self.devices, self.can_open = devices, can_open
         self.closed = False
+        self.plugged_in = tuple(devices)
+
+    def _terminate(self):
+        self.devices = ()
+
+    def _initialize(self):
+        """PortAudio finds devices here alone."""
+        self.devices = self.plugged_in
 
     def query_devices(self, device=None, kind=None):
         if kind is None:
@@ -253,6 +261,37 @@ def test_a_device_that_stops_delivering_is_an_error(microphone, graph, monkeypat
     status = microphone.diagnostics[-1].status[0]
     assert status.level == DiagnosticStatus.ERROR
     assert status.message == "the microphone delivers nothing: is it still connected?"
+
+
+def test_a_microphone_that_was_unplugged_records_again_when_it_is_back(microphone, graph, monkeypatch):
+    monkeypatch.setattr(microphone_node, "_SILENT_DEVICE_S", 0.0)
+    card = microphone.card
+    card.record(np.ones(960), adc_s=1.0, now_s=1.020)
+    graph.wait_for(lambda: microphone.chunks, "a chunk")
+
+    def status():
+        del microphone.diagnostics[:]
+        microphone.node._publish_diagnostics()
+        graph.wait_for(lambda: microphone.diagnostics, "diagnostics")
+        return microphone.diagnostics[-1].status[0]
+
+    card.plugged_in = (SPEAKER,)
+    status()
+    assert card.closed
+    assert status().message == (
+        "the microphone delivers nothing: it cannot be opened again: "
+        "no default microphone; found: none, this machine has no microphone"
+    )
+    card.plugged_in = (USB, SPEAKER)
+    del card.callback
+    assert status().level == DiagnosticStatus.ERROR, "until it delivers"
+    assert card.settings["samplerate"] == 48000
+    before_ns = microphone.node.get_clock().now().nanoseconds
+    card.record(np.ones(960), adc_s=9.0, now_s=9.020)
+    graph.wait_for(lambda: len(microphone.chunks) == 2, "a chunk of the new stream")
+    monkeypatch.setattr(microphone_node, "_SILENT_DEVICE_S", 60.0)
+    assert status().level == DiagnosticStatus.OK
+    assert stamp_to_ns(microphone.chunks[1].header.stamp) >= before_ns - 20e6, "stamped afresh"
 
 
 def test_closing_ends_the_recording(portaudio):

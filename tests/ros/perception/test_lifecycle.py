@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import threading
 from contextlib import closing
 
 import pytest
@@ -98,6 +99,93 @@ def test_a_part_that_cannot_be_built_is_named(make_perception, monkeypatch) -> N
     monkeypatch.setitem(PART_BUILDERS["boxes"], "debug", build)
     assert not change_state(graph, Transition.TRANSITION_CONFIGURE)
     assert "cannot configure: RuntimeError: out of memory" in graph.status()[0].message
+
+
+def test_each_failed_transition_is_a_line_of_its_own_and_its_reason_stays_in_the_diagnostics(
+    make_perception, monkeypatch
+) -> None:
+    from cs3_ros.perception import health
+
+    monkeypatch.setattr(health, "_FORGET_S", 0.3)
+    graph = make_perception(start=False, preset="huge")
+    lines = graph.listen(Log, "/rosout", depth=100)
+    for _ in range(2):
+        assert not change_state(graph, Transition.TRANSITION_CONFIGURE)
+    words = "cannot configure: unknown preset 'huge'"
+    graph.wait_for(lambda: sum(line.msg.startswith(words) for line in lines) == 2, "two lines")
+    for _ in range(3):
+        assert words in graph.status()[0].message
+
+
+def test_a_transition_that_does_not_fit_says_what_would(make_perception) -> None:
+    graph = make_perception(start=False)
+    lines = graph.listen(Log, "/rosout", depth=100)
+    assert not change_state(graph, Transition.TRANSITION_ACTIVATE)
+    expected = "transition 3 is refused: the node is unconfigured; possible: configure, shutdown"
+    graph.wait_for(lambda: any(line.msg == expected for line in lines), "the line")
+
+
+@pytest.fixture
+def slow_to_load(make_perception, monkeypatch):
+    """A graph whose node loads until the event is set."""
+    from cs3_model.build import PART_BUILDERS
+
+    graph = make_perception(start=False)
+    begun, may_end = threading.Event(), threading.Event()
+    build = PART_BUILDERS["boxes"]["debug"]
+
+    def wait(*arguments):
+        begun.set()
+        may_end.wait(60.0)
+        return build(*arguments)
+
+    monkeypatch.setitem(PART_BUILDERS["boxes"], "debug", wait)
+    graph.begun, graph.may_end = begun, may_end
+    yield graph
+    may_end.set()
+
+
+def begin_to_configure(graph):
+    request = ChangeState.Request(transition=Transition(id=Transition.TRANSITION_CONFIGURE))
+    answer = graph.call_async(ChangeState, "change_state", request)
+    graph.wait_for(graph.begun.is_set, "the node to load")
+    return answer
+
+
+def test_a_node_that_is_configured_by_a_request_answers_while_it_loads(slow_to_load) -> None:
+    graph = slow_to_load
+    answer = begin_to_configure(graph)
+    assert graph.call(GetState, "get_state", GetState.Request()).current_state.label == "configuring"
+    preset = graph.call(GetParameters, "get_parameters", GetParameters.Request(names=["preset"]))
+    assert preset.values[0].string_value == "debug"
+    assert graph.status()[1]["state"] == "configuring"
+    assert not change_state(graph, Transition.TRANSITION_CONFIGURE), "one at a time"
+    assert not answer.done()
+    graph.may_end.set()
+    graph.wait_for(answer.done, "the answer")
+    assert answer.result().success and graph.status()[1]["state"] == "inactive"
+    assert change_state(graph, Transition.TRANSITION_ACTIVATE)
+    assert graph.play_until_collision().verdict == Collision.VERDICT_TWO_OBJECTS
+
+
+def test_cleaning_up_gives_loading_up_at_once_and_the_node_can_be_configured_again(slow_to_load) -> None:
+    graph = slow_to_load
+    answer = begin_to_configure(graph)
+    assert change_state(graph, Transition.TRANSITION_CLEANUP)
+    graph.wait_for(answer.done, "the answer")
+    assert not answer.result().success
+    status, values = graph.status()
+    assert values["state"] == "unconfigured" and status.message == "ok"
+    graph.may_end.set()
+    assert change_state(graph, Transition.TRANSITION_CONFIGURE)
+    assert graph.status()[1]["state"] == "inactive"
+
+
+def test_shutting_down_gives_loading_up_at_once(slow_to_load) -> None:
+    graph = slow_to_load
+    begin_to_configure(graph)
+    assert change_state(graph, Transition.TRANSITION_UNCONFIGURED_SHUTDOWN)
+    assert graph.status()[1]["state"] == "finalized"
 
 
 def test_deactivation_ends_what_waits(make_perception) -> None:

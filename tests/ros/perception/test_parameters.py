@@ -11,6 +11,7 @@ import yaml
 rclpy = pytest.importorskip("rclpy", reason="needs ROS 2")
 
 from cs3_msgs.msg import Collision  # noqa: E402
+from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
 from rcl_interfaces.srv import DescribeParameters, ListParameters, SetParameters  # noqa: E402
 from rclpy.exceptions import ParameterException  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
@@ -189,3 +190,16 @@ def test_values_without_a_node_are_checked_as_with_one(overrides, message) -> No
 def test_whole_numbers_are_taken_where_a_float_is_meant() -> None:
     values = override_values(default_values(), {"patience_s": 2})
     assert values == {**default_values(), "patience_s": 2.0} and isinstance(values["patience_s"], float)
+
+
+def test_a_name_that_is_nearly_a_parameter_is_named_with_the_right_one_and_stays_a_warning(make_perception) -> None:
+    graph = make_perception(start=False, max_frame_ofset_s=0.5)
+    status = graph.status()[0]
+    assert status.level == DiagnosticStatus.WARN
+    assert status.message == (
+        "there is no parameter max_frame_ofset_s, and what it was set to is ignored: did you mean max_frame_offset_s?"
+    )
+
+
+def test_a_name_of_another_node_in_a_shared_file_is_no_warning(make_perception) -> None:
+    assert make_perception(start=False, gripper_force=0.5).status()[0].message == "ok"
