@@ -18,6 +18,7 @@ from cs3_model.networks.audio_visual import AudioVisualNetwork, ConditionedSegme
 from cs3_model.networks.beats import BEATs
 from cs3_model.networks.clipseg import ConditionedCLIPSeg, rd64_refined_config
 from cs3_model.networks.hands23 import Hands23Detector, Hands23Network, hands23_from_checkpoint
+from cs3_model.networks.image_input import CLIP
 from cs3_model.networks.sam import Sam2Segmenter, Sam2Size, build_sam2
 from cs3_model.networks.tagged_prompts import build_tagged_prompts, tagged_prompt_segmenter
 from cs3_model.networks.text_prompt import END_ID, PROMPT_IDS, AudioPrompt
@@ -42,7 +43,7 @@ def build_audio_visual(audio_weights: str, placement: Placement) -> ConditionedS
     """
     clipseg = load_clipseg()
     if audio_weights:
-        return _trained_segmenter(clipseg, Path(audio_weights), placement)
+        return _trained_segmenter(clipseg, audio_weights, placement)
     return _tag_segmenter(clipseg, placement)
 
 
@@ -73,7 +74,10 @@ def load_audio_visual_network(audio_weights: str = "") -> AudioVisualNetwork:
         ValueError: if weights cannot be had or do not fit.
     """
     if audio_weights:
-        return _load_trained(load_clipseg(), Path(audio_weights))
+        checkpoint = _read_audio_weights(audio_weights)
+        if checkpoint.extras:
+            raise ValueError(f"{audio_weights} was made with another prompt than the paper's: it cannot be trained on")
+        return _load_trained(load_clipseg(), checkpoint)
     beats, _ = load_beats()
     beats.predictor = None
     return AudioVisualNetwork(beats=beats, audio_token=AudioToken(), prompt=AudioPrompt(), clipseg=load_clipseg())
@@ -152,30 +156,40 @@ def load_beats() -> tuple[BEATs, Checkpoint]:
         return BEATs.from_checkpoint({"model": checkpoint.tensors, **checkpoint.extras}), checkpoint
 
 
-def _load_trained(clipseg: ConditionedCLIPSeg, path: Path) -> AudioVisualNetwork:
-    checkpoint = read_checkpoint(path, remedy="name another file in audio_weights of the preset, or leave it out")
-    network = AudioVisualNetwork(
-        beats=BEATs(num_classes=None), audio_token=AudioToken(), prompt=AudioPrompt(), clipseg=clipseg
-    )
-    trained = torch.nn.ModuleDict({"beats": network.beats, "audio_token": network.audio_token})
+def _load_trained(clipseg: ConditionedCLIPSeg, checkpoint: Checkpoint) -> AudioVisualNetwork:
+    """Puts trained audio weights in front of CLIPSeg; without any of BEATs, BEATs is as published."""
     tensors = {name: value for name, value in checkpoint.tensors.items() if name.startswith(TRAINED_PARTS)}
     # The tagging head of BEATs takes no part in the audio token.
     tensors = {name: value for name, value in tensors.items() if not name.startswith("beats.predictor.")}
+    audio_token = AudioToken()
+    trained = torch.nn.ModuleDict({"audio_token": audio_token})
+    if any(name.startswith("beats.") for name in tensors):
+        trained["beats"] = beats = BEATs(num_classes=None)
+    else:
+        beats, _ = load_beats()
+        beats.predictor = None
     with checkpoint.blamed():
         load_strictly(trained, tensors, "BEATs and the audio token")
-    return network
+    prompt = AudioPrompt(checkpoint.extras.get("prompt_ids", PROMPT_IDS))
+    if checkpoint.extras.get("normalisation") == "clip":
+        clipseg.normalisation = CLIP
+    return AudioVisualNetwork(beats=beats, audio_token=audio_token, prompt=prompt, clipseg=clipseg)
 
 
-def _trained_segmenter(clipseg: ConditionedCLIPSeg, path: Path, placement: Placement) -> ConditionedSegmenter:
-    network = _load_trained(clipseg, path)
+def _read_audio_weights(path: str) -> Checkpoint:
+    return read_checkpoint(Path(path), remedy="name another file in audio_weights of the preset, or leave it out")
+
+
+def _trained_segmenter(clipseg: ConditionedCLIPSeg, path: str, placement: Placement) -> ConditionedSegmenter:
+    checkpoint = _read_audio_weights(path)
+    network = _load_trained(clipseg, checkpoint)
     prepare_audio_visual(network, placement)
-    name = f"beats + clipseg-rd64-refined, trained: {path.stem}"
-    return audio_visual_segmenter(network, name=name, trained=True, masker=_masker(path))
+    name = f"beats + clipseg-rd64-refined, trained: {checkpoint.path.stem}"
+    return audio_visual_segmenter(network, name=name, trained=True, masker=_masker(checkpoint))
 
 
-def _masker(path: Path) -> Masker | None:
+def _masker(checkpoint: Checkpoint) -> Masker | None:
     """Of trained audio weights; None in files from before it was exported."""
-    checkpoint = read_checkpoint(path, remedy="name another file in audio_weights of the preset, or leave it out")
     if not {"masker.scale", "masker.bias"} <= checkpoint.tensors.keys():
         return None
     with checkpoint.blamed():

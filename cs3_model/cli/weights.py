@@ -92,6 +92,25 @@ def check_weights(
         raise typer.Exit(1)
 
 
+@app.command("import-acl")
+def import_acl_weights(
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="Param_best.pth as ACL-SSL publishes it.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="A .safetensors file to write.")],
+) -> None:
+    """Convert the published weights of ACL-SSL, the paper's CLIPSound, into `audio_weights` of a preset.
+
+    Their licence is not stated: ask the authors before using them for anything but research of your own.
+    """
+    from cs3_model.weights.acl import import_acl
+
+    try:
+        import_acl(source, target)
+    except (ValueError, OSError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"wrote {target}: name it in audio_weights of a preset, beside parts.audio_visual: clipseg")
+
+
 def _for_each(names: Sequence[str], act: Callable[[WeightFile], str]) -> None:
     """Prints one line for each, goes on after a failure, and exits with 1 if there was one, 2 for an unknown name."""
     try:

@@ -90,19 +90,22 @@ def load_weights(weights: WeightFile) -> Checkpoint:
     verify(weights)
     checkpoint = read_checkpoint(path, remedy=remedy, extras=weights.extras)
     try:
-        _write_safetensors(checkpoint, converted)
+        write_safetensors(checkpoint, converted)
     except (OSError, SafetensorError) as error:
         logger.warning("%s could not be written (%s): the next start converts again", converted, _one_line(error))
     return checkpoint
 
 
-def read_checkpoint(path: Path, *, remedy: str, extras: tuple[str, ...] = ()) -> Checkpoint:
+def read_checkpoint(
+    path: Path, *, remedy: str, extras: tuple[str, ...] = (), parts: tuple[str, ...] = ()
+) -> Checkpoint:
     """Reads a safetensors file, or a PyTorch file that holds a state dict, bare or under the key `model`.
 
     Args:
         path: The file.
         remedy: What its user should do if it cannot be read.
         extras: Further entries of a PyTorch file to keep.
+        parts: Where a PyTorch file holds several state dicts: their keys. Tensors are named KEY.NAME.
 
     Raises:
         ValueError: if it is missing, damaged, holds code, or holds no tensors: one line with file, reason and remedy.
@@ -125,7 +128,11 @@ def read_checkpoint(path: Path, *, remedy: str, extras: tuple[str, ...] = ()) ->
         raise ValueError(f"{path} is damaged or no checkpoint ({type(error).__name__}); {remedy}") from None
     if not isinstance(content, Mapping):
         raise ValueError(f"{path} holds {type(content).__name__} instead of named tensors; {remedy}")
+    if absent := [part for part in parts if not isinstance(content.get(part), Mapping)]:
+        raise ValueError(f"{path} holds no {absent[0]}; {remedy}")
     named = content["model"] if isinstance(content.get("model"), Mapping) else content
+    if parts:
+        named = {f"{part}.{name}": value for part in parts for name, value in content[part].items()}
     tensors = {name: value for name, value in named.items() if isinstance(value, torch.Tensor) and name}
     if not tensors:
         raise ValueError(f"{path} holds no tensors; {remedy}")
@@ -187,7 +194,12 @@ def _read_safetensors(path: Path, original: Path, remedy: str) -> Checkpoint:
     return Checkpoint(path=original, remedy=remedy, tensors=tensors, extras=extras)
 
 
-def _write_safetensors(checkpoint: Checkpoint, path: Path) -> None:
+def write_safetensors(checkpoint: Checkpoint, path: Path) -> None:
+    """Writes tensors and extras, whole or not at all; `read_checkpoint` reads both.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
     # Checkpoints share storage between tensors, which safetensors refuses.
     tensors = {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in checkpoint.tensors.items()}
     with written_whole(path) as hidden:

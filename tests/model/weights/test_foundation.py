@@ -17,11 +17,13 @@ from cs3_model.networks.audio_visual import build_debug_audio_visual_network
 from cs3_model.networks.beats import BEATs
 from cs3_model.networks.clipseg import ConditionedCLIPSeg
 from cs3_model.networks.hands23 import Hands23Config, Hands23Network
+from cs3_model.networks.image_input import CLIP
 from cs3_model.networks.sam import build_sam2
 from cs3_model.networks.tagged_prompts import AUDIOSET_PROMPTS
 from cs3_model.networks.text_prompt import END_ID, PROMPT_IDS
 from cs3_model.placement import Compilation, Placement, Precision
 from cs3_model.weights import WEIGHTS, registry
+from cs3_model.weights.checkpoint import Checkpoint, read_checkpoint, write_safetensors
 
 ON_CPU = Placement.choose(torch.device("cpu"), Precision.AUTO, Compilation.NEVER)
 BEATS_CFG = {
@@ -162,6 +164,25 @@ def test_trained_audio_weights_that_do_not_fit_are_named(small_trained_parts, tm
         ValueError, match=r"half.pt: .*1 tensors missing \(first: audio_token.pooling.mix.weight\).*preset"
     ):
         build_audio_visual(str(tmp_path / "half.pt"), ON_CPU)
+
+
+def test_audio_weights_without_beats_take_the_published_one_and_bring_their_prompt(
+    small_trained_parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = {name: value for name, value in small_trained_parts.items() if name.startswith("audio_token.")}
+    published = build_debug_audio_visual_network().beats
+    monkeypatch.setattr(foundation, "load_beats", lambda: (published, None))
+    path = tmp_path / "acl.safetensors"
+    checkpoint = Checkpoint(path=path, remedy="", tensors=token, extras={"prompt_ids": [3, 1], "normalisation": "clip"})
+    write_safetensors(checkpoint, path)
+    clipseg = foundation.load_clipseg()
+    monkeypatch.setattr(foundation, "load_clipseg", lambda: clipseg)
+    part = build_audio_visual(str(path), ON_CPU)
+    assert part.name == "beats + clipseg-rd64-refined, trained: acl" and clipseg.normalisation == CLIP
+    network = foundation._load_trained(clipseg, read_checkpoint(path, remedy=""))
+    assert network.beats is published and network.prompt.ids.tolist() == [3, 1, END_ID]
+    with pytest.raises(ValueError, match="another prompt than the paper's"):
+        foundation.load_audio_visual_network(str(path))
 
 
 def test_missing_trained_audio_weights_are_named(small_trained_parts, tmp_path: Path) -> None:
