@@ -50,6 +50,7 @@ setup(
         "console_scripts": [
             "perception = cs3_ros.entry:perception",
             "microphone = cs3_ros.entry:microphone",
+            "locator = cs3_ros.entry:locator",
             "bringup = cs3_ros.bringup.command:main",
             "bag_player = cs3_ros.entry:bag_player",
             "rerun_viewer = cs3_ros.entry:rerun_viewer",

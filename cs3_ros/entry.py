@@ -19,6 +19,11 @@ def microphone() -> int:
     return _run("cs3_ros.microphone.node")
 
 
+def locator() -> int:
+    """Says where in the room the objects of a collision are."""
+    return _run("cs3_ros.locating.node")
+
+
 def bag_player() -> int:
     """Plays a bag."""
     return _run("cs3_ros.bags.bag_player")
