@@ -22,6 +22,7 @@ from rclpy.node import Node
 from rosbags.rosbag2 import Reader
 from sensor_msgs.msg import Image
 
+from cs3_model.command_errors import one_line_errors
 from cs3_ros.bags.bag_reader import RecordedBag
 from cs3_ros.bags.bag_writer import BagWriter
 from cs3_ros.bags.video_to_bag import VideoToBag, video_to_bag
@@ -171,11 +172,8 @@ def command(
     preset: Annotated[str, typer.Option(help="Preset of the perception node.")] = "micro",
 ) -> None:
     """Replay a clip through the perception graph."""
-    try:
+    with one_line_errors("demo", status=1, kinds=(ValueError,)):
         heard, expected = run_demo(video, out, preset)
-    except ValueError as error:
-        typer.echo(f"demo: {error}", err=True)
-        raise typer.Exit(1) from None
     of_all = f" of {expected}" if expected is not None else ""
     typer.echo(f"heard {heard}{of_all} collisions. Look at {out}:")
     typer.echo("  overlay.mp4      the clip with its sound, the masks shown at each collision")

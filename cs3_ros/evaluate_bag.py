@@ -15,6 +15,7 @@ import typer
 import yaml
 from tqdm import tqdm
 
+from cs3_model.command_errors import one_line_errors
 from cs3_ros.bringup.params_file import read_params_file
 from cs3_ros.command_line import run_command
 from cs3_ros.default_parameters import default_values
@@ -71,7 +72,9 @@ def command(
     overrides = dict(map(_assignment, param or ()))
     if preset:
         overrides["preset"] = preset
-    try:
+    with one_line_errors(
+        "evaluate_bag", status=2, interrupted="interrupted; the same command goes on with the bags that are left"
+    ):
         tasks = name_bags(find_bags(bags))
         options = EvaluationOptions(
             values=_node_values(params_file, node, overrides),
@@ -86,12 +89,6 @@ def command(
         )
         _check(tasks, options, workers=workers, on_cluster=cluster is not None)
         outcomes = _evaluate(tasks, out, options, workers=workers, on_cluster=cluster is not None)
-    except (ValueError, OSError) as error:
-        typer.echo(f"evaluate_bag: {error}", err=True)
-        raise typer.Exit(2) from None
-    except KeyboardInterrupt:
-        typer.echo("evaluate_bag: interrupted; the same command goes on with the bags that are left", err=True)
-        raise typer.Exit(130) from None
     summary = summarise(outcomes)
     (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     typer.echo(_table(outcomes, summary))

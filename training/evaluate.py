@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from cs3_model.build import select_device
+from cs3_model.command_errors import one_line_errors
 from cs3_model.placement import Precision
 from training.data import READERS, DataSpec, open_data_set
 from training.data.samples import DataSet
@@ -54,7 +55,7 @@ def main(
 ) -> None:
     """Evaluate rows on a data set. Exit code 1: samples could not be read; 2: bad input."""
     config = {name: str(value) if isinstance(value, Path) else value for name, value in locals().items()}
-    try:
+    with one_line_errors(status=2):
         data_set = open_data_set(DataSpec.parse(data, default_split=split))
         _refuse(data_set.missing, "missing", allow_skipped, data_set.places)
         specs = [parse_row(name) for name in method]
@@ -73,9 +74,6 @@ def main(
             num_examples=num_examples,
         )
         evaluation = _run(steps, limit or len(data_set.samples))
-    except (ValueError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
     _refuse([skipped.reason for skipped in evaluation.skipped], "samples not read", allow_skipped)
     _write(out, evaluation, data_set, config, seed)
 

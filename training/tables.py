@@ -18,6 +18,7 @@ import torch
 import typer
 
 from cs3_model.build import select_device
+from cs3_model.command_errors import one_line_errors
 from cs3_model.provenance import machine, package_versions, source_commit
 from training.data import DataSpec, open_data_set, sim_cs3
 from training.data.samples import DataSet
@@ -73,7 +74,7 @@ def main(
         WeightFiles.WEAK: weak,
         WeightFiles.MIXTURE: mixture,
     }
-    try:
+    with one_line_errors(status=2):
         torch_device = select_device(device)
         found: dict[str, Found] = {}
         commits: set[str] = set()
@@ -90,9 +91,6 @@ def main(
                 pictures = _draw(out, records, _examples(specs, data_set, torch_device, seed), seed)
         page = results_page(found, _provenance(commits), [str(path.relative_to(out.parent)) for path in pictures])
         out.write_text(page, encoding="utf-8")
-    except (ValueError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
     typer.echo(f"wrote {out} and {len(pictures)} pictures", err=True)
 
 

@@ -15,6 +15,7 @@ from typing import Annotated
 
 import typer
 
+from cs3_model.command_errors import one_line_errors
 from cs3_model.placement import Precision
 from training.data import READERS, DataSpec, open_data_set
 from training.data.samples import DataSet
@@ -61,7 +62,7 @@ def main(
     """Train on pairs of picture and sound. Exit code 1: the run had to stop; 2: bad input."""
     command = {name: str(value) if isinstance(value, Path) else value for name, value in locals().items()}
     logging.basicConfig(format="%(message)s")
-    try:
+    with one_line_errors(status=2), one_line_errors("stopped", status=1, kinds=(RunStoppedError,)):
         settings = RunSettings(
             preset=preset, recipe=_recipe(recipe, steps, batch_size), out=out, resume=resume, seed=seed, device=device,
             precision=precision, recompute=recompute, max_pairs=max_pairs, workers=workers,
@@ -73,12 +74,6 @@ def main(
         data_set = _open(data)
         _tell_missing(data_set, settings.replace_unreadable)
         progress, weights = train(settings, data_set, command)
-    except RunStoppedError as error:
-        typer.echo(f"stopped: {error}", err=True)
-        raise typer.Exit(1) from None
-    except (ValueError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
     if weights is not None:
         skipped = f"{progress.skipped_steps} steps skipped, {progress.unreadable_samples} samples replaced"
         typer.echo(f"wrote {weights} and README.md after {progress.step} steps; {skipped}", err=True)

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import typer
 
+from cs3_model.command_errors import one_line_errors
 from cs3_model.types import UInt8Image
 
 if TYPE_CHECKING:
@@ -27,12 +28,9 @@ def hands23_compare(
     from cs3_model.build import select_device
     from cs3_model.networks.hands23 import Hands23Detector, compare_detections, draw_detections, load_hands23
 
-    try:
+    with one_line_errors(status=2):
         pixels, reference = read_example(image, result_json)
         network = load_hands23(weights).to(select_device(device))
-    except (ValueError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
     detections = Hands23Detector(network, name="hands23", trained=True).detect_hands(pixels)
     if drawing is not None:
         cv2.imwrite(str(drawing), draw_detections(pixels, detections)[..., ::-1])

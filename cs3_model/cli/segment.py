@@ -13,6 +13,7 @@ import numpy as np
 import typer
 
 from cs3_model.cli.sound import Onset, read_window
+from cs3_model.command_errors import one_line_errors
 from cs3_model.pipeline import HeardMask
 from cs3_model.strategies import Strategy
 from cs3_model.types import AudioWindow, Candidate, CollisionResult, Frame, Role
@@ -44,7 +45,7 @@ def segment(
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     from cs3_model.build import build_pipeline, load_preset, select_device  # slow: loads PyTorch
 
-    try:
+    with one_line_errors(status=1):
         frame = Frame(image=_read_image(image))
         chosen = load_preset(preset)
         window, heard = read_window(audio, onset, pre_s=chosen.audio_pre_s, post_s=chosen.audio_post_s)
@@ -59,9 +60,6 @@ def segment(
         result = pipeline.process(frame, window)
         out.mkdir(parents=True, exist_ok=True)
         _write(out, frame, window, heard, result, {"preset": preset, "models": pipeline.models}, pipeline.trained)
-    except (ValueError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from None
     typer.echo(f"{len(result.masks)} masks ({result.reason}: {result.detail}) in {out}")
 
 

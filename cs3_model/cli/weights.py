@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from huggingface_hub.utils import logging as hub_logging
 
+from cs3_model.command_errors import one_line_errors
 from cs3_model.hints import cs3_command
 from cs3_model.weights import WEIGHTS, WeightFile, fetch, find_weights, stored_path, verify
 from cs3_model.weights.registry import FOUNDATION
@@ -79,15 +80,12 @@ def check_weights(
         raise typer.Exit(2)
     from cs3_model.cli.weights_check import foundation_checks
 
-    try:
+    with one_line_errors(status=2, kinds=(ValueError,)):
         checks = foundation_checks(device, hands_image, hands_result)
         failed = False
         for result in checks:
             typer.echo(str(result))
             failed |= not result.passed
-    except ValueError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
     if failed:
         raise typer.Exit(1)
 
@@ -103,21 +101,15 @@ def import_acl_weights(
     """
     from cs3_model.weights.acl import import_acl
 
-    try:
+    with one_line_errors(status=1):
         import_acl(source, target)
-    except (ValueError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from None
     typer.echo(f"wrote {target}: name it in audio_weights of a preset, beside parts.audio_visual: clipseg")
 
 
 def _for_each(names: Sequence[str], act: Callable[[WeightFile], str]) -> None:
     """Prints one line for each, goes on after a failure, and exits with 1 if there was one, 2 for an unknown name."""
-    try:
+    with one_line_errors(status=2, kinds=(ValueError,)):
         chosen = find_weights(names)
-    except ValueError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
     failed = False
     for weights in chosen:
         try:

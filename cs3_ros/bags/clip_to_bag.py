@@ -16,6 +16,7 @@ import numpy as np
 import soundfile
 import typer
 
+from cs3_model.command_errors import one_line_errors
 from cs3_model.types import Role, Verdict
 from cs3_ros.bags.bag_writer import BagWriter
 from cs3_ros.bags.simulated_clip import SimulatedClip, SimulatedImpact, read_simulated_clip
@@ -227,11 +228,8 @@ def command(
     ] = _DEFAULTS.time_zero_s,
 ) -> None:
     """Turn a clip of the simulated world into a ROS 2 bag (mcap) with ground truth."""
-    try:
+    with one_line_errors("clip_to_bag", status=1):
         counts = clip_to_bag(clip, bag, ClipToBag(audio_ms=audio_ms, time_zero_s=time_zero_s))
-    except (ValueError, OSError) as error:
-        typer.echo(f"clip_to_bag: {error}", err=True)
-        raise typer.Exit(1) from None
     typer.echo(f"{bag}: " + ", ".join(f"{count} messages on {topic}" for topic, count in counts.items()))
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import typer
 from tqdm import tqdm
 
+from cs3_model.command_errors import one_line_errors
 from cs3_model.media import END_NS, NS_PER_S, MediaFile, Picture, SoundBlock
 from cs3_ros.bags.bag_writer import BagWriter
 from cs3_ros.command_line import run_command
@@ -159,7 +160,7 @@ def command(
     ] = _DEFAULTS.time_zero_s,
 ) -> None:
     """Turn a video with sound into a ROS 2 bag (mcap) of compressed images and audio chunks."""
-    try:
+    with one_line_errors("video_to_bag", status=1, interrupted="stopped, no bag written"):
         config = VideoToBag(
             image_topic=image_topic,
             audio_topic=audio_topic,
@@ -171,12 +172,6 @@ def command(
             time_zero_s=time_zero_s,
         )
         counts = video_to_bag(video, bag, config)
-    except (ValueError, OSError) as error:
-        typer.echo(f"video_to_bag: {error}", err=True)
-        raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        typer.echo("video_to_bag: stopped, no bag written", err=True)
-        raise typer.Exit(130) from None
     typer.echo(f"{bag}: " + ", ".join(f"{count} messages on {topic}" for topic, count in counts.items()))
 
 

@@ -17,6 +17,7 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+from cs3_model.command_errors import one_line_errors
 from cs3_model.frame_ring import StoredFrame
 from cs3_model.types import AudioBlock
 from cs3_ros.command_line import RosCommand, run_command
@@ -95,15 +96,12 @@ def command(
         raise typer.BadParameter("not allowed with --save", param_hint="--connect")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-    try:
+    with one_line_errors("rerun_viewer", status=1, kinds=(ValueError, ParameterException)):
         log = open_rerun_log(save=save, connect=connect)
         try:
             _run(log, node, context.args)
         finally:
             log.close()
-    except (ValueError, ParameterException) as error:
-        typer.echo(f"rerun_viewer: {error}", err=True)
-        raise typer.Exit(1) from None
 
 
 def _run(log: RerunLog, peer: str, ros_arguments: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from cs3_model.command_errors import one_line_errors
 from training.micro.stages import StagePlan, run_stages, stages_of
 
 
@@ -24,12 +25,9 @@ def main(
     debug: Annotated[bool, typer.Option("--debug", help="Tiny networks and batches, to try the command.")] = False,
 ) -> None:
     """Make sounds, train audio encoder, vision network and what is between them, then the rows that `training.tables` compares with."""
-    try:
+    with one_line_errors(status=1):
         stages = stages_of(StagePlan(data=data, out=out, hits=hits, seeds=seeds, steps=steps, debug=debug))
         code = run_stages(stages, out)
-    except (ValueError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from None
     if code:
         raise typer.Exit(code)
     typer.echo(f"next: {tables_command(out, seeds)}", err=True)

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from cs3_model.command_errors import one_line_errors
 from training.simulation.dataset.generation_plan import GenerationPlan, SampleFormat
 from training.simulation.rendering.renderers import RENDERERS
 from training.simulation.scenario.difficulty import LEVELS
@@ -170,11 +171,10 @@ def _sample_format(
 def _one_line_errors() -> Iterator[None]:
     """Turns what may go wrong into one line and an exit status; progress notes go to the terminal meanwhile."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
+    with one_line_errors(
+        "training.simulation",
+        status=1,
+        kinds=(ValueError, RuntimeError, OSError),
+        interrupted="stopped; the same command goes on from here",
+    ):
         yield
-    except (ValueError, RuntimeError, OSError) as error:
-        typer.echo(f"training.simulation: {error}", err=True)
-        raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        typer.echo("training.simulation: stopped; the same command goes on from here", err=True)
-        raise typer.Exit(130) from None

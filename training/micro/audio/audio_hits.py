@@ -24,6 +24,7 @@ import numpy.typing as npt
 import typer
 from tqdm import tqdm
 
+from cs3_model.command_errors import one_line_errors
 from cs3_model.files import write_whole
 from training.simulation.objects.appearance import table_top
 from training.simulation.objects.catalogue import (
@@ -263,13 +264,9 @@ def main(
     workers: Annotated[int, typer.Option(min=0, help="Number of processes; 0: all cores.")] = 0,
 ) -> None:
     """Make labelled impact sounds, or go on with them."""
-    try:
-        with tqdm(total=count, unit="hit", mininterval=1.0) as bar:
-            for made in make_hits(folder, count, workers):
-                bar.update(made)
-    except (ValueError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
+    with one_line_errors(status=2), tqdm(total=count, unit="hit", mininterval=1.0) as bar:
+        for made in make_hits(folder, count, workers):
+            bar.update(made)
 
 
 if __name__ == "__main__":

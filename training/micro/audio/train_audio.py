@@ -25,6 +25,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import Dataset
 
+from cs3_model.command_errors import one_line_errors
 from cs3_model.files import file_digest, write_whole
 from cs3_model.networks.micro.audio import DEBUG_AUDIO, MicroAudioConfig, MicroAudioEncoder
 from cs3_model.types import MODEL_SAMPLE_RATE_HZ
@@ -33,6 +34,7 @@ from training.micro.audio.audio_gate import Windows, hear_materials, markdown, r
 from training.micro.audio.audio_hits import Hits, read_hits
 from training.micro.fitting import StageConfig, fit
 from training.micro.initial_weights import load_part
+from training.micro.options import Debug
 
 log = logging.getLogger(__name__)
 
@@ -162,12 +164,12 @@ def main(
     evaluate: Annotated[list[str], typer.Option(metavar="NAME:PATH:SPLIT", help="Samples for the gate.")] = [],
     threads: Annotated[int, typer.Option(min=1, help="Threads.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="Fixes weights, order and augmentation.")] = 0,
-    debug: Annotated[bool, typer.Option("--debug", help="Tiny network, to try the command.")] = False,
+    debug: Debug = False,
 ) -> None:
     """Train the audio encoder of the preset `micro`, or go on with it, and report the gate."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(threads)
-    try:
+    with one_line_errors(status=2, kinds=(ValueError, OSError, RunStoppedError)):
         parts = [read_hits(hits, num_hits)] if hits is not None else []
         parts += [hits_of(read_windows(named)) for named in data]
         if not parts:
@@ -189,9 +191,6 @@ def main(
         for named in evaluate:
             windows = read_windows(named)
             typer.echo(markdown(named, hear_materials(encoder, windows.samples), windows) + "\n")
-    except (ValueError, OSError, RunStoppedError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
 
 
 if __name__ == "__main__":

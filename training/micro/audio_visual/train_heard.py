@@ -16,6 +16,7 @@ import typer
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from cs3_model.command_errors import one_line_errors
 from cs3_model.files import file_digest, write_whole
 from cs3_model.networks.micro.micro_parts import DEBUG_MICRO, MicroConfig, MicroNetworks, micro_file
 from training.loop.trainer import RunStoppedError
@@ -31,28 +32,29 @@ from training.micro.audio_visual.heard_data import (
 from training.micro.audio_visual.heard_store import load_heard, save_heard
 from training.micro.fitting import StageConfig, fit
 from training.micro.initial_weights import load_part
+from training.micro.options import DataFolder, Debug, LearningRate, Seed, Steps, Validation
 from training.micro.vision.picture_batches import list_scenes
 from training.micro.vision.vision_losses import mask_loss
 
 
 def main(
-    data: Annotated[Path, typer.Option(help="Folder of Sim-CS3 (python -m training.simulation make).")],
+    data: DataFolder,
     vision: Annotated[Path, typer.Option(help="Weights of training.micro.vision.train_vision.")],
     audio: Annotated[Path, typer.Option(help="Weights of training.micro.audio.train_audio.")],
     out: Annotated[Path, typer.Option(help="Folder for checkpoints, curves and micro.safetensors.")],
-    steps: Annotated[int, typer.Option(min=1, help="Batches.")] = 3000,
+    steps: Steps = 3000,
     batch_size: Annotated[int, typer.Option(min=1, help="Scenes per batch.")] = 12,
-    learning_rate: Annotated[float, typer.Option(min=0, help="Peak learning rate.")] = 2e-3,
-    seed: Annotated[int, typer.Option(min=0, help="Fixes weights and batches.")] = 0,
-    validation: Annotated[Path | None, typer.Option(help="Folder whose split val is measured at the end.")] = None,
+    learning_rate: LearningRate = 2e-3,
+    seed: Seed = 0,
+    validation: Validation = None,
     features: Annotated[
         Path | None, typer.Option(help="File for the features of all scenes, 0.8 MB each, which other runs use again.")
     ] = None,
     no_audio: Annotated[bool, typer.Option("--no-audio", help="Hear nothing: the row that only looks.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Tiny networks, to try the command.")] = False,
+    debug: Debug = False,
 ) -> None:
     """Train what is between vision network, audio encoder and map; the same command goes on after an interruption."""
-    try:
+    with one_line_errors(status=1, kinds=(ValueError, OSError, RunStoppedError)):
         torch.manual_seed(seed)
         networks = MicroNetworks(DEBUG_MICRO if debug else MicroConfig())
         load_part(networks.vision, "vision", vision)
@@ -78,9 +80,6 @@ def main(
         if validation is not None:
             found = _look_and_listen(networks, list_scenes(validation, "val"))
             typer.echo(measure_pointing(networks, _silenced(found) if no_audio else found, "val"))
-    except (ValueError, OSError, RunStoppedError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from None
 
 
 class _Trained(nn.Module):

@@ -17,6 +17,7 @@ import typer
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from cs3_model.command_errors import one_line_errors
 from cs3_model.files import file_digest
 from cs3_model.networks.micro.micro_parts import MicroNetworks, load_micro
 from cs3_model.types import Float32Array
@@ -26,6 +27,7 @@ from training.data.sound_windows import read_window
 from training.evaluation.baselines.mix_localize import NUM_SLOTS, MixtureNetwork, return_loss, save_mixture
 from training.loop.trainer import RunStoppedError
 from training.micro.fitting import StageConfig, fit
+from training.micro.options import DataFolder, LearningRate, Seed, Steps
 from training.weak.micro_model import Pixels, Spectrogram
 
 _SHIFT_S = 0.3
@@ -34,16 +36,16 @@ _CPU = torch.device("cpu")
 
 
 def main(
-    data: Annotated[Path, typer.Option(help="Folder of Sim-CS3 (python -m training.simulation make).")],
+    data: DataFolder,
     weights: Annotated[Path, typer.Option(help="Weights of micro, whose audio encoder and tower are used.")],
     out: Annotated[Path, typer.Option(help="Folder for checkpoints, curves and mixture.safetensors.")],
-    steps: Annotated[int, typer.Option(min=1, help="Batches.")] = 1500,
+    steps: Steps = 1500,
     batch_size: Annotated[int, typer.Option(min=1, help="Mixtures per batch.")] = 8,
-    learning_rate: Annotated[float, typer.Option(min=0, help="Peak learning rate.")] = 1e-3,
-    seed: Annotated[int, typer.Option(min=0, help="Fixes weights and batches.")] = 0,
+    learning_rate: LearningRate = 1e-3,
+    seed: Seed = 0,
 ) -> None:
     """Train the two-mask baseline; the same command goes on after an interruption."""
-    try:
+    with one_line_errors(status=1, kinds=(ValueError, OSError, RunStoppedError)):
         networks = load_micro(weights, _CPU)
         torch.manual_seed(seed)
         samples = [
@@ -59,9 +61,6 @@ def main(
         config = StageConfig(steps=steps, learning_rate=learning_rate)
         average = fit(Mixing(networks), batches, losses_of, config, out, run=run)
         save_mixture(average.network, out / "mixture.safetensors")
-    except (ValueError, OSError, RunStoppedError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from None
 
 
 class MixtureBatch(NamedTuple):

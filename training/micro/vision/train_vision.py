@@ -15,11 +15,13 @@ import typer
 from safetensors.torch import save
 from torch import Tensor
 
+from cs3_model.command_errors import one_line_errors
 from cs3_model.files import file_digest, write_whole
 from cs3_model.networks.micro.vision import DEBUG_VISION, MicroVision, VisionConfig
 from training.loop.trainer import RunStoppedError
 from training.micro.fitting import StageConfig, fit
 from training.micro.initial_weights import load_part
+from training.micro.options import DataFolder, Debug, LearningRate, Seed, Steps, Validation
 from training.micro.vision.picture_batches import PictureBatch, PictureBatches, list_scenes
 from training.micro.vision.targets import (
     Boxes,
@@ -51,20 +53,20 @@ table is like a rough one of an object."""
 
 
 def main(
-    data: Annotated[Path, typer.Option(help="Folder of Sim-CS3 (python -m training.simulation make).")],
+    data: DataFolder,
     out: Annotated[Path, typer.Option(help="Folder for checkpoints, curves and weights.")],
-    steps: Annotated[int, typer.Option(min=1, help="Batches.")] = 8000,
+    steps: Steps = 8000,
     batch_size: Annotated[int, typer.Option(min=1, help="Pictures per batch.")] = 16,
-    learning_rate: Annotated[float, typer.Option(min=0, help="Peak learning rate.")] = 2e-3,
-    seed: Annotated[int, typer.Option(min=0, help="Fixes weights and batches.")] = 0,
-    validation: Annotated[Path | None, typer.Option(help="Folder whose split val is measured at the end.")] = None,
+    learning_rate: LearningRate = 2e-3,
+    seed: Seed = 0,
+    validation: Validation = None,
     start_from: Annotated[
         Path | None, typer.Option(help="Initial weights: a vision.safetensors, or those of a whole micro.safetensors.")
     ] = None,
-    debug: Annotated[bool, typer.Option(help="Tiny network, to try the command.")] = False,
+    debug: Debug = False,
 ) -> None:
     """Train the vision network of micro; the same command goes on after an interruption."""
-    try:
+    with one_line_errors(status=1, kinds=(ValueError, OSError, RunStoppedError)):
         torch.manual_seed(seed)
         model = MicroVision(DEBUG_VISION if debug else VisionConfig())
         if start_from is not None:
@@ -82,9 +84,6 @@ def main(
         write_whole(out / "vision.safetensors", save(weights))
         if validation is not None:
             typer.echo(measure_vision(model, list_scenes(validation, "val")))
-    except (ValueError, OSError, RunStoppedError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from None
 
 
 def losses_of(model: MicroVision, batch: PictureBatch, step: int) -> Mapping[str, Tensor]:
