@@ -34,6 +34,10 @@ class CollisionListener:
         """Collisions that were lost to this listener because it was too slow for its queue."""
         return self._mailbox.num_dropped
 
+    def poll(self) -> Collision | None:
+        """The oldest collision that waits, at once; None where there is none. For loops that must not block."""
+        return self._mailbox.take()
+
     def __iter__(self) -> Iterator[Collision]:
         return self
 
