@@ -53,6 +53,8 @@ class StreamConfig:
     """Audio after the onset that the models hear, seconds. The masks cannot come earlier than this."""
     max_frame_offset_s: float = 0.1
     """The frame may lie this far from the onset, seconds."""
+    replace_bad_frame: bool = False
+    """Whether the next nearest frame may stand in for one that cannot be decoded."""
     max_missing_s: float = 0.1
     """Audio that may be missing inside the window (filled with zeros), seconds."""
     motion_s: float = 0.0
@@ -110,6 +112,8 @@ class Finish:
     """A frame before the onset, where motion is asked for and there is one."""
     after: StoredFrame | None = None
     """A frame after it, likewise."""
+    spare: StoredFrame | None = None
+    """The next nearest frame that is near enough, where one that cannot be decoded may be replaced."""
     complete_s: float
     """Monotonic time at which the last needed piece arrived, seconds."""
 
@@ -353,7 +357,19 @@ class CollisionStream:
             complete_s=self._monotonic(),
             before=self._frame_before(frame),
             after=self._frame_after(frame),
+            spare=self._spare(frame, event),
         )
+
+    def _spare(self, frame: StoredFrame, event: Event) -> StoredFrame | None:
+        """The next nearest frame to the onset, if it may be needed and is near enough."""
+        if not self.config.replace_bad_frame:
+            return None
+        sides = (
+            self._frames.nearest(event.onset_ns, before_ns=frame.stamp_ns),
+            self._frames.nearest(event.onset_ns, after_ns=frame.stamp_ns),
+        )
+        near = [side for side in sides if side is not None and self._is_near(side, event)]
+        return min(near, key=lambda side: abs(side.stamp_ns - event.onset_ns), default=None)
 
     def _why_no_frame(self, event: Event) -> str:
         """What is wrong with images of which none is near enough: lost, stopped, or on another clock."""

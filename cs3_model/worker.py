@@ -53,7 +53,7 @@ def segment_event(pipeline: CollisionPipeline, step: Finish, prepared: PreparedF
     """
     frame = prepared.frame if prepared else None
     try:
-        frame = frame or step.frame.decode()
+        frame = frame or _decoded_or_spare(step)
     except Exception as error:  # decoders have exceptions of their own besides ValueError
         return Outcome(result=no_collision(Reason.BAD_FRAME, str(error)), complete_s=step.complete_s)
     try:
@@ -64,6 +64,17 @@ def segment_event(pipeline: CollisionPipeline, step: Finish, prepared: PreparedF
         logger.exception("segmenting the onset at %d ns failed", step.event.onset_ns)
         result = no_collision(Reason.ERROR, f"{type(error).__name__}: {error}")
     return Outcome(result=result, frame=frame, window=step.window, complete_s=step.complete_s)
+
+
+def _decoded_or_spare(step: Finish) -> Frame:
+    """The event's frame, or its neighbour where that was asked for and the frame is broken."""
+    try:
+        return step.frame.decode()
+    except Exception as error:  # decoders have exceptions of their own besides ValueError
+        if step.spare is None:
+            raise
+        logger.warning("the image nearest to the onset is replaced by its neighbour: %s", error)
+        return step.spare.decode()
 
 
 def _decoded(frame: StoredFrame | None) -> Frame | None:

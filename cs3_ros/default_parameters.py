@@ -8,6 +8,11 @@ from typing import Any
 import yaml
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 
+PARAMETERS_OF_RCLPY = ("use_sim_time", "start_type_description_service")
+"""What every node has."""
+OVERRIDES_OF_QOS = "qos_overrides."
+"""How the names begin of what rclpy declares for topics."""
+
 
 def default_config_path() -> Path:
     """The installed config/perception.yaml, or that of the source tree.

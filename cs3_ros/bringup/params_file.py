@@ -11,12 +11,7 @@ from typing import Any
 import yaml
 
 from cs3_ros.bringup.arguments import suggestion
-from cs3_ros.default_parameters import default_values
-
-PARAMETERS_OF_RCLPY = ("use_sim_time", "start_type_description_service")
-"""What every node has."""
-OVERRIDES_OF_QOS = "qos_overrides."
-"""How the names begin of what rclpy declares for topics."""
+from cs3_ros.default_parameters import OVERRIDES_OF_QOS, PARAMETERS_OF_RCLPY, default_values
 
 
 def read_params_file(path: Path, *, node: str) -> dict[str, Any]:

@@ -16,24 +16,21 @@ from cs3_msgs.msg import Collision as CollisionMsg
 from cs3_msgs.srv import SegmentCollision
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.client import Client
-from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.exceptions import NameValidationException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
-from std_msgs.msg import Empty
 
 from cs3_model.types import UInt8Image
 from cs3_ros.client.recent_inputs import RecentInputs
 from cs3_ros.conversions.times import stamp_to_ns
-from cs3_ros.qos import heartbeat, publication, requests
+from cs3_ros.heartbeat import Heartbeat
+from cs3_ros.qos import publication, requests
 
 logger = logging.getLogger(__name__)
 
 _COLLISION_DEPTH = 100
 _STALE_S = 3.0
-_CERTAIN_S = 0.1
-"""A node that lost its place on a busy machine has it back sooner."""
 
 OnCollision = Callable[[CollisionMsg, "UInt8Image | None"], None]
 
@@ -90,15 +87,7 @@ class PerceptionLink:
         """Full name of the topic of collisions."""
         self._node.create_subscription(CollisionMsg, self.topic, self._receive, publication(_COLLISION_DEPTH))
         self._node.create_subscription(DiagnosticArray, "/diagnostics", self._note_diagnostics, publication())
-        self._is_alive: bool | None = None
-        self._died_s = 0.0
-        self._node.create_subscription(
-            Empty,
-            f"{self.node_name}/alive",
-            lambda _: None,
-            heartbeat(),
-            event_callbacks=SubscriptionEventCallbacks(liveliness=self._note_liveliness),
-        )
+        self._heartbeat = Heartbeat(self._node, self.node_name)
         self._segment: Client[Any, Any] = self._node.create_client(
             SegmentCollision, f"{self.node_name}/segment", qos_profile=requests()
         )
@@ -139,7 +128,7 @@ class PerceptionLink:
     @property
     def has_died(self) -> bool:
         """Whether the node was there and its process ended or lost the network, which shows within a second."""
-        return self._is_alive is False and time.monotonic() - self._died_s > _CERTAIN_S
+        return self._heartbeat.has_died
 
     @property
     def can_segment(self) -> bool:
@@ -187,12 +176,6 @@ class PerceptionLink:
             self._on_collision(msg, image)
         except Exception:  # one bad message must not end the thread
             logger.exception("a message of %s could not be used", self.topic)
-
-    def _note_liveliness(self, event: Any) -> None:
-        if self._is_alive and not event.alive_count:
-            self._died_s = time.monotonic()
-        if self._is_alive or event.alive_count:
-            self._is_alive = event.alive_count > 0
 
     def _note_diagnostics(self, msg: DiagnosticArray) -> None:
         for status in msg.status:

@@ -20,10 +20,9 @@ from rclpy.parameter import Parameter
 from cs3_model.preset_files import check_preset_name
 from cs3_model.stream import StreamConfig
 from cs3_model.verification import VerificationConfig
-from cs3_ros.bringup.params_file import OVERRIDES_OF_QOS, PARAMETERS_OF_RCLPY
 from cs3_ros.conversions.audio import AudioFormat
 from cs3_ros.conversions.pcm import PCM_ENCODINGS
-from cs3_ros.default_parameters import default_values
+from cs3_ros.default_parameters import OVERRIDES_OF_QOS, PARAMETERS_OF_RCLPY, default_values
 
 if TYPE_CHECKING:
     from cs3_model.build import Preset  # imports PyTorch, which takes seconds
@@ -92,6 +91,10 @@ SPECS: dict[str, Spec] = {
     ),
     "max_frame_offset_s": Spec(
         about="the image may lie this far from the onset, s", low=0.0, high=10.0, changes=Changes.ALWAYS
+    ),
+    "replace_bad_frame": Spec(
+        about="take the next nearest image where the nearest one cannot be decoded, instead of bad_frame",
+        changes=Changes.ALWAYS,
     ),
     "max_missing_s": Spec(
         about="audio that may be missing inside the window, s", low=0.0, high=10.0, changes=Changes.ALWAYS
@@ -237,7 +240,7 @@ def stream_config(values: Mapping[str, Any], preset: Preset | None) -> StreamCon
     Raises:
         ValueError: if they do not fit together.
     """
-    names = ("max_frame_offset_s", "max_missing_s", "motion_wait_s", "patience_s")
+    names = ("max_frame_offset_s", "replace_bad_frame", "max_missing_s", "motion_wait_s", "patience_s")
     window: dict[str, Any] = (
         {} if preset is None else {"audio_pre_s": preset.audio_pre_s, "audio_post_s": preset.audio_post_s}
     )

@@ -24,6 +24,7 @@ from cs3_ros.command_line import RosCommand, run_command
 from cs3_ros.conversions.collisions import collision_from_msg
 from cs3_ros.conversions.times import stamp_to_ns
 from cs3_ros.distribution import ros_context
+from cs3_ros.heartbeat import Heartbeat
 from cs3_ros.perception.health import Health
 from cs3_ros.perception.inputs import PerceptionInputs
 from cs3_ros.perception.parameters import declare_parameters
@@ -52,10 +53,18 @@ class RerunViewer(Node):
         self._health = Health(self, component="viewer")
         declare_parameters(self)
         self._inputs = PerceptionInputs(self, self._health, on_audio=self._on_audio, on_frame=self._on_frame)
+        self._peer, self._heartbeat = peer, Heartbeat(self, peer)
         self.create_subscription(Collision, f"{peer}/collision", self._on_collision, publication(100))
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self.create_timer(_POLL_PERIOD_S, self._inputs.poll, clock=steady)
+        self.create_timer(_POLL_PERIOD_S, self._poll, clock=steady)
         self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_diagnostics, clock=steady)
+
+    def _poll(self) -> None:
+        self._inputs.poll()
+        if self._heartbeat.has_died:
+            self._health.error("node: dead", f"{self._peer} has ended or cannot be reached: start it again")
+        else:
+            self._health.resolve("node: dead")
 
     def _on_audio(self, block: AudioBlock) -> None:
         self._log.log_audio(block.samples, sample_rate_hz=block.sample_rate_hz, stamp_ns=block.stamp_ns)

@@ -254,3 +254,13 @@ def test_swapped_pairs_of_blocks_cost_no_sound() -> None:
     stream.close()
     assert stream.counters["audio_blocks"] == 500 and stream.counters["audio_reordered"] >= 240
     assert stream.counters["audio_duplicate"] <= 2 and stream.counters["audio_missing_ms"] <= 40
+
+
+def test_the_next_nearest_frame_is_the_spare_where_it_is_wanted_and_near() -> None:
+    """Frames come every 100 ms, the onset is at 1.52 s: the nearest is that of 1.5 s, the next that of 1.6 s."""
+    sound = impacts(3.0, [1.52])
+    for wanted, offset_s, expected in ((True, 0.1, [round(1.6 * NS)]), (True, 0.05, [None]), (False, 0.1, [None])):
+        stream = CollisionStream(StreamConfig(replace_bad_frame=wanted, max_frame_offset_s=offset_s))
+        (step,) = ends(play(stream, sound, fps=10.0))
+        assert step.frame.stamp_ns == round(1.5 * NS)
+        assert [step.spare.stamp_ns if step.spare else None] == expected

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,8 +12,8 @@ import pytest
 from cs3_model.frame_ring import StoredFrame
 from cs3_model.pipeline import CollisionPipeline
 from cs3_model.stream import Event, Fail, Finish, Prepare, Withdraw
-from cs3_model.types import AudioWindow, Frame, Reason, Role, Verdict
-from cs3_model.worker import Outcome, PerceptionWorker
+from cs3_model.types import AudioWindow, Frame, Reason, Role, UInt8Image, Verdict
+from cs3_model.worker import Outcome, PerceptionWorker, segment_event
 
 RIGHT = (220.0, 60.0, 270.0, 130.0)
 DEADLINE_S = 10.0
@@ -87,6 +88,19 @@ def test_a_complete_event_is_segmented(pipeline, spot_frame, window) -> None:
     assert {mask.role for mask in outcome.result.masks} == {Role.RIGHT_HAND, Role.AUDIO_VISUAL}
     assert outcome.frame.stamp_ns == spot_frame.stamp_ns and outcome.window is window
     assert worker.stop()
+
+
+def broken() -> UInt8Image:
+    raise ValueError("truncated")
+
+
+def test_a_broken_frame_is_replaced_by_the_spare_one_where_there_is_one(pipeline, spot_frame, window) -> None:
+    bad, good = stored(spot_frame, broken), stored(spot_frame)
+    without = Finish(event=event(1), frame=bad, window=window, complete_s=0.0)
+    assert segment_event(pipeline, without).result.reason is Reason.BAD_FRAME
+    outcome = segment_event(pipeline, replace(without, spare=good))
+    assert outcome.result.verdict is Verdict.TWO_OBJECTS and outcome.frame.stamp_ns == good.stamp_ns
+    assert segment_event(pipeline, replace(without, spare=bad)).result.reason is Reason.BAD_FRAME
 
 
 def test_the_vision_stage_of_an_onset_is_used_once(pipeline, spot_frame, window) -> None:

@@ -1,0 +1,46 @@
+"""Whether a node lives: its topic `~/alive` carries nothing but that."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.node import Node
+from std_msgs.msg import Empty
+
+from cs3_ros.qos import heartbeat
+
+_CERTAIN_S = 0.1
+"""A node that lost its place on a busy machine has it back sooner."""
+
+
+class Heartbeat:
+    """Listens to the heartbeat of one node.
+
+    Args:
+        node: Who listens; it must be spun.
+        peer: Full name of the node that is listened to.
+    """
+
+    def __init__(self, node: Node, peer: str) -> None:
+        self._is_alive: bool | None = None
+        self._died_s = 0.0
+        node.create_subscription(
+            Empty,
+            f"{peer}/alive",
+            lambda _: None,
+            heartbeat(),
+            event_callbacks=SubscriptionEventCallbacks(liveliness=self._note),
+        )
+
+    @property
+    def has_died(self) -> bool:
+        """Whether the node was there and its process ended or lost the network, which shows within a second."""
+        return self._is_alive is False and time.monotonic() - self._died_s > _CERTAIN_S
+
+    def _note(self, event: Any) -> None:
+        if self._is_alive and not event.alive_count:
+            self._died_s = time.monotonic()
+        if self._is_alive or event.alive_count:
+            self._is_alive = event.alive_count > 0

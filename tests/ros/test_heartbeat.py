@@ -1,0 +1,35 @@
+"""A listener knows within a second that a node has ended, and that it is back."""
+
+from __future__ import annotations
+
+import pytest
+
+rclpy = pytest.importorskip("rclpy", reason="needs ROS 2")
+
+from cs3_ros.heartbeat import Heartbeat  # noqa: E402
+from tests.ros.perception.perception_graph import START_S, NodeProcess  # noqa: E402
+
+pytestmark = pytest.mark.ros
+
+BEATING = """
+import sys, time, rclpy
+from std_msgs.msg import Empty
+from cs3_ros.qos import heartbeat
+rclpy.init()
+node = rclpy.create_node("perception")
+publisher = node.create_publisher(Empty, "~/alive", heartbeat())
+print("beating", file=sys.stderr, flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_node_that_is_killed_has_died_and_one_that_was_never_there_has_not(graph) -> None:
+    watch, other = Heartbeat(graph.node, "/perception"), Heartbeat(graph.node, "/elsewhere")
+    with NodeProcess(BEATING) as process:
+        graph.wait_for(lambda: process.has_said("beating"), "the node", START_S)
+        graph.wait_for(lambda: watch._is_alive, "its heartbeat")
+        assert not watch.has_died
+    graph.wait_for(lambda: watch.has_died, "its end to be noticed")
+    assert not other.has_died
+    with NodeProcess(BEATING):
+        graph.wait_for(lambda: not watch.has_died, "it to be back", START_S)
