@@ -23,6 +23,7 @@ import typer
 
 from benchmarks.scaffold import ROOT, percentiles, print_header, print_row, where
 
+_RATE_HZ = 2.0
 _PUBLISH = """
 import sys, time
 import numpy as np, rclpy
@@ -79,7 +80,7 @@ def topic_delays(count: int) -> list[float]:
     )
     executor = SingleThreadedExecutor(context=context)
     executor.add_node(node)
-    process = publisher(count, 10.0, 1)
+    process = publisher(count, _RATE_HZ, 1)
     while len(delays) < count and process.poll() is None:
         executor.spin_once(timeout_sec=0.1)
     process.wait()
@@ -104,7 +105,7 @@ def client_delays(count: int, num_clients: int) -> list[float]:
     threads = [threading.Thread(target=listen, args=(client,)) for client in clients]
     for thread in threads:
         thread.start()
-    process = publisher(count, 10.0, num_clients)
+    process = publisher(count, _RATE_HZ, num_clients)
     for thread in threads:
         thread.join()
     process.wait()
@@ -121,7 +122,7 @@ def mcp_delays(count: int) -> list[float]:
         command = ["-m", "cs3_model.cli", "mcp"]
         server = StdioServerParameters(command=sys.executable, args=command, env=dict(os.environ), cwd=ROOT)
         async with Client(stdio_client(server)) as model:
-            process = publisher(count, 10.0, 1)
+            process = publisher(count, _RATE_HZ, 1)
             delays = []
             for _ in range(count):
                 answer = await model.call_tool("wait_for_collision", {"timeout_s": 60})
@@ -153,7 +154,7 @@ def slow_consumer_memory(count: int) -> list[tuple[int, float]]:
 
 
 def main(
-    count: Annotated[int, typer.Option(help="Collisions for each row of delays.")] = 200,
+    count: Annotated[int, typer.Option(help="Collisions for each row of delays, two per second.")] = 200,
     collisions: Annotated[int, typer.Option(help="Collisions for the memory.")] = 10_000,
     memory_only: Annotated[bool, typer.Option(help="Leave out the delays.")] = False,
 ) -> None:

@@ -48,6 +48,7 @@ FOREIGN_PACKAGES = {
             "Detection2DArray": "std_msgs/Header header\nDetection2D[] detections",
         },
     },
+    "tf": {"tf2_msgs": {"TFMessage": "geometry_msgs/TransformStamped[] transforms"}},
     "mgonzs13": {
         "audio_common_msgs": {
             "AudioInfo": "int32 format\nint32 channels\nint32 rate\nint32 chunk",
@@ -179,13 +180,14 @@ def _write_package(folder: Path, messages: dict[str, str]) -> None:
     (folder / "CMakeLists.txt").write_text(
         f"cmake_minimum_required(VERSION 3.20)\nproject({folder.name})\nfind_package(ament_cmake REQUIRED)\n"
         "find_package(rosidl_default_generators REQUIRED)\nfind_package(std_msgs REQUIRED)\n"
-        f"rosidl_generate_interfaces({folder.name} {names} DEPENDENCIES std_msgs)\nament_package()\n"
+        "find_package(geometry_msgs REQUIRED)\n"
+        f"rosidl_generate_interfaces({folder.name} {names} DEPENDENCIES std_msgs geometry_msgs)\nament_package()\n"
     )
     (folder / "package.xml").write_text(
         f'<package format="3"><name>{folder.name}</name><version>0.0.0</version><description>test</description>'
         '<maintainer email="cs3@example.org">CS3 developers</maintainer><license>Apache-2.0</license>'
         "<buildtool_depend>ament_cmake</buildtool_depend><buildtool_depend>rosidl_default_generators</buildtool_depend>"
-        "<depend>std_msgs</depend><member_of_group>rosidl_interface_packages</member_of_group>"
+        "<depend>std_msgs</depend><depend>geometry_msgs</depend><member_of_group>rosidl_interface_packages</member_of_group>"
         "<export><build_type>ament_cmake</build_type></export></package>\n"
     )
 
