@@ -8,8 +8,6 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
-import torch
-
 _ROOT = Path(__file__).resolve().parents[1]
 _DISTRIBUTION = "cs3_ros"
 
@@ -34,6 +32,8 @@ def machine() -> str:
 
     For example "AMD EPYC 9B14, 2 cores, AVX512" or "Intel(R) Xeon(R) Platinum 8481C, 16 cores, AVX512, NVIDIA H200".
     """
+    import torch  # here, because what only asks for the commit should not wait for it
+
     cores = len(os.sched_getaffinity(0))
     parts = [_processor(), f"{cores} core{'s' if cores > 1 else ''}", torch.backends.cpu.get_cpu_capability()]
     if torch.cuda.is_available():
