@@ -74,13 +74,15 @@ class InputWatch:
 
     def note(self, content: object) -> None:
         """Takes what stands for the content of a message: the same for longer than real sensors repeat is a fault."""
+        now_s = self._monotonic()
         if content is None or content != self._content:
-            self._content, self._same_since_s = content, self._monotonic()
+            self._content, self._same_since_s = content, now_s
+        self._noted_s = now_s
 
     def restart(self) -> None:
         """Begins anew, for a new publisher."""
         self._content = None
-        self._same_since_s = self._monotonic()
+        self._same_since_s = self._noted_s = self._monotonic()
         self._last_s = self._begin_s = self._monotonic()
         self._last_accepted = self.num_accepted
         self._history: deque[_Arrival] = deque()
@@ -134,7 +136,7 @@ class InputWatch:
         return f"{self._name}: {what}: {self._remedy_silence}"
 
     def _stuckness(self, topic: str) -> str | None:
-        same_s = self._monotonic() - self._same_since_s
+        same_s = self._noted_s - self._same_since_s
         if self._content is None or same_s <= self._limits.timeout_s or self.age_s > self._limits.timeout_s:
             return None
         return (

@@ -120,11 +120,13 @@ class Devices:
         }
 
     def react(self, name: str, faulty: str, fault: Fault) -> Reaction:
-        """One fault and its end."""
+        """One fault and its end, out of a state in which nothing is said of the input."""
+        if self.run(RECOVERY_S, until=lambda: not self._problems(faulty)) is None:
+            raise RuntimeError(f"before '{name}' the node says: {self._problems(faulty)}")
         said_s = self.run(FAULT_S, faulty, fault, until=lambda: bool(self._problems(faulty)))
         words = next(iter(self._problems(faulty)), "")
         over_s = self.run(RECOVERY_S, until=lambda: not self._problems(faulty))
-        self.run(1.0)
+        self.run(2.0)
         return Reaction(name=name, said_after_s=said_s, over_after_s=over_s, words=words)
 
     def run(
@@ -138,13 +140,11 @@ class Devices:
         begin_ns, due_s = time.time_ns(), {"audio": 0.0, "image": 0.0}
         while (now_s := (time.time_ns() - begin_ns) / NS_PER_S) < seconds:
             for name, period_s in (("audio", BLOCK_S), ("image", 1 / FPS)):
-                if now_s < due_s[name]:
-                    continue
-                stamp_ns = begin_ns + round(due_s[name] * NS_PER_S)
-                message = self._message(name, stamp_ns)
-                for sent in fault(message, due_s[name]) if name == faulty else [message]:
-                    self._publishers[name].publish(sent)
-                due_s[name] += period_s
+                while due_s[name] <= now_s:
+                    message = self._message(name, begin_ns + round(due_s[name] * NS_PER_S))
+                    for sent in fault(message, due_s[name]) if name == faulty else [message]:
+                        self._publishers[name].publish(sent)
+                    due_s[name] += period_s
             self._graph.spin_once()
             if until():
                 return now_s

@@ -109,6 +109,14 @@ def test_an_input_that_was_good_and_ends_is_not_called_unusable() -> None:
     assert scene.found == "image: nothing has arrived on /image for 1 s: REMEDY OF SILENCE"
 
 
+def test_an_input_that_ends_is_never_called_stuck() -> None:
+    scene = Scene()
+    scene.run(3.0, scene.deliver)
+    for _ in range(20):
+        scene.run(POLL_S)
+        assert "same content" not in scene.found
+
+
 def test_missing_sound_is_said() -> None:
     scene = Scene(min_rate_hz=0.0)
 
