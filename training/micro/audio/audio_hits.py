@@ -2,9 +2,11 @@
 
     python -m training.micro.audio.audio_hits out/hits --count 50000
 
-A hit has what a sample of Sim-CS3 has (scenario, objects, materials, grips, room, background, distraction), drawn by
-the same functions; only the speeds and the bounces, which the physics gives there, are drawn from what it gave in 500
-scenes. The pairs of materials kept for the held-out test do not occur.
+Three quarters of the hits are collisions as in Sim-CS3 (`drawn_collisions`), without the pairs of materials that are
+kept for the held-out test. In the others a part of a hand, a stick or a tool strikes something, as outside of the world.
+
+Each hit is there twice: as it sounds in recordings, and *plain*, as it sounded in version 1 of the simulator, which the
+networks that ship first learned from.
 """
 
 from __future__ import annotations
@@ -26,23 +28,13 @@ from tqdm import tqdm
 
 from cs3_model.command_errors import one_line_errors
 from cs3_model.files import write_whole
-from training.simulation.objects.appearance import table_top
-from training.simulation.objects.catalogue import (
-    CLASSES,
-    FLAT_TARGETS,
-    HOLDABLE,
-    ROUND_SEGMENTS,
-    TARGETS,
-    build_shape,
-    draw_kind,
-)
-from training.simulation.objects.materials import HELD_OUT_PAIRS, MATERIALS
-from training.simulation.objects.shapes import vessels
-from training.simulation.objects.shapes.shape import Shape
-from training.simulation.scenario import scenarios
+from training.micro.audio.drawn_collisions import Collision, struck_collision, world_collision
+from training.simulation.objects.materials import MATERIALS
 from training.simulation.scenario.difficulty import LEVELS, SHARES
-from training.simulation.sound.impact_sound import Body, Impact, Scrape, body_of, synthesize, table_body
+from training.simulation.sound.impact_sound import Manner, synthesize
 from training.simulation.sound.microphone import hear
+from training.simulation.sound.modes import Sound
+from training.simulation.sound.recording import Recording, record
 from training.worker_processes import end_with_parent
 
 RATE_HZ = 16_000
@@ -52,10 +44,12 @@ MATERIAL_NAMES = tuple(MATERIALS)
 SHARD_SIZE = 500
 
 _SEED = 811
-_SCRAPERS = ("spoon", "fork", "knife", "spatula", "ladle")
-_LIFTED = tuple(name for name in HOLDABLE if name not in ("pan", "lid"))
-_BOUNCE_SHARE = 0.2
-"""Probability that another collision follows, in the scenarios other than held_vs_held, lid and scrape."""
+_STRUCK_EVERY = 4
+"""Every so many hits a striker of `STRIKERS` strikes."""
+_WORLD_SHARE = 0.25
+"""Share of the hits that the world's own microphone hears, not another device."""
+_SNR_DB = (3.0, 45.0)
+"""Level over the background in recordings."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -63,15 +57,17 @@ class Hit:
     """One labelled sound."""
 
     sound: npt.NDArray[np.int16]
-    """[T] at `RATE_HZ`, full scale 32767."""
+    """As in recordings, [T] at `RATE_HZ`, full scale 32767."""
+    plain: npt.NDArray[np.int16] | None
+    """As in version 1 of the simulator; None where a striker strikes, which it did not know."""
     materials: tuple[str, ...]
     """The distinct materials that collided, sorted."""
     onset_s: float
     snr_db: float
+    """Level of `sound` over its background."""
     scenario: str
-    """See `training.simulation.scenario.scenarios.SCENARIOS`."""
     objects: tuple[str, str]
-    """Class of what strikes and of what is struck, which may be the table."""
+    """Scenario and objects as in `Collision`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -80,6 +76,8 @@ class Hits:
 
     sounds: npt.NDArray[np.int16]
     """[N, T]."""
+    plain: npt.NDArray[np.int16]
+    """[N, T], zeros where there is none."""
     labels: npt.NDArray[np.uint8]
     """[N, 7], 1 where the material of `MATERIAL_NAMES` took part."""
     onsets_s: npt.NDArray[np.float32]
@@ -89,102 +87,50 @@ class Hits:
 def make_hit(index: int) -> Hit:
     """Makes one hit; the same for the same index, in every process."""
     rng = np.random.default_rng([_SEED, index])
-    level = LEVELS[str(rng.choice(list(SHARES), p=list(SHARES.values())))]
-    act = _act(rng)
-    held, target, table = _objects(rng, act)
-    bodies = [
-        body_of(rng, held, held=act != "drop", standing=act == "drop"),
-        table_body(rng, table)
-        if target is None
-        else body_of(rng, target, held=act == "held_vs_held", standing=act != "held_vs_held"),
-    ]
-    onset_s = float(rng.uniform(0.6, 1.2))
-    impacts = [_blow(bodies, (0, 1), onset_s, _closing_speed(rng, act))]
-    if act not in ("held_vs_held", "lid", "scrape"):
-        impacts += _bounces(rng, bodies, table, target is None, impacts[0])
-    scrapes = [_slide(rng, onset_s)] if act == "scrape" else []
-    dry = synthesize(rng, bodies, impacts, scrapes, DURATION_S, RATE_HZ)
-    heard = hear(rng, dry, onset_s, RATE_HZ, snr_db=level.snr_db, collides=True, off_screen=False)
-    assert heard.snr_db is not None  # it collides
+    plain: Sound | None = None
+    if index % _STRUCK_EVERY == 0:
+        collision = struck_collision(rng)
+        sound, snr_db = _recorded(rng, collision)
+    else:
+        level = LEVELS[str(rng.choice(list(SHARES), p=list(SHARES.values())))]
+        collision = world_collision(rng)
+        plain, snr_db = _in_the_world(rng, collision, Manner.PLAIN, level.snr_db)
+        if rng.random() < _WORLD_SHARE:
+            sound, snr_db = _in_the_world(rng, collision, Manner.MEASURED, level.snr_db)
+        else:
+            sound, snr_db = _recorded(rng, collision)
     return Hit(
-        sound=np.round(heard.noisy * 32767).astype(np.int16),
-        materials=tuple(sorted({bodies[0].material, bodies[1].material})),
-        onset_s=onset_s,
-        snr_db=heard.snr_db,
-        scenario=act,
-        objects=(held.name, "table" if target is None else target.name),
+        sound=_as_int16(sound),
+        plain=None if plain is None else _as_int16(plain),
+        materials=collision.materials,
+        onset_s=collision.onset_s,
+        snr_db=snr_db,
+        scenario=collision.scenario,
+        objects=collision.objects,
     )
 
 
-def _act(rng: np.random.Generator) -> str:
-    """What one of the hands of an ordinary scene does."""
-    while True:
-        recipe = scenarios.draw_recipe(rng)
-        loud = [variant for variant in recipe.variants if variant.striking]
-        chosen = int(rng.integers(2))  # a scene has two variants, of which one may be silent
-        if chosen < len(loud):
-            scenario = loud[chosen].scenario
-            return "hit" if scenario == "one_silent" else scenario
+def _dry(rng: np.random.Generator, collision: Collision, manner: Manner) -> Sound:
+    return synthesize(rng, collision.bodies, collision.impacts, collision.scrapes, DURATION_S, RATE_HZ, manner)
 
 
-def _objects(rng: np.random.Generator, act: str) -> tuple[Shape, Shape | None, str]:
-    """The striking object, what it strikes (None: the table), and the material of the table."""
-    table = table_top(rng).material
-    on_table = {"hit": 0.06, "put_down": 0.6, "drop": 0.4, "scrape": 0.4}
-    if act == "lid":
-        pot = build_shape(rng, *draw_kind(rng, ("pot",)))
-        glass = pot.material == "metal" and rng.random() < 0.4
-        lid = vessels.lid(rng, "glass" if glass else pot.material, ROUND_SEGMENTS, radius=pot.radius - 0.03)
-        return lid, pot, table
-    holdable = {"scrape": _SCRAPERS, "drop": _LIFTED, "put_down": _LIFTED}.get(act, HOLDABLE)
-    if rng.random() < on_table.get(act, 0.0):
-        return build_shape(rng, *draw_kind(rng, holdable)), None, table
-    targets = {"held_vs_held": HOLDABLE, "scrape": FLAT_TARGETS, "put_down": FLAT_TARGETS}.get(act, TARGETS)
-    target = build_shape(rng, *draw_kind(rng, targets))
-    while True:
-        name, material = draw_kind(rng, holdable)
-        if frozenset((material, target.material)) not in HELD_OUT_PAIRS:
-            return build_shape(rng, name, material), target, table
+def _recorded(rng: np.random.Generator, collision: Collision) -> Recording:
+    """A collision as some device records it."""
+    return record(rng, _dry(rng, collision, Manner.MEASURED), collision.onset_s, RATE_HZ, _SNR_DB)
 
 
-def _closing_speed(rng: np.random.Generator, act: str) -> float:
-    """Metres per second along the normal of the contact."""
-    if act == "drop":
-        return float(np.sqrt(2 * 9.81 * rng.uniform(0.04, 0.11)))
-    path = rng.uniform(0.15, 0.3) if act in ("put_down", "lid", "scrape") else rng.uniform(0.25, 0.9)
-    return float(path * rng.uniform(0.9 if act in ("put_down", "lid", "scrape") else 0.45, 1.0))
+def _in_the_world(
+    rng: np.random.Generator, collision: Collision, manner: Manner, snr_db: tuple[float, float]
+) -> Recording:
+    """A collision at the world's own microphone."""
+    dry = _dry(rng, collision, manner)
+    heard = hear(rng, dry, collision.onset_s, RATE_HZ, snr_db=snr_db, collides=True, off_screen=False, manner=manner)
+    assert heard.snr_db is not None
+    return Recording(samples=heard.noisy, snr_db=heard.snr_db)
 
 
-def _blow(bodies: list[Body], pair: tuple[int, int], time_s: float, speed: float) -> Impact:
-    """A plastic blow: the pair exchanges its relative momentum."""
-    reduced = 1.0 / sum(1.0 / bodies[index].mass for index in pair)
-    return Impact(bodies=pair, time_s=time_s, impulse=reduced * speed, closing_speed=speed)
-
-
-def _bounces(
-    rng: np.random.Generator, bodies: list[Body], table: str, is_table_hit: bool, first: Impact
-) -> list[Impact]:
-    """What follows a blow: its target knocks the table or a neighbour, or the blow repeats itself.
-
-    Adds the bodies that are new.
-    """
-    found = []
-    while rng.random() < _BOUNCE_SHARE:
-        kind = "again" if is_table_hit else str(rng.choice(["table", "neighbour", "again"], p=[0.62, 0.23, 0.15]))
-        pair = (0, 1) if kind == "again" else (1, len(bodies))
-        if kind == "table":
-            bodies.append(table_body(rng, table))
-        elif kind == "neighbour":
-            neighbour = build_shape(rng, *draw_kind(rng, tuple(CLASSES)))
-            bodies.append(body_of(rng, neighbour, held=False, standing=True))
-        speed = float(np.clip(rng.lognormal(np.log(0.25), 0.7), 0.06, 2.0))
-        found.append(_blow(bodies, pair, first.time_s + rng.uniform(0.006, 0.13), speed))
-    return found
-
-
-def _slide(rng: np.random.Generator, onset_s: float) -> Scrape:
-    speed = rng.uniform(0.1, 0.28) * (1 + 0.05 * rng.standard_normal(158))
-    return Scrape(bodies=(0, 1), start_s=onset_s, sliding_speed=np.abs(speed))
+def _as_int16(sound: Sound) -> npt.NDArray[np.int16]:
+    return np.round(sound * 32767).astype(np.int16)
 
 
 def label_of(materials: tuple[str, ...]) -> npt.NDArray[np.uint8]:
@@ -227,6 +173,7 @@ def _make_shard(path: Path, number: int, size: int) -> int:
     np.savez(
         buffer,
         sounds=np.stack([hit.sound for hit in hits]),
+        plain=np.stack([np.zeros_like(hit.sound) if hit.plain is None else hit.plain for hit in hits]),
         labels=np.stack([label_of(hit.materials) for hit in hits]),
         onsets_s=np.array([hit.onset_s for hit in hits], np.float32),
     )
@@ -235,7 +182,7 @@ def _make_shard(path: Path, number: int, size: int) -> int:
 
 
 def read_hits(folder: Path, limit: int = 0) -> Hits:
-    """Reads finished hits into memory, 64 kB each.
+    """Reads finished hits into memory, 128 kB each.
 
     Args:
         folder: Where `make_hits` put them.
@@ -247,7 +194,7 @@ def read_hits(folder: Path, limit: int = 0) -> Hits:
     paths = sorted(folder.glob("hits-*.npz"))[: -(-limit // SHARD_SIZE) or None]
     if not paths:
         raise ValueError(f"{folder} holds no hits: python -m training.micro.audio.audio_hits {folder}")
-    parts: dict[str, list[npt.NDArray[Any]]] = {"sounds": [], "labels": [], "onsets_s": []}
+    parts: dict[str, list[npt.NDArray[Any]]] = {"sounds": [], "plain": [], "labels": [], "onsets_s": []}
     for path in paths:
         try:
             with np.load(path) as shard:

@@ -89,14 +89,14 @@ class HitBatches(Dataset[tuple[Tensor, Tensor]]):
         windows = np.zeros((len(chosen), round(length_s * MODEL_SAMPLE_RATE_HZ)), np.float32)
         for window, index in zip(windows, chosen, strict=True):
             start_s = hits.onsets_s[index] - rng.uniform(config.before_s, length_s - config.after_s)
-            _cut(hits.sounds[index], round(start_s * MODEL_SAMPLE_RATE_HZ), window)
+            cut(hits.sounds[index], round(start_s * MODEL_SAMPLE_RATE_HZ), window)
         peaks = np.abs(windows).max(axis=1, keepdims=True)
         noise_db = rng.uniform(*config.noise_db, (len(chosen), 1)).astype(np.float32)
         windows += peaks * 10 ** (-noise_db / 20) * rng.standard_normal(windows.shape, np.float32)
         return torch.from_numpy(windows), torch.from_numpy(hits.labels[chosen].astype(np.float32))
 
 
-def _cut(sound: npt.NDArray[np.int16], start: int, window: npt.NDArray[np.float32]) -> None:
+def cut(sound: npt.NDArray[np.int16], start: int, window: npt.NDArray[np.float32]) -> None:
     """Fills a window with a sound from sample `start` on; zeros where there is no sound."""
     first, last = max(start, 0), min(start + len(window), len(sound))
     window[first - start : last - start] = sound[first:last]
@@ -122,8 +122,10 @@ def losses_of(encoder: MicroAudioEncoder, batch: tuple[Tensor, Tensor], step: in
 def hits_of(windows: Windows) -> Hits:
     """Windows of a data set as hits; the onset lies 0.2 s before the middle of a window, see `WindowRule`."""
     onset_s = windows.samples.shape[1] / MODEL_SAMPLE_RATE_HZ / 2 - 0.2
+    sounds = np.round(windows.samples * 32767).astype(np.int16)
     return Hits(
-        sounds=np.round(windows.samples * 32767).astype(np.int16),
+        sounds=sounds,
+        plain=sounds,
         labels=windows.labels,
         onsets_s=np.full(len(windows.samples), onset_s, np.float32),
     )
@@ -133,6 +135,7 @@ def join(parts: Sequence[Hits]) -> Hits:
     """All hits in one."""
     return Hits(
         sounds=np.concatenate([part.sounds for part in parts]),
+        plain=np.concatenate([part.plain for part in parts]),
         labels=np.concatenate([part.labels for part in parts]),
         onsets_s=np.concatenate([part.onsets_s for part in parts]),
     )

@@ -37,7 +37,7 @@ from training.simulation.scene.table_layout import LayoutError
 from training.simulation.sound import soundscape
 from training.simulation.sound.scene_sound import scene_sound
 
-CLIP_VERSION = 2
+CLIP_VERSION = 3
 """Raised when the same seed no longer gives the same clip."""
 _JPEG_QUALITY = 90
 

@@ -11,8 +11,8 @@ from training.simulation.rendering.renderers import RENDERERS
 from training.simulation.scenario.difficulty import SHARES
 from training.simulation.scenario.splits import SPLITS, split_named
 
-VERSION = 1
-"""Raised when the seed of a sample that `check` finds true no longer gives the same one."""
+VERSION = 2
+"""Raised when the seed of a sample that `check` finds true no longer gives the same one. Version 2 has other sounds."""
 DURATION_S = 2.0
 """Length of the sound of a sample."""
 

@@ -37,16 +37,24 @@ MATERIALS: dict[str, Acoustics] = {
 """Acoustics by the material's name. The names are those of the EPIC-CS3 classes."""
 
 
+HAND_PARTS: dict[str, Acoustics] = {
+    "knuckle": Acoustics(young_pa=1e7, contact_pa=1e7, density=1100, poisson=0.45, loss=(0.5, 1.0), roughness=0.5),
+    "fingertip": Acoustics(young_pa=6e5, contact_pa=6e5, density=1100, poisson=0.45, loss=(0.5, 1.0), roughness=0.5),
+    "nail": Acoustics(young_pa=2e9, contact_pa=2e9, density=1300, poisson=0.4, loss=(0.1, 0.3), roughness=0.5),
+}
+"""Parts of a hand that strike. They are no objects, so that their materials are not among `MATERIALS`."""
+
 HELD_OUT_PAIRS = frozenset(frozenset(pair) for pair in (("glass", "wood"), ("ceramic", "plastic"), ("metal", "paper")))
 """Materials that never collide with each other outside the held-out test."""
 
 
 def acoustics(material: str) -> Acoustics:
-    """Returns the acoustics of a material.
+    """Returns the acoustics of a material or of a part of a hand.
 
     Raises:
         ValueError: if there is no such material.
     """
-    if material not in MATERIALS:
-        raise ValueError(f"material must be one of {', '.join(MATERIALS)}, got {material!r}")
-    return MATERIALS[material]
+    known = MATERIALS | HAND_PARTS
+    if material not in known:
+        raise ValueError(f"material must be one of {', '.join(known)}, got {material!r}")
+    return known[material]

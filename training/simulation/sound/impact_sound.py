@@ -1,42 +1,37 @@
 """The sound of collisions: each object is a bank of resonators that the contact forces drive.
 
-The modes follow from material, size and thickness (bars, rings, plates and panels, Fletcher and Rossing, *The Physics
-of Musical Instruments*, chapters 2, 3 and 21); the grip of a hand and the table damp them. A contact is a half-sine
-force whose duration is that of Hertz for the two masses and moduli; simulated contacts are too soft to give it.
+How bodies ring is in `modes`. A contact is a half-sine force whose duration is that of Hertz for the two masses and
+moduli; simulated contacts are too soft to give it. Beside what rings, the body as a whole jerks the air, and the rough
+surfaces of a contact crackle.
 """
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy.signal import butter, lfilter, sosfilt
 
 from training.simulation.objects.materials import acoustics
-from training.simulation.objects.shapes.shape import Resonator, Shape
+from training.simulation.sound.bodies import Body
+from training.simulation.sound.modes import Sound, measured_modes, plain_modes
 
-Sound = npt.NDArray[np.float64]
-
-MAX_MODES = 36
 _SUBSAMPLES = 8
-_PLATE_ROOTS = np.array(
-    [5.36, 9.0, 12.4, 20.5, 21.8, 33.5, 35.2, 38.4, 47.8, 52.9, 60.8, 63.0, 73.0, 77.0, 85.0, 88.0, 97.0, 104.0]
-)
-"""Squared wave numbers times radius^2 of a free circular plate."""
+_SILENT_NEPERS = 9.0
+"""A mode is left out once it has decayed by so much, 78 dB."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Body:
-    """What an object brings to a collision."""
+class Manner(enum.Enum):
+    """How collisions are made to sound."""
 
-    material: str
-    mass: float
-    surface: float
-    resonator: Resonator
-    damping: float = 0.0
-    """Extra decay by hand or table, nepers per second."""
+    PLAIN = "plain"
+    """As in version 1 of the simulator: dull beside recordings. What the shipped networks of `micro` first learned."""
+    MEASURED = "measured"
+    """Radiation by size, damping as measured, short and rough contacts."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,53 +53,6 @@ class Scrape:
     start_s: float
     sliding_speed: npt.NDArray[np.float64]
     """Metres per second every millisecond."""
-
-
-def body_of(rng: np.random.Generator, shape: Shape, *, held: bool, standing: bool) -> Body:
-    """The acoustic body of an object; a hand damps walls more than bars, which it holds at their end."""
-    grip = rng.uniform(10, 45) * (0.4 if shape.resonator.kind == "bar" else 1.0) if held else 0.0
-    table = rng.uniform(3, 18) if standing else 0.0
-    return Body(
-        material=shape.material, mass=shape.mass, surface=shape.surface, resonator=shape.resonator, damping=grip + table
-    )
-
-
-def table_body(rng: np.random.Generator, material: str) -> Body:
-    """The acoustic body of a table top."""
-    thickness = 0.0015 if material == "metal" else rng.uniform(0.02, 0.035)
-    plate = Resonator(kind="panel", thickness=thickness, length=rng.uniform(0.9, 1.6), width=rng.uniform(0.55, 0.8))
-    return Body(material=material, mass=rng.uniform(8, 25), surface=0.4, resonator=plate, damping=rng.uniform(15, 40))
-
-
-def modes(rng: np.random.Generator, body: Body, limit_hz: float) -> tuple[Sound, Sound]:
-    """Frequencies [M] in hertz and decay rates [M] in nepers per second of a body, M <= `MAX_MODES`."""
-    properties, shape = acoustics(body.material), body.resonator
-    speed = np.sqrt(properties.young_pa * rng.uniform(0.8, 1.2) / properties.density)
-    plate_speed = speed / np.sqrt(12.0 * (1.0 - properties.poisson**2))
-    number = np.arange(1, MAX_MODES + 1)
-    if shape.kind == "bar":
-        frequency = 1.028 * shape.thickness / shape.length**2 * speed * ((2 * number + 1) / 3.0112) ** 2
-    elif shape.kind == "shell":
-        k = number[:20] + 1.0
-        ring = shape.thickness * plate_speed / (2 * np.pi * shape.length**2) * k * (k**2 - 1) / np.sqrt(k**2 + 1)
-        split = ring * rng.uniform(1.01, 1.06)  # a handle or a seam splits each pair of modes
-        axial = ring * np.sqrt(1.0 + (1.5 * shape.length / shape.width) ** 2)
-        frequency = np.concatenate([ring, split, axial])
-    elif shape.kind == "plate":
-        once = _PLATE_ROOTS / (2 * np.pi * shape.length**2) * shape.thickness * plate_speed
-        frequency = np.concatenate([once, once * rng.uniform(1.005, 1.03)])
-    else:
-        i, j = np.meshgrid(number[:9], number[:9])
-        frequency = (
-            np.pi / 2 * shape.thickness * plate_speed * ((i / shape.length) ** 2 + (j / shape.width) ** 2)
-        ).ravel()
-    frequency = frequency * rng.normal(1.0, 0.02, len(frequency))
-    frequency = np.sort(frequency[(frequency > 60.0) & (frequency < limit_hz)])[:MAX_MODES]
-    if len(frequency) == 0:
-        frequency = rng.uniform(0.3, 0.9, 2) * limit_hz  # small stiff bodies: little but the blow itself
-    air = rng.uniform(1.5, 4.0)
-    decay = np.pi * rng.uniform(*properties.loss) * frequency + air + body.damping
-    return frequency, decay
 
 
 def hertz_contact_s(mass: float, first: str, second: str, speed: float, radius: float) -> float:
@@ -133,16 +81,18 @@ def synthesize(
     scrapes: Sequence[Scrape],
     duration_s: float,
     rate_hz: int,
+    manner: Manner = Manner.MEASURED,
 ) -> Sound:
     """Mixes the sound of all collisions, dry and without noise.
 
     Args:
-        rng: Draws the modes, where each body is struck, and the curvature of each contact.
+        rng: Draws the modes, where each body is struck, and what each contact is like.
         bodies: All bodies that take part.
         impacts: Blows; those outside of the duration are left out.
         scrapes: Slides.
         duration_s: Length of the sound.
         rate_hz: Sample rate.
+        manner: How collisions are made to sound.
 
     Returns:
         Samples [T], not scaled.
@@ -151,27 +101,43 @@ def synthesize(
     sound = np.zeros(length)
     pairs = [blow.bodies for blow in impacts] + [slide.bodies for slide in scrapes]
     drive = {index: np.zeros(length) for pair in pairs for index in pair}
+    contacts = []
     for blow in impacts:
-        pulse, start = _pulse(rng, bodies, blow, rate_hz)
+        contact = _contact(rng, bodies, blow, rate_hz, manner)
+        start = contact.start
         if not 0 <= start < length:
             continue
-        stop = min(start + len(pulse), length)
+        contacts.append(contact)
+        stop = min(start + len(contact.force), length)
         for index in blow.bodies:
-            drive[index][start:stop] += pulse[: stop - start]
+            drive[index][start:stop] += contact.force[: stop - start]
     for slide in scrapes:
         friction = _friction(rng, bodies, slide, length, rate_hz)
         for index in slide.bodies:
             drive[index] += friction
     for index, force in drive.items():
-        sound += _ring(rng, bodies[index], force, rate_hz)
+        sound += _ring(rng, bodies[index], force, rate_hz, manner)
+    if manner is Manner.MEASURED:
+        for contact in contacts:
+            sound += _crackle(rng, contact, sound, rate_hz)
     return sound
 
 
-def _pulse(rng: np.random.Generator, bodies: Sequence[Body], blow: Impact, rate_hz: int) -> tuple[Sound, int]:
-    """The force of a blow at the sample rate, with the area of its impulse, and the sample at which it begins."""
+class _Contact(NamedTuple):
+    """The force of a blow at the sample rate, with the area of its impulse."""
+
+    force: Sound
+    start: int
+    """Sample at which it begins."""
+    duration_s: float
+
+
+def _contact(rng: np.random.Generator, bodies: Sequence[Body], blow: Impact, rate_hz: int, manner: Manner) -> _Contact:
     first, second = (bodies[index] for index in blow.bodies)
     mass = 1.0 / (1.0 / first.mass + 1.0 / second.mass)
     curvature = rng.uniform(0.003, 0.012)
+    if manner is Manner.MEASURED:
+        mass *= 10 ** rng.uniform(-1.8, 0.0)  # walls give way where they are struck: not all of the mass takes part
     duration = hertz_contact_s(mass, first.material, second.material, blow.closing_speed, curvature)
     fine_rate = rate_hz * _SUBSAMPLES
     begin = blow.time_s * rate_hz
@@ -183,7 +149,25 @@ def _pulse(rng: np.random.Generator, bodies: Sequence[Body], blow: Impact, rate_
     shape *= 1.0 + 0.25 * rng.standard_normal(count)
     fine = np.zeros(-(-(offset + count) // _SUBSAMPLES) * _SUBSAMPLES)
     fine[offset : offset + count] = blow.impulse * shape / np.abs(shape).sum()
-    return fine.reshape(-1, _SUBSAMPLES).sum(1), start
+    return _Contact(fine.reshape(-1, _SUBSAMPLES).sum(1), start, duration)
+
+
+def _crackle(rng: np.random.Generator, contact: _Contact, ringing: Sound, rate_hz: int) -> Sound:
+    """The noise of a rough contact, up to about the frequency at which its force ends, relative to what rings after it.
+
+    It lasts somewhat longer than the force, as air escapes and asperities slip.
+    """
+    after = ringing[contact.start : contact.start + round(0.02 * rate_hz)]
+    level = np.abs(after).max(initial=0.0) * 10 ** (rng.uniform(-28.0, 0.0) / 20)
+    fall_s = contact.duration_s + 10 ** rng.uniform(-3.6, -2.1)
+    count = min(round(6 * fall_s * rate_hz) + 1, len(ringing) - contact.start)
+    highest = float(np.clip(rng.uniform(0.7, 2.5) / contact.duration_s, 500.0, 0.45 * rate_hz))
+    lowest = float(min(10 ** rng.uniform(2.0, 3.4), highest / 2))
+    band = butter(2, [lowest, highest], "bandpass", fs=rate_hz, output="sos")
+    noise = sosfilt(band, rng.standard_normal(count)) * np.exp(-np.arange(count) / (fall_s * rate_hz))
+    sound = np.zeros(len(ringing))
+    sound[contact.start : contact.start + count] = level * noise / (np.abs(noise).max() + 1e-12)
+    return sound
 
 
 def _friction(rng: np.random.Generator, bodies: Sequence[Body], slide: Scrape, length: int, rate_hz: int) -> Sound:
@@ -200,16 +184,23 @@ def _friction(rng: np.random.Generator, bodies: Sequence[Body], slide: Scrape, l
     return 2e-5 * roughness * noise * grain * speed
 
 
-def _ring(rng: np.random.Generator, body: Body, force: Sound, rate_hz: int) -> Sound:
+def _ring(rng: np.random.Generator, body: Body, force: Sound, rate_hz: int, manner: Manner) -> Sound:
     """The response of one body to the force on it: its modes, and the jerk of the body as a whole."""
-    frequency, decay = modes(rng, body, 0.475 * rate_hz)
-    gain = rng.standard_normal(len(frequency)) * np.sqrt(body.surface / max(body.mass, 0.01))
+    limit_hz = 0.475 * rate_hz
+    modes = plain_modes(rng, body, limit_hz) if manner is Manner.PLAIN else measured_modes(rng, body, limit_hz)
     start = int(np.argmax(force != 0.0))
+    ends = np.flatnonzero(force)
     driven = force[start:]
-    omega = 2 * np.pi * frequency / rate_hz
-    radius = np.exp(-decay / rate_hz)
+    omega = 2 * np.pi * modes.frequency_hz / rate_hz
+    radius = np.exp(-modes.decay / rate_hz)
+    audible = (
+        len(force) if manner is Manner.PLAIN else ends[-1:].max(initial=0) + _SILENT_NEPERS * rate_hz / modes.decay
+    )
+    stops = np.broadcast_to(np.minimum(audible, len(force)).astype(int), len(omega))
     sound = np.zeros(len(force))
-    for w, r, g in zip(omega, radius, gain, strict=True):
-        sound[start:] += lfilter([0.0, g * r * np.sin(w)], [1.0, -2.0 * r * np.cos(w), r * r], driven)
+    for w, r, g, stop in zip(omega, radius, modes.gain, stops, strict=True):
+        part = driven[: stop - start]
+        sound[start:stop] += lfilter([0.0, g * r * np.sin(w)], [1.0, -2.0 * r * np.cos(w), r * r], part)
+    heave = 1.0 if manner is Manner.PLAIN else 10 ** rng.uniform(0.0, 1.7)
     jerk = np.diff(force, prepend=0.0) * rate_hz / 4e4
-    return sound + jerk * np.sqrt(body.surface)
+    return sound + heave * jerk * np.sqrt(body.surface)

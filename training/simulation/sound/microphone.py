@@ -8,7 +8,9 @@ import numpy as np
 
 from training.simulation.objects.catalogue import CLASSES, build_shape
 from training.simulation.sound import impact_sound, soundscape
-from training.simulation.sound.impact_sound import Sound
+from training.simulation.sound.bodies import body_of
+from training.simulation.sound.impact_sound import Manner
+from training.simulation.sound.modes import Sound
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -38,6 +40,7 @@ def hear(
     snr_db: tuple[float, float],
     collides: bool,
     off_screen: bool,
+    manner: Manner = Manner.MEASURED,
 ) -> MicrophoneSound:
     """Puts a dry sound into a room with a background.
 
@@ -49,12 +52,13 @@ def hear(
         snr_db: Range of the level over the background, see `soundscape.onset_power`.
         collides: Whether something collides in sight.
         off_screen: Whether an impact out of sight is what sets in at `onset_s`.
+        manner: How the distraction is made to sound.
     """
     off_screen_s: float | None = None
     if off_screen or (collides and rng.random() < 0.15):
         # Where something collides in sight, the distraction keeps clear of its onset.
         off_screen_s = onset_s if off_screen else float(rng.uniform(0.0, 0.3))
-        dry = dry + _off_screen(rng, dry, off_screen_s, rate_hz, alone=off_screen)
+        dry = dry + _off_screen(rng, dry, off_screen_s, rate_hz, manner, alone=off_screen)
     place = soundscape.draw_room(rng, rate_hz)
     clean = soundscape.reverberate(dry, place)
     kind = str(rng.choice(soundscape.BACKGROUNDS))
@@ -77,16 +81,18 @@ def hear(
     )
 
 
-def _off_screen(rng: np.random.Generator, dry: Sound, time_s: float, rate_hz: int, *, alone: bool) -> Sound:
+def _off_screen(
+    rng: np.random.Generator, dry: Sound, time_s: float, rate_hz: int, manner: Manner, *, alone: bool
+) -> Sound:
     """An impact of two random objects that are not in the picture."""
     bodies = []
     for _ in range(2):
         name = list(CLASSES)[int(rng.integers(len(CLASSES)))]
         material = CLASSES[name][1][int(rng.integers(len(CLASSES[name][1])))]
         shape = build_shape(rng, name, material)
-        bodies.append(impact_sound.body_of(rng, shape, held=rng.random() < 0.5, standing=rng.random() < 0.5))
+        bodies.append(body_of(rng, shape, held=rng.random() < 0.5, standing=rng.random() < 0.5))
     blow = impact_sound.Impact(bodies=(0, 1), time_s=time_s, impulse=0.02, closing_speed=float(rng.uniform(0.2, 1.0)))
-    sound = impact_sound.synthesize(rng, bodies, [blow], [], len(dry) / rate_hz, rate_hz)
+    sound = impact_sound.synthesize(rng, bodies, [blow], [], len(dry) / rate_hz, rate_hz, manner)
     if alone:
         return sound
     return sound * rng.uniform(0.05, 0.4) * np.abs(dry).max() / (np.abs(sound).max() + 1e-12)

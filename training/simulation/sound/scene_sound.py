@@ -8,7 +8,8 @@ from training.simulation.physics.record import PhysicsRecord
 from training.simulation.scene.scene import SimulatedScene
 from training.simulation.scene.table_layout import TABLE
 from training.simulation.sound import impact_sound
-from training.simulation.sound.impact_sound import Sound
+from training.simulation.sound.bodies import Body, body_of, table_body
+from training.simulation.sound.modes import Sound
 
 _SHORT_S = 2.0
 _MAX_IMPACTS = 12
@@ -40,15 +41,15 @@ def scene_sound(
     held = {plan.item for plan in scene.layout.plans.values() if plan.act != "drop"}
     pairs = [c.objects for c in record.collisions] + [f.objects for f in record.frictions]
     involved = sorted({index for pair in pairs for index in pair})
-    bodies: list[impact_sound.Body] = []
+    bodies: list[Body] = []
     place: dict[int, int] = {}
     for index in involved:
         place[index] = len(bodies)
         if index == TABLE:
-            bodies.append(impact_sound.table_body(rng, scene.table.material))
+            bodies.append(table_body(rng, scene.table.material))
         else:
             shape = scene.layout.items[index].shape
-            bodies.append(impact_sound.body_of(rng, shape, held=index in held, standing=index not in held))
+            bodies.append(body_of(rng, shape, held=index in held, standing=index not in held))
     strongest = sorted(record.collisions, key=lambda collision: -collision.impulse)
     if duration_s <= _SHORT_S:
         strongest = list(record.collisions[:1]) + [c for c in strongest[:_MAX_IMPACTS] if c is not record.collisions[0]]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.signal import butter, fftconvolve, lfilter, sosfilt
 
-from training.simulation.sound.impact_sound import Sound
+from training.simulation.sound.modes import Sound
 
 BACKGROUNDS = ("quiet", "hum", "water", "speech")
 ONSET_WINDOW_S = 0.25

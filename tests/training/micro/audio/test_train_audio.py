@@ -41,7 +41,9 @@ def hits() -> Hits:
         sounds.append(np.round(8000 * ring + 80 * rng.standard_normal(time.size)).astype(np.int16))
         labels.append(label_of(("metal",) if metal else ("wood",)))
         onsets.append(onset)
-    return Hits(sounds=np.stack(sounds), labels=np.stack(labels), onsets_s=np.array(onsets, np.float32))
+    return Hits(
+        sounds=np.stack(sounds), plain=np.stack(sounds), labels=np.stack(labels), onsets_s=np.array(onsets, np.float32)
+    )
 
 
 def encoder() -> MicroAudioEncoder:

@@ -8,7 +8,8 @@ import pytest
 from training.simulation.objects.materials import MATERIALS, acoustics
 from training.simulation.objects.shapes.shape import Resonator
 from training.simulation.sound import impact_sound
-from training.simulation.sound.impact_sound import Body, Impact, hertz_contact_s, modes, synthesize
+from training.simulation.sound.bodies import Body
+from training.simulation.sound.impact_sound import Impact, Manner, hertz_contact_s, synthesize
 
 RATE_HZ = 16_000
 
@@ -22,9 +23,20 @@ def blow(**changes) -> Impact:
     return Impact(**{"bodies": (0, 1), "time_s": 0.5, "impulse": 0.02, "closing_speed": 0.5, **changes})
 
 
-def ring(materials: tuple[str, str], seed: int = 0, rate_hz: int = RATE_HZ, **changes) -> np.ndarray:
+def ring(
+    materials: tuple[str, str],
+    seed: int = 0,
+    rate_hz: int = RATE_HZ,
+    manner: Manner = Manner.MEASURED,
+    **changes,
+) -> np.ndarray:
     rng = np.random.default_rng(seed)
-    return synthesize(rng, [body(material) for material in materials], [blow(**changes)], [], 1.5, rate_hz)
+    return synthesize(rng, [body(material) for material in materials], [blow(**changes)], [], 1.5, rate_hz, manner)
+
+
+def centroid_hz(sound: np.ndarray) -> float:
+    power = np.abs(np.fft.rfft(sound[RATE_HZ // 2 :][: RATE_HZ // 20])) ** 2
+    return float((power * np.fft.rfftfreq(RATE_HZ // 20, 1 / RATE_HZ)).sum() / power.sum())
 
 
 def test_hertz_time_of_two_steel_bodies():
@@ -40,37 +52,54 @@ def test_a_softer_partner_prolongs_the_contact(pair):
     assert hertz_contact_s(0.1, hard, soft, 0.5, 0.01) > hertz_contact_s(0.1, hard, hard, 0.5, 0.01)
 
 
-def test_nothing_sounds_before_the_blow():
-    sound = ring(("metal", "glass"))
+@pytest.mark.parametrize("manner", Manner)
+def test_nothing_sounds_before_the_blow(manner):
+    sound = ring(("metal", "glass"), manner=manner)
     assert np.abs(sound[: RATE_HZ // 2]).max() == 0.0
     assert np.abs(sound[RATE_HZ // 2 :]).max() > 0.0
 
 
-def test_twice_the_impulse_is_twice_the_sound():
-    assert np.allclose(2.0 * ring(("wood", "wood")), ring(("wood", "wood"), impulse=0.04))
+@pytest.mark.parametrize("manner", Manner)
+def test_twice_the_impulse_is_twice_the_sound(manner):
+    once, twice = (ring(("wood", "wood"), manner=manner, impulse=impulse) for impulse in (0.02, 0.04))
+    assert np.allclose(2.0 * once, twice)
 
 
 def test_metal_rings_longer_than_wood_and_wood_longer_than_cloth():
     def decay_s(material: str) -> float:
-        energy = np.cumsum(ring((material, material))[::-1] ** 2)[::-1]
+        energy = np.cumsum(ring((material, material), manner=Manner.PLAIN)[::-1] ** 2)[::-1]
         return float(np.argmax(energy < 1e-3 * energy[0])) / RATE_HZ - 0.5
 
     assert decay_s("metal") > 2 * decay_s("wood") > 2 * decay_s("cloth")
 
 
-def test_a_thicker_plate_sounds_higher():
-    pitches = []
-    for thickness in (0.001, 0.002):
-        plate = Resonator(kind="plate", thickness=thickness, length=0.1, width=0.1)
-        frequency, _ = modes(np.random.default_rng(0), body("glass", resonator=plate), 7600.0)
-        pitches.append(frequency[0])
-    assert pitches[1] == pytest.approx(2 * pitches[0])
+def test_as_measured_metal_rings_longer_than_wood_in_the_median():
+    """Each body lies elsewhere between free and damped, so that single ones may not."""
+
+    def decay_s(material: str, seed: int) -> float:
+        energy = np.cumsum(ring((material, material), seed)[::-1] ** 2)[::-1]
+        return float(np.argmax(energy < 1e-3 * energy[0])) / RATE_HZ - 0.5
+
+    metal, wood = (np.median([decay_s(material, seed) for seed in range(15)]) for material in ("metal", "wood"))
+    assert metal > 1.5 * wood
 
 
-def test_a_hand_shortens_the_decay():
-    _, free = modes(np.random.default_rng(0), body("metal"), 7600.0)
-    _, held = modes(np.random.default_rng(0), body("metal", damping=20.0), 7600.0)
-    assert np.allclose(held - free, 20.0)
+def test_measured_impacts_are_brighter_than_plain_ones():
+    both = [
+        np.median([centroid_hz(ring(("ceramic", "wood"), seed, manner=manner)) for seed in range(15)])
+        for manner in (Manner.PLAIN, Manner.MEASURED)
+    ]
+    assert both[1] > 1.3 * both[0]
+
+
+def test_a_fingertip_sounds_duller_than_a_nail():
+    def struck_by(part: str, seed: int) -> float:
+        hand = Body(material=part, mass=0.1, surface=0.0005, resonator=None)
+        bodies = [hand, body("ceramic")]
+        return centroid_hz(synthesize(np.random.default_rng(seed), bodies, [blow()], [], 1.5, RATE_HZ))
+
+    tip, nail = (np.median([struck_by(part, seed) for seed in range(15)]) for part in ("fingertip", "nail"))
+    assert nail > 1.5 * tip
 
 
 @pytest.mark.parametrize("rate_hz", [16_000, 48_000])

@@ -1,0 +1,214 @@
+"""Teaches the audio encoder of a trained `micro` to hear recordings, so that all that was trained on it stays valid.
+
+    python -m training.micro.audio.audio_hits out/hits --count 8000
+    python -m training.micro.audio.adapt_audio --hits out/hits --out out/micro.safetensors \\
+        --evaluate sim_cs3:data/sim_cs3:val --sounds recordings_by_material
+
+Teacher and student: the encoder as it is hears each collision plain, as it learned to. The student, which begins as its
+copy, hears the same collision as in a recording, and learns to give the condition of the map that the teacher gives
+(and the materials that are true). It hears the plain sounds as well, so as not to forget. Token, decoder and vision
+network keep their weights. A run that was stopped goes on with the same command.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import numpy as np
+import torch
+import typer
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.data import Dataset
+
+from cs3_model.files import file_digest, write_whole
+from cs3_model.networks.micro.audio import MicroAudioEncoder, MicroAudioOutput
+from cs3_model.networks.micro.micro_parts import MicroNetworks, load_micro, micro_file
+from cs3_model.types import MODEL_SAMPLE_RATE_HZ
+from training.data.samples import SampleError
+from training.loop.trainer import RunStoppedError
+from training.micro.audio.audio_gate import Windows, hear_materials, markdown, read_windows
+from training.micro.audio.audio_hits import Hits, read_hits
+from training.micro.audio.sound_folders import read_sound_folder
+from training.micro.audio.train_audio import WindowConfig, cut
+from training.micro.fitting import StageConfig, fit
+
+_CONDITION_WEIGHT = 2.0
+_EQUALISER_SCALE = 0.12
+"""Standard deviation of the knots of the random curves over the bands, in units of the spectrogram (35 dB)."""
+_EQUALISER_KNOTS = 6
+
+
+class PairBatch(NamedTuple):
+    """The same collisions as in recordings and plain."""
+
+    recorded_NT: Tensor
+    plain_NT: Tensor
+    has_plain_N: Tensor
+    """Whether the plain sound is known."""
+    labels_NM: Tensor
+    """1 where a material took part."""
+
+
+class PairBatches(Dataset[PairBatch]):
+    """The windows of a step; the same for the same step. The onset lies as in `HitBatches`."""
+
+    def __init__(self, hits: Hits, config: WindowConfig) -> None:
+        self._hits, self._config = hits, config
+        self._has_plain = hits.plain.any(axis=1)
+        self.steps_per_epoch = max(len(hits.sounds) // config.batch_size, 1)
+
+    def __getitem__(self, step: int) -> PairBatch:
+        config, hits = self._config, self._hits
+        epoch, place = divmod(step, self.steps_per_epoch)
+        order = np.random.default_rng([config.seed, 1, epoch]).permutation(len(hits.sounds))
+        chosen = order[place * config.batch_size :][: config.batch_size]
+        rng = np.random.default_rng([config.seed, 2, step])
+        length_s = rng.uniform(*config.length_s)
+        windows = np.zeros((2, len(chosen), round(length_s * MODEL_SAMPLE_RATE_HZ)), np.float32)
+        for row, index in enumerate(chosen):
+            start_s = hits.onsets_s[index] - rng.uniform(config.before_s, length_s - config.after_s)
+            for kind, sounds in enumerate((hits.sounds, hits.plain)):
+                cut(sounds[index], round(start_s * MODEL_SAMPLE_RATE_HZ), windows[kind, row])
+        return PairBatch(
+            recorded_NT=torch.from_numpy(windows[0]),
+            plain_NT=torch.from_numpy(windows[1]),
+            has_plain_N=torch.from_numpy(self._has_plain[chosen]),
+            labels_NM=torch.from_numpy(hits.labels[chosen].astype(np.float32)),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Lesson:
+    """What a student learns from: the networks that it must serve, frozen."""
+
+    networks: MicroNetworks
+
+    def condition(self, heard: MicroAudioOutput) -> Tensor:
+        """Unit vectors [N, P], which condition the map."""
+        embedding_ND, logits_NM = (part.float() for part in heard)
+        return self.networks.heard.condition(self.networks.vision.prompt, embedding_ND, logits_NM)
+
+    def losses_of(self, student: MicroAudioEncoder, batch: PairBatch, step: int) -> Mapping[str, Tensor]:
+        """Materials of both kinds of sound, and distance to the teacher's condition for both."""
+        known = batch.has_plain_N
+        with torch.no_grad():
+            plain = student.spectrogram(batch.plain_NT[known])
+            target_KP = self.condition(self.networks.audio.encode(plain))
+            recorded = random_equaliser(student.spectrogram(batch.recorded_NT))
+        heard = student.encode(torch.cat([recorded, plain]))
+        labels = torch.cat([batch.labels_NM, batch.labels_NM[known]])
+        condition = self.condition(heard)
+        num_recorded = len(recorded)
+        far_recorded = (1.0 - (condition[:num_recorded][known] * target_KP).sum(1)).mean()
+        far_plain = (1.0 - (condition[num_recorded:] * target_KP).sum(1)).mean()
+        return {
+            "materials": functional.binary_cross_entropy_with_logits(heard.material_logits, labels),
+            "condition of recordings": _CONDITION_WEIGHT * far_recorded,
+            "condition of plain sounds": _CONDITION_WEIGHT * far_plain,
+        }
+
+
+def part_of(hits: Hits, chosen: slice) -> Hits:
+    """Some of the hits."""
+    return Hits(
+        sounds=hits.sounds[chosen], plain=hits.plain[chosen], labels=hits.labels[chosen], onsets_s=hits.onsets_s[chosen]
+    )
+
+
+def windows_of(hits: Hits) -> dict[str, Windows]:
+    """Hits as windows for the gate, as in recordings and plain."""
+    has_plain = hits.plain.any(axis=1)
+    kinds = {"recordings": (hits.sounds, hits.labels), "plain": (hits.plain[has_plain], hits.labels[has_plain])}
+    return {
+        f"hits held back, {name}": Windows(
+            samples=sounds.astype(np.float32) / 32767, labels=labels, levels=("",) * len(sounds)
+        )
+        for name, (sounds, labels) in kinds.items()
+    }
+
+
+def random_equaliser(log_mel_NMF: Tensor) -> Tensor:
+    """Adds a smooth random curve over the bands, as places and devices colour sounds."""
+    knots_N1K = _EQUALISER_SCALE * torch.randn(len(log_mel_NMF), 1, _EQUALISER_KNOTS)
+    curve_N1M = functional.interpolate(knots_N1K, log_mel_NMF.shape[1], mode="linear", align_corners=True)
+    # What lies at the floor of the spectrogram stays there.
+    return torch.maximum(log_mel_NMF + curve_N1M.transpose(1, 2), log_mel_NMF.amin(dim=(1, 2), keepdim=True))
+
+
+@torch.inference_mode()
+def agreement(lesson: Lesson, student: MicroAudioEncoder, windows: Windows) -> float:
+    """Mean cosine between the conditions that student and teacher give."""
+    cosines = []
+    for start in range(0, len(windows.samples), 64):
+        samples = torch.from_numpy(windows.samples[start : start + 64])
+        both = [lesson.condition(encoder(samples)) for encoder in (student, lesson.networks.audio)]
+        cosines.append((both[0] * both[1]).sum(1))
+    return float(torch.cat(cosines).mean())
+
+
+def report(lesson: Lesson, student: MicroAudioEncoder, name: str, windows: Windows) -> str:
+    """The gate's tables before and after, and how far the conditions agree."""
+    tables = [
+        markdown(f"{name}, {title}", hear_materials(encoder, windows.samples), windows)
+        for title, encoder in (("before", lesson.networks.audio), ("after", student))
+    ]
+    return "\n\n".join(
+        [*tables, f"Cosine of the conditions before and after: {agreement(lesson, student, windows):.3f}"]
+    )
+
+
+def main(
+    hits: Annotated[Path, typer.Option(help="Folder of hits.")],
+    out: Annotated[Path, typer.Option(help="Whole micro to write, .safetensors; checkpoints and curves go beside it.")],
+    weights: Annotated[Path, typer.Option(help="Whole micro to start from, the teacher.")] = Path(
+        "cs3_model/presets/micro.safetensors"
+    ),
+    held_back: Annotated[int, typer.Option(min=0, help="Of the hits, the last so many are for the gate alone.")] = 500,
+    steps: Annotated[int, typer.Option(min=1, help="Batches.")] = 3000,
+    batch_size: Annotated[int, typer.Option(min=1, help="Hits per batch, each heard twice.")] = 24,
+    learning_rate: Annotated[float, typer.Option(help="At its highest.")] = 1e-3,
+    evaluate: Annotated[list[str], typer.Option(metavar="NAME:PATH:SPLIT", help="Samples for the gate.")] = [],
+    sounds: Annotated[list[Path], typer.Option(help="Folder with a folder of recordings per material.")] = [],
+    threads: Annotated[int, typer.Option(min=1, help="Threads.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Fixes order and augmentation.")] = 0,
+) -> None:
+    """Adapt the audio encoder of a trained micro to recordings, or go on with it, and report the gate."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    torch.set_num_threads(threads)
+    try:
+        lesson = Lesson(networks=load_micro(weights, torch.device("cpu")))
+        tested = {named: read_windows(named) for named in evaluate}
+        tested |= {str(folder): read_sound_folder(folder) for folder in sounds}
+        window = WindowConfig(seed=seed, batch_size=batch_size, length_s=(0.8, 1.1))
+        known = read_hits(hits)
+        if not 0 <= held_back < len(known.sounds):
+            raise ValueError(f"--held-back must leave some of the {len(known.sounds)} hits, got {held_back}")
+        num_hits = len(known.sounds) - held_back
+        if held_back:
+            tested |= windows_of(part_of(known, slice(num_hits, None)))
+        batches = PairBatches(part_of(known, slice(num_hits)), window)
+        run: dict[str, str | int | bool] = {
+            "hits": str(hits.resolve()), "number of hits": num_hits, "batch size": batch_size, "seed": seed,
+            "start": file_digest(weights),
+        }  # fmt: skip
+        config = StageConfig(steps=steps, learning_rate=learning_rate, weight_decay=0.02)
+        student: nn.Module = copy.deepcopy(lesson.networks.audio).requires_grad_(True)
+        student = student.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in its types
+        student = fit(student, batches, lesson.losses_of, config, out.with_suffix(""), run=run)
+        for name, windows in tested.items():
+            typer.echo(report(lesson, student, name, windows) + "\n")
+        lesson.networks.audio.load_state_dict(student.state_dict())
+        write_whole(out, micro_file(lesson.networks, {"audio": f"adapted by {steps} steps of {batch_size} hits"}))
+    except (ValueError, OSError, SampleError, RunStoppedError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None
+
+
+if __name__ == "__main__":
+    typer.run(main)
