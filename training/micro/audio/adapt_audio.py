@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import typer
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import Dataset
 
@@ -55,12 +56,17 @@ class PairBatch(NamedTuple):
     """1 where a material took part."""
 
 
+def has_plain(hits: Hits) -> npt.NDArray[np.bool_]:
+    """Whether the plain sound of each hit is known [N]."""
+    return np.asarray(hits.plain.any(axis=1), np.bool_)
+
+
 class PairBatches(Dataset[PairBatch]):
     """The windows of a step; the same for the same step. The onset lies as in `HitBatches`."""
 
     def __init__(self, hits: Hits, config: WindowConfig) -> None:
         self._hits, self._config = hits, config
-        self._has_plain = hits.plain.any(axis=1)
+        self._has_plain = has_plain(hits)
         self.steps_per_epoch = max(len(hits.sounds) // config.batch_size, 1)
 
     def __getitem__(self, step: int) -> PairBatch:
@@ -123,11 +129,11 @@ def part_of(hits: Hits, chosen: slice) -> Hits:
 
 def windows_of(hits: Hits) -> dict[str, Windows]:
     """Hits as windows for the gate, as in recordings and plain."""
-    has_plain = hits.plain.any(axis=1)
-    kinds = {"recordings": (hits.sounds, hits.labels), "plain": (hits.plain[has_plain], hits.labels[has_plain])}
+    known = has_plain(hits)
+    kinds = {"recordings": (hits.sounds, hits.labels), "plain": (hits.plain[known], hits.labels[known])}
     return {
         f"hits held back, {name}": Windows(
-            samples=sounds.astype(np.float32) / 32767, labels=labels, levels=("",) * len(sounds)
+            samples=sounds.astype(np.float32) / np.float32(32767), labels=labels, levels=("",) * len(sounds)
         )
         for name, (sounds, labels) in kinds.items()
     }
@@ -198,8 +204,7 @@ def main(
             "start": file_digest(weights),
         }  # fmt: skip
         config = StageConfig(steps=steps, learning_rate=learning_rate, weight_decay=0.02)
-        student: nn.Module = copy.deepcopy(lesson.networks.audio).requires_grad_(True)
-        student = student.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in its types
+        student = copy.deepcopy(lesson.networks.audio).requires_grad_(True)
         student = fit(student, batches, lesson.losses_of, config, out.with_suffix(""), run=run)
         for name, windows in tested.items():
             typer.echo(report(lesson, student, name, windows) + "\n")

@@ -21,7 +21,8 @@ from training.data.samples import SampleError
 from training.micro.audio.audio_hits import MATERIAL_NAMES
 from training.micro.audio.drawn_collisions import world_collision
 from training.micro.audio.sound_folders import BEFORE_S, list_sounds, read_onset_window
-from training.simulation.sound.bodies import HAND_PARTS, large_body, striker_body
+from training.simulation.objects.materials import HAND_PARTS
+from training.simulation.sound.bodies import large_body, striker_body
 from training.simulation.sound.impact_sound import Impact, Manner, synthesize
 from training.simulation.sound.modes import Sound
 from training.simulation.sound.soundscape import draw_room, reverberate

@@ -20,7 +20,7 @@ from training.simulation.physics.simulation import Simulation
 from training.simulation.physics.variants import LABEL_TOLERANCE_S, STOP_S, SimulatedVariant
 from training.simulation.scene.mujoco_model import HIDDEN, TIMESTEP_S
 from training.simulation.scene.scene import SimulatedScene
-from training.simulation.sound.impact_sound import Sound
+from training.simulation.sound.modes import Sound
 from training.simulation.sound.soundscape import audible_onset_s
 
 MAX_SURFACE_M = 0.02
