@@ -45,7 +45,7 @@ _EQUALISER_SCALE = 0.12
 _EQUALISER_KNOTS = 6
 
 
-class PairBatch(NamedTuple):
+class SoundPairs(NamedTuple):
     """The same collisions as in recordings and plain."""
 
     recorded_NT: Tensor
@@ -61,7 +61,7 @@ def has_plain(hits: Hits) -> npt.NDArray[np.bool_]:
     return np.asarray(hits.plain.any(axis=1), np.bool_)
 
 
-class PairBatches(Dataset[PairBatch]):
+class SoundPairBatches(Dataset[SoundPairs]):
     """The windows of a step; the same for the same step. The onset lies as in `HitBatches`."""
 
     def __init__(self, hits: Hits, config: WindowConfig) -> None:
@@ -69,7 +69,7 @@ class PairBatches(Dataset[PairBatch]):
         self._has_plain = has_plain(hits)
         self.steps_per_epoch = max(len(hits.sounds) // config.batch_size, 1)
 
-    def __getitem__(self, step: int) -> PairBatch:
+    def __getitem__(self, step: int) -> SoundPairs:
         config, hits = self._config, self._hits
         epoch, place = divmod(step, self.steps_per_epoch)
         order = np.random.default_rng([config.seed, 1, epoch]).permutation(len(hits.sounds))
@@ -81,7 +81,7 @@ class PairBatches(Dataset[PairBatch]):
             start_s = hits.onsets_s[index] - rng.uniform(config.before_s, length_s - config.after_s)
             for kind, sounds in enumerate((hits.sounds, hits.plain)):
                 cut(sounds[index], round(start_s * MODEL_SAMPLE_RATE_HZ), windows[kind, row])
-        return PairBatch(
+        return SoundPairs(
             recorded_NT=torch.from_numpy(windows[0]),
             plain_NT=torch.from_numpy(windows[1]),
             has_plain_N=torch.from_numpy(self._has_plain[chosen]),
@@ -90,7 +90,7 @@ class PairBatches(Dataset[PairBatch]):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Lesson:
+class Teacher:
     """What a student learns from: the networks that it must serve, frozen."""
 
     networks: MicroNetworks
@@ -100,7 +100,7 @@ class Lesson:
         embedding_ND, logits_NM = (part.float() for part in heard)
         return self.networks.heard.condition(self.networks.vision.prompt, embedding_ND, logits_NM)
 
-    def losses_of(self, student: MicroAudioEncoder, batch: PairBatch, step: int) -> Mapping[str, Tensor]:
+    def losses_of(self, student: MicroAudioEncoder, batch: SoundPairs, step: int) -> Mapping[str, Tensor]:
         """Materials of both kinds of sound, and distance to the teacher's condition for both."""
         known = batch.has_plain_N
         with torch.no_grad():
@@ -148,24 +148,24 @@ def random_equaliser(log_mel_NMF: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def agreement(lesson: Lesson, student: MicroAudioEncoder, windows: Windows) -> float:
+def agreement(teacher: Teacher, student: MicroAudioEncoder, windows: Windows) -> float:
     """Mean cosine between the conditions that student and teacher give."""
     cosines = []
     for start in range(0, len(windows.samples), 64):
         samples = torch.from_numpy(windows.samples[start : start + 64])
-        both = [lesson.condition(encoder(samples)) for encoder in (student, lesson.networks.audio)]
+        both = [teacher.condition(encoder(samples)) for encoder in (student, teacher.networks.audio)]
         cosines.append((both[0] * both[1]).sum(1))
     return float(torch.cat(cosines).mean())
 
 
-def report(lesson: Lesson, student: MicroAudioEncoder, name: str, windows: Windows) -> str:
+def report(teacher: Teacher, student: MicroAudioEncoder, name: str, windows: Windows) -> str:
     """The gate's tables before and after, and how far the conditions agree."""
     tables = [
         markdown(f"{name}, {title}", hear_materials(encoder, windows.samples), windows)
-        for title, encoder in (("before", lesson.networks.audio), ("after", student))
+        for title, encoder in (("before", teacher.networks.audio), ("after", student))
     ]
     return "\n\n".join(
-        [*tables, f"Cosine of the conditions before and after: {agreement(lesson, student, windows):.3f}"]
+        [*tables, f"Cosine of the conditions before and after: {agreement(teacher, student, windows):.3f}"]
     )
 
 
@@ -188,7 +188,7 @@ def main(
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(threads)
     try:
-        lesson = Lesson(networks=load_micro(weights, torch.device("cpu")))
+        teacher = Teacher(networks=load_micro(weights, torch.device("cpu")))
         tested = {named: read_windows(named) for named in evaluate}
         tested |= {str(folder): read_sound_folder(folder) for folder in sounds}
         window = WindowConfig(seed=seed, batch_size=batch_size, length_s=(0.8, 1.1))
@@ -198,18 +198,18 @@ def main(
         num_hits = len(known.sounds) - held_back
         if held_back:
             tested |= windows_of(part_of(known, slice(num_hits, None)))
-        batches = PairBatches(part_of(known, slice(num_hits)), window)
+        batches = SoundPairBatches(part_of(known, slice(num_hits)), window)
         run: dict[str, str | int | bool] = {
             "hits": str(hits.resolve()), "number of hits": num_hits, "batch size": batch_size, "seed": seed,
             "start": file_digest(weights),
         }  # fmt: skip
         config = StageConfig(steps=steps, learning_rate=learning_rate, weight_decay=0.02)
-        student = copy.deepcopy(lesson.networks.audio).requires_grad_(True)
-        student = fit(student, batches, lesson.losses_of, config, out.with_suffix(""), run=run)
+        student = copy.deepcopy(teacher.networks.audio).requires_grad_(True)
+        student = fit(student, batches, teacher.losses_of, config, out.with_suffix(""), run=run)
         for name, windows in tested.items():
-            typer.echo(report(lesson, student, name, windows) + "\n")
-        lesson.networks.audio.load_state_dict(student.state_dict())
-        write_whole(out, micro_file(lesson.networks, {"audio": f"adapted by {steps} steps of {batch_size} hits"}))
+            typer.echo(report(teacher, student, name, windows) + "\n")
+        teacher.networks.audio.load_state_dict(student.state_dict())
+        write_whole(out, micro_file(teacher.networks, {"audio": f"adapted by {steps} steps of {batch_size} hits"}))
     except (ValueError, OSError, SampleError, RunStoppedError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None

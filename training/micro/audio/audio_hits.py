@@ -28,13 +28,13 @@ from tqdm import tqdm
 
 from cs3_model.command_errors import one_line_errors
 from cs3_model.files import write_whole
-from training.micro.audio.drawn_collisions import Collision, struck_collision, world_collision
+from training.micro.audio.drawn_collisions import DrawnCollision, struck_collision, world_collision
 from training.simulation.objects.materials import MATERIALS
 from training.simulation.scenario.difficulty import LEVELS, SHARES
 from training.simulation.sound.impact_sound import Manner, synthesize
 from training.simulation.sound.microphone import hear
 from training.simulation.sound.modes import Sound
-from training.simulation.sound.recording import Recording, record
+from training.simulation.sound.recording_devices import Recording, record
 from training.worker_processes import end_with_parent
 
 RATE_HZ = 16_000
@@ -67,7 +67,7 @@ class Hit:
     """Level of `sound` over its background."""
     scenario: str
     objects: tuple[str, str]
-    """Scenario and objects as in `Collision`."""
+    """Scenario and objects as in `DrawnCollision`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -110,17 +110,17 @@ def make_hit(index: int) -> Hit:
     )
 
 
-def _dry(rng: np.random.Generator, collision: Collision, manner: Manner) -> Sound:
+def _dry(rng: np.random.Generator, collision: DrawnCollision, manner: Manner) -> Sound:
     return synthesize(rng, collision.bodies, collision.impacts, collision.scrapes, DURATION_S, RATE_HZ, manner)
 
 
-def _recorded(rng: np.random.Generator, collision: Collision) -> Recording:
+def _recorded(rng: np.random.Generator, collision: DrawnCollision) -> Recording:
     """A collision as some device records it."""
     return record(rng, _dry(rng, collision, Manner.MEASURED), collision.onset_s, RATE_HZ, _SNR_DB)
 
 
 def _in_the_world(
-    rng: np.random.Generator, collision: Collision, manner: Manner, snr_db: tuple[float, float]
+    rng: np.random.Generator, collision: DrawnCollision, manner: Manner, snr_db: tuple[float, float]
 ) -> Recording:
     """A collision at the world's own microphone."""
     dry = _dry(rng, collision, manner)

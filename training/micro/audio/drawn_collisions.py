@@ -34,7 +34,7 @@ _BOUNCE_SHARE = 0.2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Collision:
+class DrawnCollision:
     """A collision before it sounds."""
 
     scenario: str
@@ -57,7 +57,7 @@ class Collision:
         return tuple(sorted({body.material for body in self.bodies[:2]} - set(HAND_PARTS)))
 
 
-def world_collision(rng: np.random.Generator, onset_s: float | None = None) -> Collision:
+def world_collision(rng: np.random.Generator, onset_s: float | None = None) -> DrawnCollision:
     """Draws a collision as in the world's scenes; also its onset, if none is given."""
     act = _act(rng)
     held, target, table = _objects(rng, act)
@@ -71,7 +71,7 @@ def world_collision(rng: np.random.Generator, onset_s: float | None = None) -> C
     impacts = [_blow(bodies, (0, 1), onset_s, _closing_speed(rng, act))]
     if act not in ("held_vs_held", "lid", "scrape"):
         impacts += _bounces(rng, bodies, table, target is None, impacts[0])
-    return Collision(
+    return DrawnCollision(
         scenario=act,
         objects=(held.name, "table" if target is None else target.name),
         bodies=bodies,
@@ -80,7 +80,7 @@ def world_collision(rng: np.random.Generator, onset_s: float | None = None) -> C
     )
 
 
-def struck_collision(rng: np.random.Generator) -> Collision:
+def struck_collision(rng: np.random.Generator) -> DrawnCollision:
     """A hand, a stick or a tool strikes an object of the world or something larger, often again and again."""
     striker = str(rng.choice(STRIKERS))
     hitting = striker_body(rng, striker)
@@ -95,7 +95,7 @@ def struck_collision(rng: np.random.Generator) -> Collision:
     bodies = [hitting, target]
     times_s = rng.uniform(0.5, 1.0) + np.concatenate([[0.0], np.cumsum(rng.uniform(0.08, 0.4, rng.integers(0, 4)))])
     impacts = [_blow(bodies, (0, 1), float(time_s), float(rng.uniform(0.2, 2.0))) for time_s in times_s]
-    return Collision(scenario="struck", objects=(striker, name), bodies=bodies, impacts=impacts, scrapes=[])
+    return DrawnCollision(scenario="struck", objects=(striker, name), bodies=bodies, impacts=impacts, scrapes=[])
 
 
 def _act(rng: np.random.Generator) -> str:

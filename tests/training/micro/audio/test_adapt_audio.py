@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from cs3_model.networks.micro.micro_parts import DEBUG_MICRO, MicroNetworks, micro_file
 from training.micro.audio import adapt_audio
-from training.micro.audio.adapt_audio import Lesson, PairBatches, agreement, random_equaliser
+from training.micro.audio.adapt_audio import SoundPairBatches, Teacher, agreement, random_equaliser
 from training.micro.audio.audio_gate import Windows
 from training.micro.audio.audio_hits import Hits, label_of
 from training.micro.audio.train_audio import WindowConfig
@@ -46,13 +46,13 @@ def hits() -> Hits:
 
 
 @pytest.fixture
-def lesson() -> Lesson:
+def teacher() -> Teacher:
     torch.manual_seed(0)
-    return Lesson(networks=MicroNetworks(DEBUG_MICRO).eval().requires_grad_(False))
+    return Teacher(networks=MicroNetworks(DEBUG_MICRO).eval().requires_grad_(False))
 
 
-def batches(hits: Hits) -> PairBatches:
-    return PairBatches(hits, WindowConfig(batch_size=8, length_s=(0.8, 1.0)))
+def batches(hits: Hits) -> SoundPairBatches:
+    return SoundPairBatches(hits, WindowConfig(batch_size=8, length_s=(0.8, 1.0)))
 
 
 def test_both_windows_of_a_collision_begin_at_the_same_time(hits):
@@ -63,22 +63,22 @@ def test_both_windows_of_a_collision_begin_at_the_same_time(hits):
             assert torch.equal(recorded.abs() > 0.05, plain.abs() > 0.05) or (recorded - plain).abs().max() < 0.03
 
 
-def test_a_student_that_is_the_teacher_agrees_on_plain_sounds(lesson, hits):
-    student = copy.deepcopy(lesson.networks.audio)
+def test_a_student_that_is_the_teacher_agrees_on_plain_sounds(teacher, hits):
+    student = copy.deepcopy(teacher.networks.audio)
     batch = batches(hits)[0]
     other = batch._replace(recorded_NT=torch.randn_like(batch.recorded_NT))
-    losses = lesson.losses_of(student, other, 0)
+    losses = teacher.losses_of(student, other, 0)
     assert float(losses["condition of plain sounds"]) == pytest.approx(0.0, abs=1e-6)
     assert float(losses["condition of recordings"]) > 1e-5
     windows = Windows(samples=hits.sounds / np.float32(32767), labels=hits.labels, levels=("",) * 16)
-    assert agreement(lesson, student, windows) == pytest.approx(1.0, abs=1e-5)
+    assert agreement(teacher, student, windows) == pytest.approx(1.0, abs=1e-5)
 
 
-def test_the_loss_moves_the_student_alone(lesson, hits):
-    student = copy.deepcopy(lesson.networks.audio).requires_grad_(True)
-    torch.stack(list(lesson.losses_of(student, batches(hits)[0], 0).values())).sum().backward()
+def test_the_loss_moves_the_student_alone(teacher, hits):
+    student = copy.deepcopy(teacher.networks.audio).requires_grad_(True)
+    torch.stack(list(teacher.losses_of(student, batches(hits)[0], 0).values())).sum().backward()
     assert all(parameter.grad is not None for parameter in student.parameters())
-    assert all(parameter.grad is None for parameter in lesson.networks.parameters())
+    assert all(parameter.grad is None for parameter in teacher.networks.parameters())
 
 
 def test_the_equaliser_leaves_silence_silent():
@@ -89,12 +89,12 @@ def test_the_equaliser_leaves_silence_silent():
     assert float((loud[..., 20:] - 0.5).abs().max()) > 0.02
 
 
-def test_the_command_changes_the_audio_encoder_alone(tmp_path, hits, lesson):
+def test_the_command_changes_the_audio_encoder_alone(tmp_path, hits, teacher):
     np.savez(
         tmp_path / "hits-0000.npz", sounds=hits.sounds, plain=hits.plain, labels=hits.labels, onsets_s=hits.onsets_s
     )
     start, out = tmp_path / "start.safetensors", tmp_path / "out.safetensors"
-    start.write_bytes(micro_file(lesson.networks, {}))
+    start.write_bytes(micro_file(teacher.networks, {}))
     words = ["--hits", tmp_path, "--weights", start, "--out", out, "--steps", 2, "--batch-size", 4, "--held-back", 4]
     app = adapt_audio.typer.Typer()
     app.command()(adapt_audio.main)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.simulation.sound.recording import CODECS, coded, record
+from training.simulation.sound.recording_devices import CODECS, coded, record
 
 RATE_HZ = 16_000
 ONSET = 12_000
