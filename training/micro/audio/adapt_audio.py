@@ -38,6 +38,7 @@ from training.micro.audio.audio_hits import Hits, read_hits
 from training.micro.audio.sound_folders import read_sound_folder
 from training.micro.audio.train_audio import WindowConfig, cut
 from training.micro.fitting import StageConfig, fit
+from training.micro.initial_weights import load_part
 
 _CONDITION_WEIGHT = 2.0
 _EQUALISER_SCALE = 0.12
@@ -172,9 +173,12 @@ def report(teacher: Teacher, student: MicroAudioEncoder, name: str, windows: Win
 def main(
     hits: Annotated[Path, typer.Option(help="Folder of hits.")],
     out: Annotated[Path, typer.Option(help="Whole micro to write, .safetensors; checkpoints and curves go beside it.")],
-    weights: Annotated[Path, typer.Option(help="Whole micro to start from, the teacher.")] = Path(
+    weights: Annotated[Path, typer.Option(help="Whole micro, the teacher.")] = Path(
         "cs3_model/presets/micro.safetensors"
     ),
+    start: Annotated[
+        Path | None, typer.Option(help="Weights for the student to start from; else the teacher's.")
+    ] = None,
     held_back: Annotated[int, typer.Option(min=0, help="Of the hits, the last so many are for the gate alone.")] = 500,
     steps: Annotated[int, typer.Option(min=1, help="Batches.")] = 3000,
     batch_size: Annotated[int, typer.Option(min=1, help="Hits per batch, each heard twice.")] = 24,
@@ -201,10 +205,12 @@ def main(
         batches = SoundPairBatches(part_of(known, slice(num_hits)), window)
         run: dict[str, str | int | bool] = {
             "hits": str(hits.resolve()), "number of hits": num_hits, "batch size": batch_size, "seed": seed,
-            "start": file_digest(weights),
+            "teacher": file_digest(weights), "start": file_digest(start or weights),
         }  # fmt: skip
         config = StageConfig(steps=steps, learning_rate=learning_rate, weight_decay=0.02)
         student = copy.deepcopy(teacher.networks.audio).requires_grad_(True)
+        if start is not None:
+            load_part(student, "audio", start)
         student = fit(student, batches, teacher.losses_of, config, out.with_suffix(""), run=run)
         for name, windows in tested.items():
             typer.echo(report(teacher, student, name, windows) + "\n")
