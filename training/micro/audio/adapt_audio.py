@@ -27,6 +27,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import Dataset
 
+from cs3_model.command_errors import one_line_errors
 from cs3_model.files import file_digest, write_whole
 from cs3_model.networks.micro.audio import MicroAudioEncoder, MicroAudioOutput
 from cs3_model.networks.micro.micro_parts import MicroNetworks, load_micro, micro_file
@@ -191,7 +192,7 @@ def main(
     """Adapt the audio encoder of a trained micro to recordings, or go on with it, and report the gate."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(threads)
-    try:
+    with one_line_errors(status=2, kinds=(ValueError, OSError, SampleError, RunStoppedError)):
         teacher = Teacher(networks=load_micro(weights, torch.device("cpu")))
         tested = {named: read_windows(named) for named in evaluate}
         tested |= {str(folder): read_sound_folder(folder) for folder in sounds}
@@ -216,9 +217,6 @@ def main(
             typer.echo(report(teacher, student, name, windows) + "\n")
         teacher.networks.audio.load_state_dict(student.state_dict())
         write_whole(out, micro_file(teacher.networks, {"audio": f"adapted by {steps} steps of {batch_size} hits"}))
-    except (ValueError, OSError, SampleError, RunStoppedError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import typer
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from cs3_model.command_errors import one_line_errors
 from cs3_model.types import MODEL_SAMPLE_RATE_HZ as RATE_HZ
 from training.data.samples import SampleError
 from training.micro.audio.audio_hits import MATERIAL_NAMES
@@ -164,7 +165,7 @@ def main(
     count: Annotated[int, typer.Option(min=10, help="Sounds to make of each kind.")] = 500,
 ) -> None:
     """Compare made and recorded impacts."""
-    try:
+    with one_line_errors(status=2, kinds=(ValueError, OSError, SampleError)):
         groups = {
             "plain": by_material(count, lambda index: features_of_collision(index, Manner.PLAIN)),
             "measured": by_material(count, lambda index: features_of_collision(index, Manner.MEASURED)),
@@ -173,9 +174,6 @@ def main(
         }
         typer.echo(table(groups))
         draw(groups, plot)
-    except (ValueError, OSError, SampleError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
 
 
 if __name__ == "__main__":
