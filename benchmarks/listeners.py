@@ -24,6 +24,7 @@ import typer
 from benchmarks.scaffold import ROOT, percentiles, print_header, print_row, where
 
 _RATE_HZ = 2.0
+_FAST_HZ = 50.0
 _PUBLISH = """
 import sys, time
 import numpy as np, rclpy
@@ -142,7 +143,7 @@ def slow_consumer_memory(count: int) -> list[tuple[int, float]]:
     seen: list[tuple[int, float]] = []
     with CollisionClient(patience_s=60) as client:
         listener = client.listen()
-        process = publisher(count, 200.0, 1)
+        process = publisher(count, _FAST_HZ, 1)
         marks = sorted({count // 10, count // 2, count})
         while process.poll() is None:
             arrived = listener.num_dropped + 16

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2")
-pytest.importorskip("mcp", reason="needs the package mcp (pip install 'mcp>=2')")
+pytest.importorskip("mcp", reason="needs the package mcp")
 
 from mcp import Client, StdioServerParameters, stdio_client
 from mcp.shared.exceptions import MCPError
