@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from cs3_model.metrics import EXACT_IOU, score_masks
+from cs3_model.metrics import EXACT_IOU
 from cs3_model.moment.evidence import SelectionEvidence, gather
 from cs3_model.moment.selection import SelectionNetwork
 from training.selection.corruption import CorruptionRates, corrupted
@@ -60,16 +61,36 @@ def lesson_of(event: SelectionEvent) -> Lesson | None:
     if not event.candidates.roles:
         return None
     evidence = gather(event.candidates, event.before, event.after)
-    masks = event.candidates.masks
-    options = [(index,) for index in range(len(masks))] + [tuple(pair) for pair in evidence.pairs_P2.tolist()]
-    true = [mask for mask in event.true_masks if mask.any()]
-    scores = [score_masks([masks[index] for index in option], true) for option in options] if true else []
-    return Lesson(
-        evidence=evidence,
-        ious=np.array([score.iou for score in scores] or [0.0] * len(options), np.float32),
-        is_exact=np.array([score.is_exact for score in scores] or [False] * len(options)),
-        in_view=bool(true),
-    )
+    true_masks = event.true_masks[event.true_masks.any(axis=(1, 2))]
+    ious, is_exact = option_scores(event.candidates.masks, evidence.pairs_P2, true_masks)
+    return Lesson(evidence=evidence, ious=ious, is_exact=is_exact, in_view=bool(len(true_masks)))
+
+
+def option_scores(
+    masks: npt.NDArray[np.bool_], pairs_P2: npt.NDArray[np.intp], true_masks: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    """`MaskScore.iou` and `MaskScore.is_exact` of all options at once, float32 and bool [K + P], singles first.
+
+    Args:
+        masks: Of the candidates, bool [K, h, w].
+        pairs_P2: Which pairs there are.
+        true_masks: Up to two, none of them empty; where there is none, nothing is right.
+    """
+    number = len(masks) + len(pairs_P2)
+    if not len(true_masks):
+        return np.zeros(number, np.float32), np.zeros(number, bool)
+    flat, true = (values.reshape(len(values), -1).astype(np.float32) for values in (masks, true_masks))
+    shared = flat @ true.T
+    ious_KT = shared / np.maximum(flat.sum(1)[:, None] + true.sum(1)[None] - shared, 1.0)
+    singles, one, other = ious_KT.max(axis=1), ious_KT[pairs_P2[:, 0]], ious_KT[pairs_P2[:, 1]]
+    if len(true_masks) == 1:
+        pairs = np.maximum(one, other)[:, 0] / 2
+        return np.concatenate([singles, pairs]), np.concatenate([singles >= EXACT_IOU, np.zeros(len(pairs), bool)])
+    ways = np.stack([np.stack([one[:, 0], other[:, 1]]), np.stack([one[:, 1], other[:, 0]])])  # [2 ways, 2 masks, P]
+    better = ways.sum(axis=1).argmax(axis=0)
+    chosen = ways[better, :, np.arange(len(pairs_P2))]
+    exact = np.concatenate([np.zeros(len(singles), bool), chosen.min(axis=1, initial=1.0) >= EXACT_IOU])
+    return np.concatenate([singles, chosen.sum(axis=1)]) / 2, exact
 
 
 def lessons_of(
