@@ -17,6 +17,7 @@ import yaml
 
 from cs3_model.config_mapping import from_mapping
 from cs3_model.memory import give_back_memory
+from cs3_model.moment.motion import MOTION_S
 from cs3_model.moment.selection import LearnedSelection, load_selection
 from cs3_model.pipeline import CollisionPipeline, PipelineConfig
 from cs3_model.placement import Compilation, Placement, Precision
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from cs3_model.networks.sam import Sam2Size
 
 logger = logging.getLogger(__name__)
-
-_MOTION_S = 0.09
-"""In the middle of the times between the frames that the selection learned from."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,7 +76,7 @@ class Preset:
     """Whether networks with published weights are compiled; random ones never are."""
     selection_weights: str = ""
     """Weights of the strategy `learned`: path of a file that `training.selection` wrote, relative to the preset's own
-    file."""
+    file. Empty: those that ship with the package, which learned what `micro` proposes."""
     audio_pre_s: float = 1.0
     """Sound before the onset that the networks hear, seconds."""
     audio_post_s: float = 1.0
@@ -87,7 +85,7 @@ class Preset:
     @property
     def motion_s(self) -> float:
         """How far before and after the onset's frame the frames lie that tell what moved, seconds; 0 without motion."""
-        return _MOTION_S if self.pipeline.strategy is Strategy.LEARNED else 0.0
+        return MOTION_S if self.pipeline.strategy is Strategy.LEARNED else 0.0
 
     def __post_init__(self) -> None:
         check_window_span(self.audio_pre_s, self.audio_post_s)
@@ -144,10 +142,22 @@ def build_pipeline(preset: Preset, *, device: torch.device, seed: int = 0) -> Co
     """
     build = Build(preset=preset, device=device, seed=seed)
     parts = {part: choices[getattr(preset.parts, part)](build) for part, choices in PART_BUILDERS.items()}
-    pipeline = CollisionPipeline(**parts, config=preset.pipeline, selection=build.selection)
+    pipeline = CollisionPipeline(**parts, config=preset.pipeline, selection=build_selection(preset))
     if not pipeline.trained:
         logger.warning("a part of this preset has RANDOM WEIGHTS: the masks mean nothing")
     return pipeline
+
+
+def build_selection(preset: Preset) -> LearnedSelection | None:
+    """The learned selection, where the preset's strategy asks for one.
+
+    Raises:
+        ValueError: if the file that it names is none.
+    """
+    if preset.pipeline.strategy is not Strategy.LEARNED:
+        return None
+    with resources.as_file(PRESETS / "micro_selection.safetensors") as shipped:
+        return load_selection(Path(preset.selection_weights or shipped))
 
 
 def warm_up(pipeline: CollisionPipeline, *, size_hw: tuple[int, int] = (720, 1280), window_s: float = 2.0) -> None:
@@ -203,17 +213,6 @@ class Build:
 
         with resources.as_file(PRESETS / "micro.safetensors") as shipped:
             return build_micro_parts(Path(self.preset.micro_weights or shipped), self.device)
-
-    @cached_property
-    def selection(self) -> LearnedSelection | None:
-        """The learned selection, where the preset's strategy asks for one."""
-        if self.preset.pipeline.strategy is not Strategy.LEARNED:
-            return None
-        if not self.preset.selection_weights:
-            raise ValueError(
-                "selection_weights must name a file for the strategy learned: training.selection writes it"
-            )
-        return load_selection(Path(self.preset.selection_weights))
 
 
 def _debug_audio_visual(build: Build) -> Any:

@@ -139,7 +139,7 @@ class Proposed:
     moment: Moment
     """What moved."""
     stage_s: dict[str, float]
-    """Seconds spent in each stage."""
+    """Seconds spent in each stage so far."""
 
 
 class CollisionPipeline:
@@ -238,14 +238,7 @@ class CollisionPipeline:
         Raises:
             ValueError: if the strategy is `learned` and the pipeline has no weights for it.
         """
-        proposed = self.propose(prepared, window, after)
-        stage_s = prepared.stage_s | proposed.stage_s
-        with _timed(stage_s, "verification"):
-            if self.config.strategy is Strategy.LEARNED:
-                result = self._select(proposed, onset_doubt)
-            else:
-                result = choose_masks(proposed.candidates, self.config.strategy, self.config.verification)
-        return replace(result, candidates=proposed.candidates, heatmap=proposed.heatmap, stage_s=stage_s)
+        return self.choose(self.propose(prepared, window, after), onset_doubt=onset_doubt)
 
     def propose(self, prepared: PreparedFrame, window: AudioWindow, after: Frame | None = None) -> Proposed:
         """All candidates of one event, before anything is chosen.
@@ -255,7 +248,7 @@ class CollisionPipeline:
             window: The sound around the onset.
             after: A frame some hundredths of a second after the onset.
         """
-        stage_s: dict[str, float] = {}
+        stage_s = dict(prepared.stage_s)
         moment = prepared.moment
         if self.uses_motion:
             with _timed(stage_s, "motion_after"):
@@ -269,6 +262,24 @@ class CollisionPipeline:
             candidates = self._held_and_heard(prepared, logits, scores)
             candidates += self._moved(prepared, moment, candidates)
         return Proposed(candidates=tuple(candidates), logits=logits, heatmap=scores, moment=moment, stage_s=stage_s)
+
+    def choose(self, proposed: Proposed, *, onset_doubt: float = 0.0) -> CollisionResult:
+        """What collided, of what is proposed: verified (section 4.3) or selected, as the strategy says.
+
+        Args:
+            proposed: By this pipeline, or by one whose proposals are the same.
+            onset_doubt: As in `finish`.
+
+        Raises:
+            ValueError: as in `finish`.
+        """
+        stage_s = dict(proposed.stage_s)
+        with _timed(stage_s, "verification"):
+            if self.config.strategy is Strategy.LEARNED:
+                result = self._select(proposed, onset_doubt)
+            else:
+                result = choose_masks(proposed.candidates, self.config.strategy, self.config.verification)
+        return replace(result, candidates=proposed.candidates, heatmap=proposed.heatmap, stage_s=stage_s)
 
     def _locate(self, prepared: PreparedFrame, audio_embedding: Any) -> Float32Array:
         """Decodes M_AV, then M'_AV: the crop around its peak, which alone decides (section 4.1, test time)."""

@@ -238,6 +238,8 @@ class CollisionResult:
     """Where the sound points, float32 [h, w] in [0, 1] and 1 at the peak, covering the frame; None if not computed."""
     confidence: float = math.nan
     """Calibrated probability in [0, 1] that this answer is right; NaN where the strategy cannot say."""
+    not_in_view: float = math.nan
+    """Calibrated probability in [0, 1] that nothing in view collided; NaN likewise."""
     stage_s: dict[str, float] = field(default_factory=dict)
     """Seconds spent in each stage, in order of execution."""
 

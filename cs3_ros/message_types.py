@@ -56,14 +56,19 @@ def message_class(type_name: str) -> Any:
     return getattr(module, name)
 
 
+def common_typestore() -> Typestore:
+    """Returns rosbags' common ROS 2 message definitions, without those of cs3_msgs."""
+    return get_typestore(Stores.ROS2_JAZZY)
+
+
 def typestore_with_cs3_msgs() -> Typestore:
     """Returns rosbags' common ROS 2 message definitions together with those of cs3_msgs, without needing ROS.
 
     Raises:
         FileNotFoundError: if the definitions of cs3_msgs are neither installed nor in the source tree.
     """
-    typestore = get_typestore(Stores.ROS2_JAZZY)
-    if not register_package(typestore, "cs3_msgs", _SOURCE_MSG_DIR):
+    typestore = common_typestore()
+    if not register_installed(typestore, "cs3_msgs"):
         raise FileNotFoundError("cs3_msgs is not installed: build it with colcon and source install/setup.bash")
     return typestore
 
@@ -74,6 +79,11 @@ def register_definition(typestore: Typestore, type_name: str, definition: Messag
     arguments = (definition.data,) if parse is get_types_from_idl else (definition.data, type_name)
     found = parse(*arguments)
     typestore.register({name: fields for name, fields in found.items() if name not in typestore.types})
+
+
+def register_installed(typestore: Typestore, package: str) -> bool:
+    """Adds the messages of an installed package, and those of cs3_msgs also from the source tree, as they are now."""
+    return register_package(typestore, package, *([_SOURCE_MSG_DIR] if package == "cs3_msgs" else []))
 
 
 def register_package(typestore: Typestore, package: str, *more_folders: Path) -> bool:

@@ -81,7 +81,7 @@ def choose_likeliest(
         detail = f"nothing in view collided, with a probability of {not_in_view:.2f}{unknown}"
         others = tuple(replace(item, reason="nothing in view collided") for item in present)
         result = no_collision(Reason.NOT_IN_VIEW, detail, others + empty)
-        return replace(result, confidence=not_in_view)
+        return replace(result, confidence=not_in_view, not_in_view=not_in_view)
     detail = f"the likeliest of all options, right with a probability of {probability:.2f}{unknown}"
     chosen = [_with_all_roles(present[index], present, verification, detail) for index in choice.option]
     if len(chosen) == 2:
@@ -99,6 +99,7 @@ def choose_likeliest(
         masks=tuple(chosen),
         rejected=others + empty,
         confidence=probability,
+        not_in_view=not_in_view,
     )
 
 

@@ -15,6 +15,9 @@ import numpy.typing as npt
 
 from cs3_model.types import Float32Array, UInt8Image
 
+MOTION_S = 0.09
+"""How far from the frame of the onset the frames before and after it lie that tell what moved, seconds: in the middle of
+the times between the frames that the selection learned from."""
 _GRID_PX = 8
 """Every so many pixels a vector takes part in the fit of the camera's motion."""
 _CONTRAST_FLOOR = 4.0

@@ -14,8 +14,8 @@ import numpy as np
 import soxr
 
 from cs3_model.media import NS_PER_S, MediaFile, Picture
-from cs3_model.types import MODEL_SAMPLE_RATE_HZ, Float32Array, UInt8Image
-from training.data.samples import SampleError
+from cs3_model.types import MODEL_SAMPLE_RATE_HZ, Float32Array, Frame, UInt8Image
+from training.data.samples import Around, SampleError
 
 _RUN_UP_S = 1
 """The nearest picture may lie before the time, and resampling needs some context."""
@@ -59,6 +59,36 @@ def read_picture(path: Path, time_s: float) -> UInt8Image:
     if before is None or time_ns - before.time_ns > media.frame_s * NS_PER_S:
         raise SampleError(f"{path} has no picture at {time_s:.3f} s: it ends earlier")
     return before.image
+
+
+def read_around(path: Path, time_s: float, span_s: float) -> Around:
+    """Reads the pictures about `span_s` before and after the one that `read_picture` reads.
+
+    Returns:
+        The pictures with their times relative to that of the middle one; one that lies more than twice as far away, or
+        that the video does not have, is None.
+
+    Raises:
+        SampleError: if the file is missing, no video, or has no picture there.
+    """
+    time_ns, span_ns = round(time_s * NS_PER_S), round(span_s * NS_PER_S)
+    with _open(path) as media:
+        near = list(media.pictures(time_ns - 4 * span_ns, time_ns + 4 * span_ns))
+    if not near:
+        raise SampleError(f"{path} has no picture around {time_s:.3f} s")
+    middle_ns = min((item.time_ns for item in near), key=lambda other_ns: (abs(other_ns - time_ns), -other_ns))
+
+    def nearest(pictures: list[Picture]) -> Frame | None:
+        if not pictures:
+            return None
+        found = min(pictures, key=lambda item: abs(abs(item.time_ns - middle_ns) - span_ns))
+        offset_ns = found.time_ns - middle_ns
+        return Frame(image=found.image, stamp_ns=offset_ns) if abs(offset_ns) <= 2 * span_ns else None
+
+    return Around(
+        before=nearest([item for item in near if item.time_ns < middle_ns]),
+        after=nearest([item for item in near if item.time_ns > middle_ns]),
+    )
 
 
 def read_sound(path: Path, start_s: float, stop_s: float) -> Float32Array:

@@ -22,8 +22,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from cs3_model.moment.motion import MOTION_S
 from cs3_model.types import BoolMask, UInt8Image
-from training.data.clip_media import read_picture
+from training.data.clip_media import read_around, read_picture
 from training.data.samples import DataSet, Sample, SampleError, SceneObject, SoundSegment
 
 NAME = "recordings"
@@ -102,6 +103,7 @@ def _sample(root: Path, split: str, entry: Any, source: str) -> Sample:
         split=split,
         load_image=load_image,
         sound=SoundSegment(path=root / clip, start_s=onset_s, stop_s=onset_s + _SEGMENT_S),
+        load_around=partial(read_around, root / clip, onset_s, MOTION_S),
         load_objects=partial(_read_objects, objects, load_image, source),
     )
 

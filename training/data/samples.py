@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cs3_model.types import BoolMask, HandObjects, UInt8Image
+from cs3_model.types import BoolMask, Frame, HandObjects, UInt8Image
 
 
 class SampleError(ValueError):
@@ -55,6 +55,16 @@ class SceneObject:
     def __post_init__(self) -> None:
         if not isinstance(self.mask, np.ndarray) or self.mask.dtype != np.bool_ or self.mask.ndim != 2:
             raise ValueError("SceneObject.mask must be a boolean array of shape [H, W]")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Around:
+    """The pictures around that of a sample; its own time is 0 ns."""
+
+    before: Frame | None = None
+    """Some hundredths of a second earlier."""
+    after: Frame | None = None
+    """As much later."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,6 +129,9 @@ class Sample:
     load_image_at: Callable[[float], UInt8Image] | None = None
     """Reads the picture at a time inside the segment, seconds after its start, for training on random pictures; None
     if there is only the one picture."""
+    load_around: Callable[[], Around] | None = None
+    """Reads the pictures before and after the sample's own, for methods that look at what moves; None if there are
+    none."""
     load_objects: Callable[[], tuple[SceneObject, ...]] | None = None
     """Reads the truth; None if the sample has no truth masks."""
     knows_whole_scene: bool = False

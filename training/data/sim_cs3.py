@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cs3_model.types import HandObjects, HeldObject, UInt8Image
-from training.data.samples import Conditions, DataSet, Hand, Sample, SampleError, SceneObject, SoundSegment
+from cs3_model.types import Frame, HandObjects, HeldObject, UInt8Image
+from training.data.samples import Around, Conditions, DataSet, Hand, Sample, SampleError, SceneObject, SoundSegment
 from training.simulation.dataset.storage import FRAME_NAMES, read_ids, read_truth
 from training.simulation.dataset.truth import SceneTruth
 from training.simulation.rendering.id_map import TABLE_ID, Box
@@ -65,6 +65,7 @@ def _sample(folder: Path, truth: SceneTruth, frame: int) -> Sample:
         split=truth.split,
         load_image=partial(_read_image, folder / FRAME_NAMES[frame]),
         sound=SoundSegment(path=folder / "sound.flac", start_s=truth.onset_s, stop_s=truth.onset_s + _SEGMENT_S),
+        load_around=partial(_read_around, folder, truth),
         load_objects=partial(_read_objects, folder, truth),
         knows_whole_scene=True,
         hands=_hands(truth),
@@ -86,6 +87,15 @@ def _read_image(path: Path) -> UInt8Image:
     if image is None:
         raise SampleError(f"{path} is missing or no JPEG: generate the sample again")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+
+
+def _read_around(folder: Path, truth: SceneTruth) -> Around:
+    def frame(name: str) -> Frame:
+        index = FRAMES[name]
+        seconds = truth.frame_times_s[index] - truth.frame_times_s[FRAMES["at"]]
+        return Frame(image=_read_image(folder / FRAME_NAMES[index]), stamp_ns=round(seconds * 1e9))
+
+    return Around(before=frame("before"), after=frame("after"))
 
 
 def _read_objects(folder: Path, truth: SceneTruth) -> tuple[SceneObject, ...]:

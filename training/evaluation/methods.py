@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from cs3_model.build import Preset, build_pipeline, load_preset
+from cs3_model.build import Preset, build_pipeline, build_selection, load_preset
+from cs3_model.moment.choice import SelectionConfig
 from cs3_model.parts import AudioVisualSegmenter
-from cs3_model.pipeline import CollisionPipeline, PipelineConfig
+from cs3_model.pipeline import CollisionPipeline, PipelineConfig, Proposed
 from cs3_model.placement import Precision
-from cs3_model.strategies import Strategy, choose_masks, first_of_each_role
+from cs3_model.strategies import Strategy, first_of_each_role
 from cs3_model.types import AudioWindow, Candidate, CollisionResult, Frame
 from cs3_model.verification import VerificationConfig
+from training.data.samples import Around
 from training.evaluation.baselines.prior_map import PriorMap
 from training.evaluation.baselines.simple_rows import (
     best_choice,
@@ -31,6 +33,7 @@ from training.evaluation.row import LoadedSample, Row
 from training.evaluation.row_spec import MixtureSpec, OracleChoice, PresetSpec, RowSpec, SimpleRow, changed
 
 if TYPE_CHECKING:
+    from cs3_model.moment.selection import LearnedSelection
     from cs3_model.networks.micro.micro_parts import MicroAudioVisual
 
 _WITH_RANDOM_TOKEN = {"clipseg": "clipseg-random-token", "micro": "micro-random-token"}
@@ -39,6 +42,14 @@ _WITH_RANDOM_TOKEN = {"clipseg": "clipseg-random-token", "micro": "micro-random-
 _CANDIDATES_FOR: Mapping[OracleChoice, Callable[[Sequence[Candidate]], Sequence[Candidate]]] = {
     OracleChoice.ONE_PER_ROLE: first_of_each_role,
     OracleChoice.ALL: tuple,
+    OracleChoice.WITH_MOTION: tuple,
+}
+
+
+_PROPOSED_FOR: Mapping[OracleChoice, Strategy] = {
+    OracleChoice.ONE_PER_ROLE: Strategy.OURS,
+    OracleChoice.ALL: Strategy.OURS,
+    OracleChoice.WITH_MOTION: Strategy.LEARNED,
 }
 
 
@@ -113,17 +124,19 @@ def _preset_row(spec: PresetSpec, name: str, device: torch.device, seed: int, pr
             f"method '{name}': the hand detector {pipeline.hands.name} does not say what a held object touches (Hands23's "
             "second object); take a preset whose part hands is hands23, or strategy=adjacent"
         )
-    # Of the verification, proposals depend on what counts as one object alone; of the strategies, on `touch` alone.
+    # Of the verification, proposals depend on what counts as one object alone; of the strategies, on these two alone.
     verification = VerificationConfig(merge_iou=config.verification.merge_iou)
-    strategy = Strategy.TOUCH if config.strategy is Strategy.TOUCH else Strategy.OURS
-    candidates = _candidates(pipeline, spec.words, replace(config, strategy=strategy, verification=verification))
+    strategy = _PROPOSED_FOR[spec.oracle] if spec.oracle else _proposing(config.strategy)
+    proposing = replace(config, strategy=strategy, verification=verification, selection=SelectionConfig())
+    proposals = _proposals(pipeline, spec.words, proposing, spec.motion)
     predict: Callable[[LoadedSample], CollisionResult]
     if spec.told is not None:
         predict = partial(segment_told, pipeline.boxes, spec.told)
     elif spec.oracle is not None:
-        predict = partial(_best_of, candidates, _CANDIDATES_FOR[spec.oracle])
+        predict = partial(_best_of, proposals, _CANDIDATES_FOR[spec.oracle])
     else:
-        predict = partial(_choose, candidates, config)
+        choosing = _with_config(pipeline, config, build_selection(replace(preset, pipeline=config)))
+        predict = partial(_choose, proposals, choosing)
     has_random_token = preset.parts.audio_visual in _WITH_RANDOM_TOKEN.values()
     return Row(
         name=name,
@@ -132,9 +145,15 @@ def _preset_row(spec: PresetSpec, name: str, device: torch.device, seed: int, pr
         sound=spec.sound,
         shuffle=spec.shuffle,
         needs_whole_scene=spec.true_masks,
+        uses_motion=strategy is Strategy.LEARNED and spec.motion,
         models=pipeline.models,
         trained=pipeline.trained or has_random_token,  # random by intent: the figures mean what they say
     )
+
+
+def _proposing(strategy: Strategy) -> Strategy:
+    """The strategy whose proposals are the same."""
+    return strategy if strategy in (Strategy.TOUCH, Strategy.LEARNED) else Strategy.OURS
 
 
 def _mixture_row(spec: MixtureSpec, name: str, device: torch.device, seed: int) -> Row:
@@ -159,6 +178,8 @@ def _preset(spec: PresetSpec, name: str) -> Preset:
     if spec.weak is not None:
         parts = replace(preset.parts, audio_visual="micro-weak")
         preset = replace(preset, parts=parts, audio_weights=str(spec.weak))
+    if spec.selection is not None:
+        preset = replace(preset, selection_weights=str(spec.selection))
     if spec.random_token:
         part = preset.parts.audio_visual
         if part not in _WITH_RANDOM_TOKEN:
@@ -176,16 +197,23 @@ def _parts(preset: Preset, device: torch.device, seed: int) -> CollisionPipeline
 
 
 @lru_cache(maxsize=64)
-def _candidates(parts: CollisionPipeline, words: str, config: PipelineConfig) -> LatestCandidates:
-    """Rows that choose differently among the same candidates share them."""
+def _proposals(parts: CollisionPipeline, words: str, config: PipelineConfig, with_motion: bool) -> LatestProposals:
+    """Rows that choose differently among the same proposals share them."""
     audio_visual = parts.audio_visual
     if words:
         from training.evaluation.baselines.prompted_map import PromptedMap
 
         micro = _micro(audio_visual)
         audio_visual = PromptedMap(micro.networks, micro.tower, words.split())
-    return LatestCandidates(
-        CollisionPipeline(audio_visual=audio_visual, hands=parts.hands, boxes=parts.boxes, config=config)
+    pipeline = CollisionPipeline(audio_visual=audio_visual, hands=parts.hands, boxes=parts.boxes, config=config)
+    return LatestProposals(pipeline, with_motion=with_motion)
+
+
+def _with_config(
+    parts: CollisionPipeline, config: PipelineConfig, selection: LearnedSelection | None
+) -> CollisionPipeline:
+    return CollisionPipeline(
+        audio_visual=parts.audio_visual, hands=parts.hands, boxes=parts.boxes, config=config, selection=selection
     )
 
 
@@ -197,34 +225,35 @@ def _micro(segmenter: AudioVisualSegmenter) -> MicroAudioVisual:
     return segmenter
 
 
-class LatestCandidates:
+class LatestProposals:
     """What a pipeline proposes for a scene; asked again about the same one, it remembers.
 
     Args:
-        pipeline: makes the candidates.
+        pipeline: Proposes.
+        with_motion: Whether it sees the pictures before and after.
     """
 
-    def __init__(self, pipeline: CollisionPipeline) -> None:
-        self._pipeline = pipeline
-        self._latest: tuple[Frame, AudioWindow, tuple[Candidate, ...]] | None = None
+    def __init__(self, pipeline: CollisionPipeline, *, with_motion: bool = True) -> None:
+        self._pipeline, self._with_motion = pipeline, with_motion
+        self._latest: tuple[Frame, AudioWindow, Proposed] | None = None
 
-    def __call__(self, scene: LoadedSample) -> tuple[Candidate, ...]:
-        """The candidates, before any choice."""
+    def __call__(self, scene: LoadedSample) -> Proposed:
+        """The proposals, before any choice."""
         if self._latest is None or self._latest[0] is not scene.frame or self._latest[1] is not scene.window:
-            result = self._pipeline.process(scene.frame, scene.window)
-            self._latest = scene.frame, scene.window, result.candidates
+            around = scene.around if self._with_motion else Around()
+            prepared = self._pipeline.prepare(scene.frame, around.before)
+            self._latest = scene.frame, scene.window, self._pipeline.propose(prepared, scene.window, around.after)
         return self._latest[2]
 
 
-def _choose(candidates: LatestCandidates, config: PipelineConfig, scene: LoadedSample) -> CollisionResult:
-    found = candidates(scene)
-    return replace(choose_masks(found, config.strategy, config.verification), candidates=found)
+def _choose(proposals: LatestProposals, pipeline: CollisionPipeline, scene: LoadedSample) -> CollisionResult:
+    return pipeline.choose(proposals(scene))
 
 
 def _best_of(
-    candidates: LatestCandidates, among: Callable[[Sequence[Candidate]], Sequence[Candidate]], scene: LoadedSample
+    proposals: LatestProposals, among: Callable[[Sequence[Candidate]], Sequence[Candidate]], scene: LoadedSample
 ) -> CollisionResult:
-    return best_for(among(candidates(scene)), scene)
+    return best_for(among(proposals(scene).candidates), scene)
 
 
 def _outlined(predict: Callable[[LoadedSample], CollisionResult], scene: LoadedSample) -> CollisionResult:

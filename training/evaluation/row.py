@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cs3_model.types import AudioWindow, BoolMask, CollisionResult, Frame
-from training.data.samples import Sample, SceneObject
+from training.data.samples import Around, Sample, SceneObject
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -19,6 +19,8 @@ class LoadedSample:
     window: AudioWindow
     objects: tuple[SceneObject, ...]
     """The truth; only rows that say so may look at it."""
+    around: Around = field(default_factory=Around)
+    """The pictures before and after, where a row looks at what moves and the data set has them."""
 
     @property
     def true_masks(self) -> list[BoolMask]:
@@ -62,6 +64,8 @@ class Row:
     """Which of many shuffles, where `sound` is `Sound.SHUFFLED`."""
     needs_whole_scene: bool = False
     """True if it must know all objects and the hands that hold them."""
+    uses_motion: bool = False
+    """True if it looks at the pictures before and after."""
     models: tuple[str, ...] = ()
     """Identity of networks and weights, if any."""
     trained: bool = True

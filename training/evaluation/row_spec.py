@@ -49,6 +49,8 @@ class OracleChoice(str, enum.Enum):
     """Among the candidates that are weighed."""
     ALL = "oracle-of-all"
     """Also among those that were passed over for a likelier one."""
+    WITH_MOTION = "oracle-with-motion"
+    """Also among those that motion proposes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,6 +93,8 @@ class PresetSpec:
     """Other weights of the parts of `micro`."""
     weak: Path | None = None
     """Weakly supervised weights of `micro`, whose map is taken."""
+    selection: Path | None = None
+    """Other weights of the strategy `learned`."""
     random_token: bool = False
     """The pretrained networks around a random projection (Table 1, Random)."""
     changes: tuple[Change, ...] = ()
@@ -105,6 +109,8 @@ class PresetSpec:
     """What it hears."""
     shuffle: int = 0
     """Which of many shuffles, where `sound` is `Sound.SHUFFLED`."""
+    motion: bool = True
+    """Whether it sees the pictures before and after, where its strategy asks for them."""
     true_masks: bool = False
     """Takes the true outlines of what it chose."""
 
@@ -116,7 +122,7 @@ class PresetSpec:
         return ",".join([_PRESET + self.preset, *(f"{field}={value}" for field, value in self._assignments(file))])
 
     def _assignments(self, file: Callable[[Path], str]) -> Iterator[tuple[str, str]]:
-        for field, path in (("weights", self.weights), ("weak", self.weak)):
+        for field, path in (("weights", self.weights), ("weak", self.weak), ("selection", self.selection)):
             if path is not None:
                 yield field, file(path)
         if self.random_token:
@@ -133,6 +139,8 @@ class PresetSpec:
             yield "sound", self.sound.value
         if self.sound is Sound.SHUFFLED:
             yield "shuffle", str(self.shuffle)
+        if not self.motion:
+            yield "motion", "false"
         if self.true_masks:
             yield "true_masks", "true"
 
@@ -201,21 +209,21 @@ def _read_fields(name: str, prefix: str) -> tuple[str, dict[str, str]]:
 def _parse_preset(name: str, preset: str, texts: dict[str, str]) -> PresetSpec:
     if not preset:
         raise ValueError(f"method '{name}' names no preset; choose one of {', '.join(preset_names())}, or a .yaml file")
-    weights, weak = (Path(texts.pop(field)) if field in texts else None for field in ("weights", "weak"))
+    files = {field: Path(texts.pop(field)) for field in ("weights", "weak", "selection") if field in texts}
     token = texts.pop("token", None)
     if token not in (None, "random"):
         raise ValueError(f"method '{name}': token must be random, got '{token}'")
     names_oracle = texts.get("strategy") in [choice.value for choice in OracleChoice]
     return PresetSpec(
         preset=preset,
-        weights=weights,
-        weak=weak,
+        **files,
         random_token=token is not None,
         oracle=OracleChoice(texts.pop("strategy")) if names_oracle else None,
         words=texts.pop("words", ""),
         told=_read_choice(Told, "told", texts.pop("told")) if "told" in texts else None,
         sound=_read_choice(Sound, "sound", texts.pop("sound", Sound.OWN.value)),
         shuffle=_read_yaml(int, "shuffle", texts.pop("shuffle", "0")),
+        motion=_read_yaml(bool, "motion", texts.pop("motion", "true")),
         true_masks=_read_yaml(bool, "true_masks", texts.pop("true_masks", "false")),
         # Last: what is left belongs to the pipeline.
         changes=tuple((field, _read_yaml(object, field, text)) for field, text in texts.items()),

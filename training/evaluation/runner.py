@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,7 @@ import numpy as np
 
 from cs3_model.metrics import MaskScore, score_alternatives
 from cs3_model.types import AudioWindow, BoolMask, CollisionResult, Frame, UInt8Image, Verdict
-from training.data.samples import DataSet, Sample, SampleError
+from training.data.samples import Around, DataSet, Sample, SampleError
 from training.data.sound_windows import WindowRule, read_window
 from training.evaluation.counterfactual import fingerprint
 from training.evaluation.row import LoadedSample, Row, Sound
@@ -34,6 +35,10 @@ class SampleResult:
     """Fingerprint of the true masks."""
     strata: dict[str, str]
     """Label of the sample in each stratum."""
+    confidence: float | None = None
+    """As the row published it; None where it cannot say."""
+    not_in_view: float | None = None
+    """Its probability that nothing in view collided, likewise."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,7 +108,7 @@ def evaluate(
     evaluation = Evaluation(rows=tuple(rows), records={row.name: [] for row in rows})
     for index, sample in enumerate(samples):
         try:
-            scene = _read_scene(sample, rule)
+            scene = _read_scene(sample, rule, with_motion=any(row.uses_motion for row in rows))
             heard = {
                 (row.sound, row.shuffle): _hear(
                     row.sound,
@@ -174,7 +179,7 @@ def _partners_of_other_clips(samples: Sequence[Sample], rng: np.random.Generator
     return partners
 
 
-def _read_scene(sample: Sample, rule: WindowRule) -> LoadedSample:
+def _read_scene(sample: Sample, rule: WindowRule, *, with_motion: bool) -> LoadedSample:
     assert sample.load_objects is not None
     frame = Frame(image=sample.load_image())
     objects = sample.load_objects()
@@ -183,7 +188,9 @@ def _read_scene(sample: Sample, rule: WindowRule) -> LoadedSample:
             raise SampleError(
                 f"{sample.sample_id}: a true mask is {list(item.mask.shape)}, the picture {list(frame.size_hw)}"
             )
-    return LoadedSample(sample=sample, frame=frame, window=read_window(sample.sound, rule), objects=objects)
+    around = sample.load_around() if with_motion and sample.load_around else Around()
+    window = read_window(sample.sound, rule)
+    return LoadedSample(sample=sample, frame=frame, window=window, objects=objects, around=around)
 
 
 def _hear(sound: Sound, scene: LoadedSample, partner: Sample, rule: WindowRule) -> AudioWindow:
@@ -205,7 +212,9 @@ def _record(scene: LoadedSample, result: CollisionResult) -> SampleResult:
         sample_id=sample.sample_id,
         group=sample.conditions.group or sample.sample_id,
         verdict=result.verdict,
+        confidence=None if math.isnan(result.confidence) else result.confidence,
+        not_in_view=None if math.isnan(result.not_in_view) else result.not_in_view,
         score=score_alternatives([item.mask for item in result.masks], truth) if truth else None,
         answer=fingerprint(true_masks),
-        strata=strata_of(sample, scene.objects) if true_masks else {},
+        strata=strata_of(sample, scene.objects) if true_masks else {"scenario": sample.conditions.scenario},
     )

@@ -11,11 +11,10 @@ from typing import Annotated
 import numpy as np
 import torch
 import typer
-from safetensors.torch import save
 
 from cs3_model.build import build_pipeline, load_preset, select_device
 from cs3_model.files import write_whole
-from cs3_model.moment.selection import LearnedSelection, selection_metadata
+from cs3_model.moment.selection import LearnedSelection, save_selection
 from cs3_model.provenance import source_commit
 from training.selection.collect import collect_split
 from training.selection.fit import FitConfig, calibrate, fit, lessons_of
@@ -51,6 +50,7 @@ def fit_command(
     test: Annotated[list[str], typer.Option(help="Splits to score.")] = [],
     draws: Annotated[int, typer.Option(min=0, help="Corrupted draws of every event.")] = FitConfig().draws,
     epochs: Annotated[int, typer.Option(min=1, help="Times that every draw is seen.")] = FitConfig().epochs,
+    networks: Annotated[int, typer.Option(min=1, help="Networks that vote, each of its own seed.")] = 3,
     seed: Annotated[int, typer.Option(min=0, help="Fixes weights, order and corruption.")] = 0,
 ) -> None:
     """Trains on events, calibrates, and scores."""
@@ -59,15 +59,16 @@ def fit_command(
     kept = len(calibration) - round(held_back * len(calibration)) if validation in train else 0
     learned = [event for name in train for event in (calibration[:kept] if name == validation else _read(events, name))]
     config = FitConfig(draws=draws, epochs=epochs)
-    network = fit(lessons_of(learned, draws, np.random.default_rng(seed)), config, seed)
+    lessons = lessons_of(learned, draws, np.random.default_rng(seed))
+    voters = [fit(lessons, config, seed + index) for index in range(networks)]
     unheard = lessons_of(calibration[kept:], 0, np.random.default_rng(seed))
-    temperature = calibrate(network, unheard)
-    selection = LearnedSelection(network, "selection")
+    fitted = calibrate(voters, unheard)
+    selection = LearnedSelection(voters, calibration=fitted, name="selection")
     scores = {f"{validation}, calibrated on": asdict(score_selection(selection, unheard))}
     for name in test:
         scores[name] = asdict(score_selection(selection, lessons_of(_read(events, name), 0, np.random.default_rng(0))))
-    about = {"commit": source_commit(), "temperature": temperature, "events": len(learned), "scores": scores}
-    write_whole(out, save(network.state_dict(), selection_metadata()))
+    about = {"commit": source_commit(), "calibration": asdict(fitted), "events": len(learned), "scores": scores}
+    save_selection(out, voters, fitted)
     write_whole(out.with_suffix(".json"), json.dumps(about, indent=1).encode())
     typer.echo(json.dumps(scores, indent=1))
 

@@ -14,10 +14,6 @@ from training.data.sim_cs3 import read_sample
 from training.data.sound_windows import read_window
 from training.selection.selection_events import SelectionEvent, reduced_event, write_event
 
-_NS = 1e9
-_BEGIN_S = 10.0
-"""Stamp of the onset; before it there is time for an earlier frame."""
-
 
 def collect_split(root: Path, split: str, pipeline: CollisionPipeline, out: Path) -> int:
     """Writes the events of a split to ``out/split``, those that are there already excepted.
@@ -49,15 +45,9 @@ def collect_sample(folder: Path, pipeline: CollisionPipeline) -> SelectionEvent:
     Raises:
         SampleError: if a file of the sample is missing or broken.
     """
-    sample, frame = read_sample(folder), _frame(folder, "at")
-    assert sample.load_objects is not None
+    sample = read_sample(folder)
+    assert sample.load_objects is not None and sample.load_around is not None
     true_masks = [item.mask for item in sample.load_objects() if item.is_colliding and item.mask.any()]
-    prepared = pipeline.prepare(frame, _frame(folder, "before"))
-    proposed = pipeline.propose(prepared, read_window(sample.sound), _frame(folder, "after"))
+    frame, around = Frame(image=sample.load_image()), sample.load_around()
+    proposed = pipeline.propose(pipeline.prepare(frame, around.before), read_window(sample.sound), around.after)
     return reduced_event(proposed, true_masks, frame.size_hw)
-
-
-def _frame(folder: Path, when: str) -> Frame:
-    sample = read_sample(folder, when)
-    assert sample.conditions.frame_offset_s is not None
-    return Frame(image=sample.load_image(), stamp_ns=round((_BEGIN_S + sample.conditions.frame_offset_s) * _NS))

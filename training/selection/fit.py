@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from cs3_model.metrics import EXACT_IOU
 from cs3_model.moment.evidence import SelectionEvidence, gather
-from cs3_model.moment.selection import SelectionNetwork
+from cs3_model.moment.selection import Calibration, LearnedSelection, LogisticLine, SelectionNetwork
 from training.selection.corruption import CorruptionRates, corrupted
 from training.selection.selection_events import SelectionEvent
 
@@ -29,9 +29,9 @@ class FitConfig:
         ValueError: if a field is out of its range.
     """
 
-    draws: int = 10
+    draws: int = 4
     """Corrupted draws of every event, beside the event as it is."""
-    epochs: int = 40
+    epochs: int = 25
     learning_rate: float = 2e-3
     """At its highest, with a cosine schedule."""
     weight_decay: float = 1e-3
@@ -54,6 +54,13 @@ class Lesson:
     """Bool [K + P]: whether the option is exactly right."""
     in_view: bool
     """Whether anything in view collided."""
+
+    def index_of(self, option: tuple[int, ...]) -> int:
+        """Where an option of one or two candidates stands among the singles and pairs."""
+        if len(option) == 1:
+            return option[0]
+        (row,) = np.flatnonzero((self.evidence.pairs_P2 == option).all(axis=1))
+        return len(self.evidence.candidates_KD) + int(row)
 
 
 def lesson_of(event: SelectionEvent) -> Lesson | None:
@@ -85,12 +92,13 @@ def option_scores(
     singles, one, other = ious_KT.max(axis=1), ious_KT[pairs_P2[:, 0]], ious_KT[pairs_P2[:, 1]]
     if len(true_masks) == 1:
         pairs = np.maximum(one, other)[:, 0] / 2
-        return np.concatenate([singles, pairs]), np.concatenate([singles >= EXACT_IOU, np.zeros(len(pairs), bool)])
+        exact = np.concatenate([singles >= EXACT_IOU, np.zeros(len(pairs), bool)])
+        return np.concatenate([singles, pairs]).astype(np.float32), exact
     ways = np.stack([np.stack([one[:, 0], other[:, 1]]), np.stack([one[:, 1], other[:, 0]])])  # [2 ways, 2 masks, P]
     better = ways.sum(axis=1).argmax(axis=0)
     chosen = ways[better, :, np.arange(len(pairs_P2))]
     exact = np.concatenate([np.zeros(len(singles), bool), chosen.min(axis=1, initial=1.0) >= EXACT_IOU])
-    return np.concatenate([singles, chosen.sum(axis=1)]) / 2, exact
+    return (np.concatenate([singles, chosen.sum(axis=1)]) / 2).astype(np.float32), exact
 
 
 def lessons_of(
@@ -125,32 +133,43 @@ def fit(lessons: Sequence[Lesson], config: FitConfig, seed: int) -> SelectionNet
     return network.eval()
 
 
-@torch.inference_mode()
-def calibrate(network: SelectionNetwork, lessons: Sequence[Lesson]) -> float:
-    """Sets the temperature that makes the chosen options' probabilities likeliest; returns it."""
-    chosen = [_chosen(network, lesson) for lesson in lessons]
-    temperatures = np.exp(np.linspace(np.log(0.4), np.log(4.0), 60))
-    losses = []
-    for temperature in temperatures:
-        probabilities = [torch.softmax(logits / float(temperature), 0)[index] for logits, index, _ in chosen]
-        values = torch.stack(probabilities).clamp(1e-4, 1 - 1e-4)
-        right = torch.tensor([is_right for *_, is_right in chosen], dtype=torch.float32)
-        losses.append(float(nn.functional.binary_cross_entropy(values, right)))
-    best = float(temperatures[int(np.argmin(losses))])
-    network.temperature.fill_(best)
-    return best
+def calibrate(networks: Sequence[SelectionNetwork], lessons: Sequence[Lesson]) -> Calibration:
+    """Fits how sure the networks may be, to events that they did not learn from.
+
+    Raises:
+        ValueError: if there is no event with a collision in view, or none without.
+    """
+    selection = LearnedSelection(networks, name="not calibrated")
+    choices = [selection.choose(lesson.evidence) for lesson in lessons]
+    seen = [lesson.in_view for lesson in lessons]
+    if not 0 < sum(seen) < len(seen):
+        raise ValueError("calibration needs events with a collision in view and without")
+    shares, right = [], []
+    for lesson, choice in zip(lessons, choices, strict=True):
+        if lesson.in_view:
+            shares.append(choice.probability / (1.0 - choice.not_in_view))
+            right.append(bool(lesson.is_exact[lesson.index_of(choice.option)]))
+    not_in_view = fit_line([choice.not_in_view for choice in choices], [not value for value in seen])
+    return Calibration(right=fit_line(shares, right), not_in_view=not_in_view)
 
 
-def _chosen(network: SelectionNetwork, lesson: Lesson) -> tuple[Tensor, int, bool]:
-    """All logits of an event, the index of the answer among them, and whether it is right."""
-    batch = _Batch.of([lesson])
-    logits, others, ious = network(*batch.inputs)
-    all_logits = torch.cat([logits, others[0]])
-    best = int((torch.softmax(all_logits, 0)[: len(logits)] + torch.sigmoid(ious)).argmax())
-    not_in_view = len(logits)
-    if torch.softmax(all_logits, 0)[not_in_view] >= 0.5:
-        return all_logits, not_in_view, not lesson.in_view
-    return all_logits, best, bool(lesson.is_exact[best])
+def fit_line(probabilities: Sequence[float], happened: Sequence[bool]) -> LogisticLine:
+    """The line through the logits under which what happened is likeliest, drawn a little towards no change."""
+    logits = torch.logit(torch.tensor(probabilities, dtype=torch.float64), eps=1e-6)
+    wanted = torch.tensor(happened, dtype=torch.float64)
+    line = torch.tensor([1.0, 0.0], dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([line], max_iter=100, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = nn.functional.binary_cross_entropy_with_logits(line[0] * logits + line[1], wanted, reduction="sum")
+        loss = loss + (line[0] - 1.0) ** 2 + line[1] ** 2
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    slope, offset = line.detach().tolist()
+    return LogisticLine(slope=slope, offset=offset)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

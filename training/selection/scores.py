@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import mannwhitneyu
+import numpy.typing as npt
 
-from cs3_model.moment.selection import LearnedSelection
+from cs3_model.moment.choice import SelectionConfig
+from cs3_model.moment.selection import Choice, LearnedSelection
+from training.evaluation.results.certainty import LOST, auroc, calibration_error
 from training.selection.fit import Lesson
-
-_LOST = 0.05
-"""Share of the visible collisions that the operating point of "nothing in view" may lose."""
-_BINS = 10
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,7 +34,7 @@ class SelectionScore:
     threshold: float
     """That threshold."""
     calibration_error: float
-    """Expected calibration error of the published probability, in ten bins."""
+    """Expected calibration error of the published confidence, of all events, in ten bins."""
 
 
 def score_selection(selection: LearnedSelection, lessons: Sequence[Lesson]) -> SelectionScore:
@@ -46,13 +44,13 @@ def score_selection(selection: LearnedSelection, lessons: Sequence[Lesson]) -> S
         ValueError: if no event has anything in view.
     """
     choices = [selection.choose(lesson.evidence) for lesson in lessons]
-    options = [_index(lesson, choice.option) for lesson, choice in zip(lessons, choices, strict=True)]
+    options = [lesson.index_of(choice.option) for lesson, choice in zip(lessons, choices, strict=True)]
     seen = [index for index, lesson in enumerate(lessons) if lesson.in_view]
     unseen = [index for index, lesson in enumerate(lessons) if not lesson.in_view]
     if not seen:
         raise ValueError("no event has a collision in view: nothing can be scored")
     not_in_view = np.array([choice.not_in_view for choice in choices])
-    threshold = float(np.quantile(not_in_view[seen], 1.0 - _LOST))
+    threshold = float(np.quantile(not_in_view[seen], 1.0 - LOST))
     return SelectionScore(
         num_in_view=len(seen),
         num_not_in_view=len(unseen),
@@ -60,40 +58,20 @@ def score_selection(selection: LearnedSelection, lessons: Sequence[Lesson]) -> S
         iou=float(np.mean([lessons[index].ious[options[index]] for index in seen])),
         exact_bound=float(np.mean([lessons[index].is_exact.any() for index in seen])),
         iou_bound=float(np.mean([lessons[index].ious.max() for index in seen])),
-        not_in_view_auroc=_auroc(not_in_view[unseen], not_in_view[seen]),
+        not_in_view_auroc=auroc(not_in_view[unseen], not_in_view[seen]),
         refused=float(np.mean(not_in_view[unseen] > threshold)) if unseen else float("nan"),
         threshold=threshold,
-        calibration_error=calibration_error(
-            np.array([choices[index].probability for index in seen]),
-            np.array([bool(lessons[index].is_exact[options[index]]) for index in seen]),
-        ),
+        calibration_error=calibration_error(*_published(lessons, choices, SelectionConfig().not_in_view)),
     )
 
 
-def calibration_error(probabilities: np.ndarray, is_right: np.ndarray) -> float:
-    """The expected calibration error: how far the mean probability lies from the share of right answers, over ten bins.
-
-    Args:
-        probabilities: Float [N] in [0, 1], N >= 1.
-        is_right: Bool [N].
-    """
-    bins = np.minimum((probabilities * _BINS).astype(int), _BINS - 1)
-    gaps = [
-        abs(probabilities[bins == index].mean() - is_right[bins == index].mean()) * np.mean(bins == index)
-        for index in np.unique(bins)
-    ]
-    return float(np.sum(gaps))
-
-
-def _auroc(higher: np.ndarray, lower: np.ndarray) -> float:
-    if not len(higher) or not len(lower):
-        return float("nan")
-    return float(mannwhitneyu(higher, lower).statistic / (len(higher) * len(lower)))
-
-
-def _index(lesson: Lesson, option: tuple[int, ...]) -> int:
-    """Where an option stands among the singles and pairs of an event."""
-    if len(option) == 1:
-        return option[0]
-    (row,) = np.flatnonzero((lesson.evidence.pairs_P2 == option).all(axis=1))
-    return len(lesson.evidence.candidates_KD) + int(row)
+def _published(
+    lessons: Sequence[Lesson], choices: Sequence[Choice], limit: float
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """The confidence of each answer, and whether it is right."""
+    confidences, right = [], []
+    for lesson, choice in zip(lessons, choices, strict=True):
+        refused = choice.not_in_view >= limit
+        confidences.append(choice.not_in_view if refused else choice.probability)
+        right.append(not lesson.in_view if refused else bool(lesson.is_exact[lesson.index_of(choice.option)]))
+    return np.array(confidences), np.array(right)

@@ -15,7 +15,7 @@ from cs3_model.types import AudioBlock
 from cs3_ros.bags.bag_reader import RecordedBag
 from cs3_ros.conversions.audio import SUPPORTED_AUDIO_TYPES, AudioAdapter, block_reader
 from cs3_ros.conversions.images import IMAGE_TYPES, frame_from_msg
-from cs3_ros.message_types import register_definition, register_package, typestore_with_cs3_msgs
+from cs3_ros.message_types import common_typestore, register_definition, register_installed
 from cs3_ros.perception.parameters import audio_options
 
 Item = AudioBlock | StoredFrame
@@ -113,10 +113,13 @@ class BagInputs:
 def typestore_for(bag: RecordedBag, topics: tuple[str, ...]) -> Typestore:
     """Definitions of the types of some topics: from the bag, else from what is installed.
 
+    The bag's come first, because a message is laid out as it was when it was recorded: a field of cs3_msgs that was
+    added since is absent from what is read.
+
     Raises:
         ValueError: if a definition is in neither.
     """
-    typestore = typestore_with_cs3_msgs()
+    typestore = common_typestore()
     for name in topics:
         topic = bag.topics[name]
         if topic.type_name in typestore.types:
@@ -125,7 +128,7 @@ def typestore_for(bag: RecordedBag, topics: tuple[str, ...]) -> Typestore:
         if topic.definition.format is not MessageDefinitionFormat.NONE:
             register_definition(typestore, topic.type_name, topic.definition)
         else:
-            register_package(typestore, package)
+            register_installed(typestore, package)
         if topic.type_name not in typestore.types:
             raise ValueError(
                 f"{name}: the definition of {topic.type_name} is neither in the bag nor installed: source the "

@@ -23,7 +23,7 @@ def selection(*, pair: float = 0.0, not_in_view: float = 0.0) -> LearnedSelectio
         network.option[0].weight[0, -1] = 1.0
         network.option[2].weight[0, 0] = pair
         network.scene[2].bias[:] = torch.tensor([not_in_view, -20.0])
-    return LearnedSelection(network, "fixed")
+    return LearnedSelection([network], name="fixed")
 
 
 def candidate(role: Role, left: int, score: float = 0.9) -> Candidate:

@@ -25,7 +25,7 @@ HELD = (10.0, 10.0, 60.0, 60.0)
 @pytest.fixture
 def selection() -> LearnedSelection:
     torch.manual_seed(0)
-    return LearnedSelection(SelectionNetwork(), "random")
+    return LearnedSelection([SelectionNetwork()], name="random")
 
 
 def frame(x: int, milliseconds: int) -> Frame:

@@ -9,8 +9,19 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from cs3_model.build import Preset, build_selection
 from cs3_model.moment.evidence import CANDIDATE_FEATURES, PAIR_FEATURES, SCENE_FEATURES, SelectionEvidence
-from cs3_model.moment.selection import LearnedSelection, SelectionNetwork, load_selection, selection_metadata
+from cs3_model.moment.selection import (
+    Calibration,
+    LearnedSelection,
+    LogisticLine,
+    SelectionNetwork,
+    load_selection,
+    save_selection,
+)
+from cs3_model.pipeline import PipelineConfig
+from cs3_model.preset_files import PRESETS
+from cs3_model.strategies import Strategy
 
 
 def random_evidence(number: int, seed: int = 0) -> SelectionEvidence:
@@ -27,7 +38,7 @@ def random_evidence(number: int, seed: int = 0) -> SelectionEvidence:
 @pytest.fixture
 def selection() -> LearnedSelection:
     torch.manual_seed(0)
-    return LearnedSelection(SelectionNetwork(), "random")
+    return LearnedSelection([SelectionNetwork()], name="random")
 
 
 def test_the_order_of_the_candidates_changes_nothing(selection: LearnedSelection) -> None:
@@ -81,12 +92,32 @@ def test_the_events_of_a_batch_do_not_see_each_other() -> None:
 
 def test_weights_survive_their_file(tmp_path: Path) -> None:
     torch.manual_seed(3)
-    network = SelectionNetwork()
-    network.temperature.fill_(1.7)
-    save_file(network.state_dict(), tmp_path / "selection.safetensors", selection_metadata())
+    networks = [SelectionNetwork(), SelectionNetwork()]
+    calibration = Calibration(
+        right=LogisticLine(slope=1.5, offset=0.25), not_in_view=LogisticLine(slope=0.5, offset=-1.0)
+    )
+    save_selection(tmp_path / "selection.safetensors", networks, calibration)
     loaded = load_selection(tmp_path / "selection.safetensors")
     evidence = random_evidence(3)
-    assert loaded.choose(evidence) == LearnedSelection(network, "").choose(evidence)
+    assert loaded.choose(evidence) == LearnedSelection(networks, calibration=calibration, name="").choose(evidence)
+    assert loaded.calibration == calibration
+
+
+def test_several_networks_vote_with_the_mean_of_their_probabilities() -> None:
+    torch.manual_seed(4)
+    one, other, evidence = SelectionNetwork(), SelectionNetwork(), random_evidence(1)
+    alone = [LearnedSelection([network], name="").choose(evidence) for network in (one, other)]
+    both = LearnedSelection([one, other], name="").choose(evidence)
+    assert both.not_in_view == pytest.approx((alone[0].not_in_view + alone[1].not_in_view) / 2, abs=1e-6)
+    assert both.probability == pytest.approx((alone[0].probability + alone[1].probability) / 2, abs=1e-6)
+
+
+def test_a_logistic_line_moves_the_logit() -> None:
+    """The odds of 0.8 are 4 to 1: squared, 16 to 1; halved, 2 to 1."""
+    assert LogisticLine()(0.8) == pytest.approx(0.8)
+    assert LogisticLine(slope=2.0)(0.8) == pytest.approx(16 / 17)
+    assert LogisticLine(offset=-np.log(2.0))(0.8) == pytest.approx(2 / 3)
+    assert 0.0 < LogisticLine()(0.0) < LogisticLine()(1.0) < 1.0
 
 
 def test_weights_of_other_features_are_refused(tmp_path: Path) -> None:
@@ -102,3 +133,11 @@ def test_a_file_that_is_none_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"broken.safetensors cannot be read") as error:
         load_selection(path)
     assert "\n" not in str(error.value)
+
+
+def test_the_shipped_weights_fit_the_features_and_are_small() -> None:
+    selection = build_selection(Preset(pipeline=PipelineConfig(strategy=Strategy.LEARNED)))
+    assert selection is not None and selection.calibration != Calibration()
+    assert len(selection.choose(random_evidence(3)).option) in (1, 2)
+    assert (PRESETS / "micro_selection.safetensors").stat().st_size < 100_000
+    assert build_selection(Preset()) is None

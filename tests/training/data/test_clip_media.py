@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from tests.training.conftest import number_of_picture
-from training.data.clip_media import read_image, read_picture, read_sound
+from training.data.clip_media import read_around, read_image, read_picture, read_sound
 from training.data.samples import SampleError, SoundSegment
 from training.data.sound_windows import Padding, WindowPlace, WindowRule, read_window
 
@@ -16,6 +16,20 @@ from training.data.sound_windows import Padding, WindowPlace, WindowRule, read_w
 def test_the_picture_nearest_to_the_time_is_read(time_s, number, make_video, tmp_path) -> None:
     video = make_video(tmp_path / "a.mkv", seconds=2.0)
     assert number_of_picture(read_picture(video, time_s)) == number
+
+
+def test_the_pictures_around_lie_nearest_to_the_span_and_say_how_far(make_video, tmp_path) -> None:
+    """At 25 pictures a second, around picture 10: 0.08 s is two pictures, and nearest to 0.09 s."""
+    around = read_around(make_video(tmp_path / "a.mkv", seconds=2.0), 0.4, 0.09)
+    assert (number_of_picture(around.before.image), number_of_picture(around.after.image)) == (8, 12)
+    assert (around.before.stamp_ns, around.after.stamp_ns) == pytest.approx((-80_000_000, 80_000_000), abs=1_000_000)
+
+
+def test_at_the_ends_of_a_video_a_picture_is_missing_and_that_is_no_error(make_video, tmp_path) -> None:
+    video = make_video(tmp_path / "a.mkv", seconds=2.0)
+    assert read_around(video, 0.0, 0.09).before is None and read_around(video, 1.96, 0.09).after is None
+    with pytest.raises(SampleError, match=r"a.mkv has no picture around 3.000 s"):
+        read_around(video, 3.0, 0.09)
 
 
 def test_a_time_beyond_the_end_has_no_picture(make_video, tmp_path) -> None:

@@ -37,6 +37,7 @@ def test_picture_and_sound_are_those_of_the_onset(write) -> None:
     (sample,) = write([named([SQUARE])]).samples
     assert number_of_picture(sample.load_image()) == 10
     assert (sample.sound.start_s, sample.sound.stop_s) == (0.4, 0.8)
+    assert sample.load_around().after.stamp_ns == pytest.approx(80_000_000, abs=1_000_000)
 
 
 def test_outlines_are_joined_cut_out_and_joined_again(write) -> None:

@@ -34,6 +34,14 @@ def test_the_contact_is_where_a_colliding_object_is(tiny):
         assert np.hypot(columns - x, rows - y).min() < 0.1 * union.shape[0]
 
 
+def test_the_pictures_around_are_those_before_and_after_with_their_times(tiny):
+    folder = sample_folder(tiny, "counterfactual", 0)
+    truth, around = read_truth(folder), read_sample(folder).load_around()
+    times_ns = [round((time_s - truth.frame_times_s[1]) * 1e9) for time_s in truth.frame_times_s]
+    assert [around.before.stamp_ns, around.after.stamp_ns] == pytest.approx([times_ns[0], times_ns[2]], abs=1)
+    assert not np.array_equal(around.before.image, around.after.image)
+
+
 def test_looking_alone_answers_half_of_the_counterfactuals(tiny):
     check = check_counterfactuals(open_data_set(DataSpec(name="sim_cs3", root=tiny, split="counterfactual")).samples)
     assert check.problems == ()

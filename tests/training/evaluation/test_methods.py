@@ -9,12 +9,15 @@ import pytest
 import torch
 
 from cs3_model.build import build_pipeline, load_preset
-from cs3_model.pipeline import CollisionPipeline, PipelineConfig
+from cs3_model.moment.moment import Moment
+from cs3_model.moment.selection import Calibration, SelectionNetwork, save_selection
+from cs3_model.pipeline import CollisionPipeline, PipelineConfig, Proposed
 from cs3_model.placement import Precision
 from cs3_model.strategies import Strategy
 from cs3_model.types import AudioWindow, BoolMask, Candidate, CollisionResult, Frame, Reason, Role, Verdict
 from tests.training.drawn_world import drawn_sample, mask_of
 from tests.training.micro.small import small_weights
+from training.data.samples import Around
 from training.data.sound_windows import read_window
 from training.evaluation.baselines.prior_map import fit_prior_map
 from training.evaluation.methods import build_row
@@ -97,13 +100,10 @@ def test_the_oracle_of_a_preset_chooses_by_the_truth(scene) -> None:
 
 
 def test_the_oracle_of_all_also_takes_a_heard_object_that_was_passed_over(scene, monkeypatch) -> None:
-    found = CollisionResult(
-        verdict=Verdict.NONE,
-        reason=Reason.SELECTED,
-        detail="",
-        candidates=(heard(mask_of("cup")), heard(mask_of("lid"))),
-    )
-    monkeypatch.setattr(CollisionPipeline, "process", lambda *args: found)
+    logits = np.zeros((4, 4), np.float32)
+    candidates = (heard(mask_of("cup")), heard(mask_of("lid")))
+    found = Proposed(candidates=candidates, logits=logits, heatmap=logits, moment=Moment(), stage_s={})
+    monkeypatch.setattr(CollisionPipeline, "propose", lambda *args: found)
     lid = next(item for item in scene.objects if np.array_equal(item.mask, mask_of("lid")))
     lid_alone = replace(scene, objects=(replace(lid, is_colliding=True),))
     weighed, of_all = (
@@ -121,8 +121,8 @@ def test_a_preset_may_hear_something_else(sound) -> None:
 def test_rows_of_one_preset_share_its_networks_and_candidates(scene, monkeypatch) -> None:
     rows = [build(f"preset:debug,use_crop=false{rest}") for rest in ("", ",strategy=right", ",strategy=oracle")]
     seen = []
-    process = CollisionPipeline.process
-    monkeypatch.setattr(CollisionPipeline, "process", lambda *args: seen.append(args) or process(*args))
+    propose = CollisionPipeline.propose
+    monkeypatch.setattr(CollisionPipeline, "propose", lambda *args: seen.append(args) or propose(*args))
     ours, right, _ = [row.predict(scene) for row in rows]
     assert len(seen) == 1 and all(a is b for a, b in zip(ours.candidates, right.candidates, strict=True))
     rows[0].predict(replace(scene, window=read_window(scene.sample.sound)))
@@ -131,11 +131,25 @@ def test_rows_of_one_preset_share_its_networks_and_candidates(scene, monkeypatch
 
 def test_rows_share_candidates_unless_they_differ_in_what_is_one_object(scene, monkeypatch) -> None:
     seen = []
-    process = CollisionPipeline.process
-    monkeypatch.setattr(CollisionPipeline, "process", lambda *args: seen.append(args[0].config) or process(*args))
+    propose = CollisionPipeline.propose
+    monkeypatch.setattr(CollisionPipeline, "propose", lambda *args: seen.append(args[0].config) or propose(*args))
     for rest in ("", ",verification.contact_distance_px=9", ",verification.merge_iou=0.3"):
         build(f"preset:debug,use_crop=false{rest}").predict(scene)
     assert [config.verification.merge_iou for config in seen] == [0.6, 0.3]
+
+
+def test_a_row_that_looks_at_what_moves_is_shown_the_pictures_around_unless_told_otherwise(
+    scene, tmp_path, monkeypatch
+) -> None:
+    torch.manual_seed(0)
+    save_selection(tmp_path / "s.safetensors", [SelectionNetwork()], Calibration())
+    name = f"preset:debug,strategy=learned,use_crop=false,selection={tmp_path / 's.safetensors'}"
+    rows = [build(name), build(f"{name},motion=false")]
+    assert [row.uses_motion for row in rows] == [True, False] and not build("preset:debug").uses_motion
+    before = Frame(image=np.roll(scene.frame.image, 5, axis=1), stamp_ns=-90_000_000)
+    details = [row.predict(replace(scene, around=Around(before=before))).detail for row in rows]
+    assert "no frame before" not in details[0] and "no frame after" in details[0]
+    assert "no frame before" in details[1]
 
 
 def test_another_strategy_is_that_of_the_pipeline(scene) -> None:

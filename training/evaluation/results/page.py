@@ -13,8 +13,8 @@ from cs3_model.metrics import Estimate, MaskScore, bootstrap, success_area
 from cs3_model.pipeline import PipelineConfig
 from cs3_model.types import Verdict
 from training.evaluation.counterfactual import exact_by_looking
+from training.evaluation.results.markdown import markdown_table, percent
 from training.evaluation.results.paper_figures import PAPER_RESULTS, PaperResult
-from training.evaluation.results.score_report import markdown_table, percent
 from training.evaluation.results.table_rows import (
     BASELINES,
     HEARING,

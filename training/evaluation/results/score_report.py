@@ -6,8 +6,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from cs3_model.metrics import Estimate
 from training.evaluation.counterfactual import exact_by_looking
+from training.evaluation.results.certainty import certainty_section
+from training.evaluation.results.markdown import markdown_table, percent
 from training.evaluation.results.paper_figures import PAPER_RESULTS
 from training.evaluation.results.summary import RowSummary
 from training.evaluation.runner import Evaluation, SampleResult
@@ -24,6 +25,8 @@ def markdown(summaries: Sequence[RowSummary], evaluation: Evaluation, info: RunI
         *_notes(summaries, records),
         *(_stratum_table(stratum, summaries) for stratum in summaries[0].strata),
     ]
+    sections = (certainty_section(evaluation.records[row.name], row.label, info.seed) for row in evaluation.rows)
+    parts += filter(None, sections)
     if info.data_set in PAPER_RESULTS:
         parts.append(_paper_table(info.data_set))
     return "\n\n".join(parts) + "\n"
@@ -112,14 +115,3 @@ def _paper_table(data_set: str) -> str:
     ]
     title = "## Figures of the paper\n\nReported by Parida et al. (2025), with their weights; not measured here.\n\n"
     return title + markdown_table(["Table", "Row", "mIoU", "AUC"], lines, text_columns=2)
-
-
-def markdown_table(header: Sequence[str], lines: Sequence[Sequence[str]], *, text_columns: int = 1) -> str:
-    """A Markdown table whose columns after the first are numbers."""
-    rule = ["---"] * text_columns + ["---:"] * (len(header) - text_columns)
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, rule, *lines))
-
-
-def percent(estimate: Estimate) -> str:
-    """A share as percent, with its interval."""
-    return f"{100 * estimate.mean:.2f} ({100 * estimate.low:.1f}-{100 * estimate.high:.1f})"

@@ -101,8 +101,8 @@ def test_rows_stand_for_one_method_per_set_of_files() -> None:
     def names(row: TableRow, num_shuffles: int) -> list[str]:
         return [spec.spelled() for spec in row.specs(files, num_shuffles)]
 
-    assert names(OURS, 3) == ["preset:micro,weights=a", "preset:micro,weights=b"]
+    assert names(OURS, 3) == [f"preset:micro,weights={name},strategy=ours" for name in ("a", "b")]
     assert names(NO_AUDIO, 3) == [] and names(CENTRE, 3) == ["centre"]
     assert names(WEAK, 3)[0].startswith("preset:micro,weights=a,weak=w,") and len(names(WEAK, 3)) == 1
-    assert names(SHUFFLED, 2)[1] == "preset:micro,weights=a,sound=shuffled,shuffle=1"
+    assert names(SHUFFLED, 2)[1] == "preset:micro,weights=a,strategy=ours,sound=shuffled,shuffle=1"
     assert len(names(SHUFFLED, 2)) == 4
