@@ -99,6 +99,23 @@ def test_a_cut_between_the_frames_is_unknown_motion(estimator: MotionEstimator) 
         measured(estimator, texture(4), texture(5))
 
 
+@pytest.mark.parametrize("degrees", [30, 60, 90])
+def test_a_camera_that_is_dropped_is_unknown_motion(estimator: MotionEstimator, degrees: int) -> None:
+    """It turns within a tenth of a second, and moves by a third of the picture: no flow follows that."""
+    turned = cv2.getRotationMatrix2D((WIDTH / 2, HEIGHT / 2), degrees, 1.0)
+    turned[:, 2] += (0.3 * WIDTH, 0.3 * HEIGHT)
+    with pytest.raises(UnknownMotionError, match="the frames show different scenes"):
+        measured(estimator, texture(1), moved(texture(1), turned.tolist()))
+
+
+def test_blur_moves_nothing(estimator: MotionEstimator) -> None:
+    """A frame that is smeared over nine of its 256 pixels, before a still scene."""
+    smear = np.zeros((9, 9), np.float32)
+    smear[4] = 1 / 9
+    motion = measured(estimator, texture(1), cv2.filter2D(texture(1), -1, smear))
+    assert np.quantile(motion.speed, 0.99) < 0.02
+
+
 def test_a_frozen_image_is_unknown_motion(estimator: MotionEstimator) -> None:
     with pytest.raises(UnknownMotionError, match="frozen"):
         measured(estimator, texture(4), texture(4).copy())
