@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def where(*packages: str) -> str:
     """One line for the record: the machine and its load, versions of Python and of these packages, and the commit."""
-    # Imported here: provenance imports PyTorch, which not every process that is measured should.
+    # Imported here: not every process that is measured should hold PyTorch, which `machine` asks.
     from cs3_model.provenance import machine, package_versions, source_commit
 
     threads = os.environ.get("OMP_NUM_THREADS", "all")

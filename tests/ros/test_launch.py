@@ -86,7 +86,7 @@ def launched(file: Path | str, *arguments: str) -> Iterator[subprocess.Popen[str
     finally:
         process.send_signal(signal.SIGINT)
         try:
-            process.communicate(timeout=20)
+            process.communicate(timeout=START_S)
         except subprocess.TimeoutExpired:
             process.kill()
             raise

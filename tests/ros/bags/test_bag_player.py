@@ -21,6 +21,7 @@ from cs3_ros.bags.bag_reader import RecordedBag
 from cs3_ros.bags.bag_writer import BagWriter
 from cs3_ros.bags.video_to_bag import VideoToBag, video_to_bag
 from cs3_ros.conversions.times import stamp_to_ns
+from tests.ros.conftest import DEADLINE_S
 
 pytestmark = pytest.mark.ros
 
@@ -153,7 +154,7 @@ def test_a_loop_begins_again_until_it_is_stopped(notes_bag, graph):
     ) as process:
         graph.wait_for(lambda: len(listener.notes()) > 25, "three rounds")
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=DEADLINE_S) == 0  # without the signal it would never end
 
     assert listener.notes("/even").startswith("02468" * 2)
     assert listener.notes("/odd").startswith("13579" * 2)
