@@ -61,13 +61,13 @@ def test_a_killed_run_goes_on_to_the_same_data_set_with_another_number_of_worker
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     subprocess.run(_command(whole, 2), cwd=REPOSITORY, check=True, capture_output=True)
     run = subprocess.Popen(_command(broken, 1), cwd=REPOSITORY, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not list(broken.glob("val/*/0*")) and time.monotonic() < deadline:
         time.sleep(0.02)
     workers = psutil.Process(run.pid).children(recursive=True)
     run.kill()
     run.wait()
-    _, alive = psutil.wait_procs(workers, timeout=30)
+    _, alive = psutil.wait_procs(workers, timeout=300)
     assert workers and not alive
     leftover = broken / "val" / "000" / ".000005.1"
     leftover.mkdir(parents=True)
