@@ -65,7 +65,7 @@ def results(width: int, height: int) -> Iterator[CollisionResult]:
 def _candidate(role: Role, mask: BoolMask) -> Candidate:
     rows, columns = np.nonzero(mask)
     box = (float(columns.min()), float(rows.min()), float(columns.max() + 1), float(rows.max() + 1))
-    return Candidate(role=role, mask=mask, box_xyxy=box, score=0.5)
+    return Candidate(role=role, mask=mask, box_xyxy=box, score=0.5, reason="")
 
 
 def _blob(rng: np.random.Generator, width: int, height: int) -> BoolMask:
@@ -82,9 +82,10 @@ def main(
 ) -> None:
     """Print both tables."""
     typer.echo(where("torch", "rclpy", "opencv-python-headless"))
-    print_header("preset", "start to active, s")
-    print_row(preset, ", ".join(f"{time_to_active(preset):.1f}" for _ in range(starts)))
-    typer.echo()
+    if starts:
+        print_header("preset", "start to active, s")
+        print_row(preset, ", ".join(f"{time_to_active(preset):.1f}" for _ in range(starts)))
+        typer.echo()
     print_header("picture", "mask_format", "message, kB", "encoding, ms")
     for width, height in ((640, 480), (1280, 720), (1920, 1080)):
         for mask_format in ("png", "mono8"):

@@ -30,7 +30,10 @@ NODE = """
 from tests.ros.perception.perception_graph import use_hand_made_parts
 use_hand_made_parts()
 from cs3_ros.perception.node import main
-main(["perception", "--ros-args", "-p", "preset:=debug", "-p", "audio_pre_s:=0.3", "-p", "audio_post_s:=0.3"])
+settings = ["preset:=debug", "audio_pre_s:=0.3", "audio_post_s:=0.3"]
+for topic in ("/audio", "/image/compressed", "/camera_info"):  # so that what is sent as fast as it goes is not lost
+    settings.append(f"qos_overrides.{topic}.subscription.depth:=1000")
+main(["perception", "--ros-args", *(word for setting in settings for word in ("-p", setting))])
 """
 """The real node, with parts whose answers are known."""
 IMAGE_TOPIC = "/image/compressed"
