@@ -11,11 +11,11 @@ PACKAGES = ("cs3_model", "cs3_ros", "training")
 TOLD_APART_BY_THEIR_ROOM = {
     "audio.py",  # networks/micro/: the network; conversions/: the messages
     "checkpoint.py",  # weights/: any file of weights; hands23/: the names of tensors in that one
-    "command.py",  # bringup/ and simulation/: the command line of the room
+    "command.py",  # bringup/, mcp_server/ and simulation/: the command line of the room
     "config.py",  # onset/ and hands23/: the thresholds of the room
     "detections.py",  # hands23/: what it detects; conversions/: the message of this name
     "detector.py",  # onset/ and hands23/: what the room is about
-    "node.py",  # perception/ and microphone/: the node of the room
+    "node.py",  # perception/, microphone/ and locating/: the node of the room
 }
 SHARED = {"__init__.py", "__main__.py"}
 

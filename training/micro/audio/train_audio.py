@@ -34,7 +34,7 @@ from training.micro.audio.audio_gate import Windows, hear_materials, markdown, r
 from training.micro.audio.audio_hits import Hits, read_hits
 from training.micro.fitting import StageConfig, fit
 from training.micro.initial_weights import load_part
-from training.micro.options import Debug
+from training.micro.stage_options import Debug
 
 log = logging.getLogger(__name__)
 

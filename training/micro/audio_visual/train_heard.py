@@ -32,7 +32,7 @@ from training.micro.audio_visual.heard_data import (
 from training.micro.audio_visual.heard_store import load_heard, save_heard
 from training.micro.fitting import StageConfig, fit
 from training.micro.initial_weights import load_part
-from training.micro.options import DataFolder, Debug, LearningRate, Seed, Steps, Validation
+from training.micro.stage_options import DataFolder, Debug, LearningRate, Seed, Steps, Validation
 from training.micro.vision.picture_batches import list_scenes
 from training.micro.vision.vision_losses import mask_loss
 

@@ -27,7 +27,7 @@ from training.data.sound_windows import read_window
 from training.evaluation.baselines.mix_localize import NUM_SLOTS, MixtureNetwork, return_loss, save_mixture
 from training.loop.trainer import RunStoppedError
 from training.micro.fitting import StageConfig, fit
-from training.micro.options import DataFolder, LearningRate, Seed, Steps
+from training.micro.stage_options import DataFolder, LearningRate, Seed, Steps
 from training.weak.micro_model import Pixels, Spectrogram
 
 _SHIFT_S = 0.3

@@ -21,7 +21,7 @@ from cs3_model.networks.micro.vision import DEBUG_VISION, MicroVision, VisionCon
 from training.loop.trainer import RunStoppedError
 from training.micro.fitting import StageConfig, fit
 from training.micro.initial_weights import load_part
-from training.micro.options import DataFolder, Debug, LearningRate, Seed, Steps, Validation
+from training.micro.stage_options import DataFolder, Debug, LearningRate, Seed, Steps, Validation
 from training.micro.vision.picture_batches import PictureBatch, PictureBatches, list_scenes
 from training.micro.vision.targets import (
     Boxes,
