@@ -148,7 +148,8 @@ class MediaFile:
     def mono(self, start_ns: int = 0, stop_ns: int = END_NS) -> Iterator[tuple[int, Float32Array]]:
         """Returns the samples with start_ns <= time < stop_ns, mixed to one channel, in order.
 
-        The mix is the average of the channels that hold anything, or the loudest one alone where they cancel. They come as the file has them packed; samples that the container has twice come once.
+        The mix is the average of the channels that hold anything, or the loudest one alone where they cancel. They come
+        as the file has them packed; samples that the container has twice come once.
 
         Yields:
             Time of the first sample, nanoseconds, and float32 [T]; integer formats are scaled to [-1, 1].

@@ -32,8 +32,8 @@ class _Problem:
 class Health:
     """Collects problems by key, logs each at most every ten seconds, and publishes diagnostics.
 
-    A problem whose message changes, other than in its numbers, is logged again after a second at the earliest. One that has not been reported for
-    ten seconds is over, but for those that `hold` reports. Thread-safe.
+    A problem whose message changes, other than in its numbers, is logged again after a second at the earliest. One that
+    has not been reported for ten seconds is over, but for those that `hold` reports. Thread-safe.
 
     Args:
         node: Whose logger and /diagnostics topic are used.
