@@ -36,7 +36,8 @@ from cs3_ros.qos import publication, recorded_offer
 _CLOCK_TOPIC = "/clock"
 _CLOCK_PERIOD_NS = 10_000_000
 _LATENESS_HISTORY = 100_000
-_LAST_ACKNOWLEDGEMENT_S = 1.0
+_LAST_ACKNOWLEDGEMENT_S = 0.5
+"""Of all publishers together. Longer, and listeners would take the end of the bag for silence."""
 _SETTLING_S = 0.2
 """A subscription that the publisher knows may not know the publisher yet."""
 
@@ -125,8 +126,9 @@ class BagPlayer:
             raise ValueError(
                 f"no messages from {self._playback.start_s} s on: the bag is {self._bag.duration_s:.3f} s long"
             )
+        deadline_s = time.monotonic() + _LAST_ACKNOWLEDGEMENT_S
         for publisher in set(self._publishers.values()):
-            publisher.wait_for_all_acked(Duration(seconds=_LAST_ACKNOWLEDGEMENT_S))
+            publisher.wait_for_all_acked(Duration(seconds=max(0.0, deadline_s - time.monotonic())))
         return PlaybackReport(num_messages=count, lateness_p99_s=float(np.percentile(self._lateness_s, 99)))
 
     def _make_publishers(self) -> dict[str, Publisher[Any]]:

@@ -11,7 +11,9 @@ from cs3_ros import entry
 
 
 def test_ctrl_c_amid_the_imports_ends_at_once_and_well(tmp_path) -> None:
-    (tmp_path / "slow_node.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    # Tests that run in the background of a shell are handed an interrupt that is ignored.
+    heard = "signal.signal(signal.SIGINT, signal.default_int_handler)"
+    (tmp_path / "slow_node.py").write_text(f"import os, signal\n{heard}\nos.kill(os.getpid(), signal.SIGINT)\n")
     code = "from cs3_ros.entry import _run; _run('slow_node')"
     command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {code}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

@@ -206,8 +206,8 @@ def test_without_a_node_the_tools_say_what_to_start(graph, pool) -> None:
         waited = await model.call_tool("wait_for_collision", {"timeout_s": 60})
         return waited, await model.call_tool("perception_status", {})
 
-    waited, status = talk(graph, pool, conversation, patience_s=0.3)
-    assert waited.is_error and "no node /perception publishes" in waited.content[0].text
+    waited, status = talk(graph, pool, conversation, node="nobody", patience_s=0.3)
+    assert waited.is_error and "no node /nobody publishes" in waited.content[0].text
     assert "publishes no diagnostics" in status.structured_content["words"]
 
 
