@@ -17,6 +17,8 @@ HOW_TO_ENABLE = {
     "has a microphone": "unplug it",
     "CUDA": "run on a machine with an NVIDIA GPU",
     "shared/data": "put the recordings there",
+    "rerun-sdk": ".venv/bin/uv pip install --python .venv/bin/python rerun-sdk",
+    "does not compress": "nothing: the case does not exist",
     "is an extra": ".venv/bin/uv pip install --python .venv/bin/python submitit",
 }
 """From words of the reason to the command; the first that fits counts."""

@@ -14,6 +14,6 @@ def test_each_reason_gets_one_line_with_its_command_the_most_frequent_first() ->
 
 
 def test_what_no_system_package_brings_comes_with_the_environment() -> None:
-    assert lines_about_skips(["Skipped: rerun-sdk is not installed"]) == [
-        "1 x rerun-sdk is not installed -> make setup"
+    assert lines_about_skips(["Skipped: vision_msgs is not importable"]) == [
+        "1 x vision_msgs is not importable -> make setup"
     ]
