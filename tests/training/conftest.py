@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -28,6 +28,17 @@ def _need_simulator() -> None:
 
     if missing := missing_for_filament():
         pytest.skip(missing)
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Sums come out alike only if they are cut into as many parts."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

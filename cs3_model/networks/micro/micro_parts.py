@@ -119,6 +119,10 @@ class Seen(NamedTuple):
     place: Letterbox
     """Where in the square."""
 
+    def on_image(self, maps: Tensor) -> Float32Array:
+        """What maps of the square [..., s, s] say of the image, float32 [..., h, w] on the CPU."""
+        return np.asarray(self.place.cut(maps).float().cpu().numpy())
+
 
 class SharedTower:
     """Features of an image, computed once for all parts that ask about the same array.
@@ -170,7 +174,7 @@ class MicroAudioVisual:
     def decode(self, image_features: Seen, audio_embedding: Tensor) -> Float32Array:
         """The map's logits at half the network's resolution."""
         logits = self.networks.heard.decoder(image_features.features, audio_embedding)
-        return image_features.place.cut(logits)[0, 0].float().cpu().numpy()
+        return image_features.on_image(logits)[0, 0]
 
 
 class MicroHands:

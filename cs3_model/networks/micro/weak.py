@@ -84,7 +84,7 @@ class MicroWeakAudioVisual:
     def decode(self, image_features: Seen, audio_embedding: Tensor) -> Float32Array:
         """The map's logits at half the network's resolution."""
         logits = self._decoder(image_features.features, audio_embedding.unsqueeze(1))
-        return image_features.place.cut(logits)[0, 0].float().cpu().numpy()
+        return image_features.on_image(logits)[0, 0]
 
 
 def load_weak(networks: MicroNetworks, tower: SharedTower, path: Path) -> MicroWeakAudioVisual:

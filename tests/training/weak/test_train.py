@@ -35,13 +35,7 @@ losses: {{masker: {{bias: 0.0}}}}
 STARTS_S = [1.0 + 1.5 * index for index in range(6)]
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Sums come out alike only if they are cut into as many parts."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

@@ -111,10 +111,10 @@ class MixtureBaseline:
         """All of the picture that is at least half as near to a slot as the nearest place."""
         samples = torch.from_numpy(scene.window.samples).unsqueeze(0).to(self._tower.device)
         slots_KP = self._network.embed_sound(self._audio_encoder(samples).embedding_ND)[0]
-        features, place = self._tower.see(scene.frame.image)
-        places_hwP = self._network.embed_image(features)[0]
+        seen = self._tower.see(scene.frame.image)
+        places_hwP = self._network.embed_image(seen.features)[0]
         config, masks = LocalisationConfig(), []
-        for similarity in place.cut((places_hwP @ slots_KP.T).permute(2, 0, 1)).float().cpu().numpy():
+        for similarity in seen.on_image((places_hwP @ slots_KP.T).permute(2, 0, 1)):
             mask = peak_mask(score_map(similarity.copy(), config), scene.frame.size_hw, config)
             masks.append(
                 Candidate(

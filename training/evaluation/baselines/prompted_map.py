@@ -47,4 +47,4 @@ class PromptedMap:
     def decode(self, image_features: Seen, audio_embedding: Tensor) -> Float32Array:
         """The map's logits at half the network's resolution."""
         logits = self._decoder(image_features.features, audio_embedding)
-        return image_features.place.cut(logits)[0, 0].float().cpu().numpy()
+        return image_features.on_image(logits)[0, 0]

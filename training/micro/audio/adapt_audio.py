@@ -31,13 +31,12 @@ from cs3_model.command_errors import one_line_errors
 from cs3_model.files import file_digest, write_whole
 from cs3_model.networks.micro.audio import MicroAudioEncoder, MicroAudioOutput
 from cs3_model.networks.micro.micro_parts import MicroNetworks, load_micro, micro_file
-from cs3_model.types import MODEL_SAMPLE_RATE_HZ
 from training.data.samples import SampleError
 from training.loop.trainer import RunStoppedError
 from training.micro.audio.audio_gate import Windows, hear_materials, markdown, read_windows
 from training.micro.audio.audio_hits import Hits, read_hits
 from training.micro.audio.sound_folders import read_sound_folder
-from training.micro.audio.train_audio import WindowConfig, cut
+from training.micro.audio.train_audio import WindowConfig, cut, draw_windows
 from training.micro.fitting import StageConfig, fit
 from training.micro.initial_weights import load_part
 
@@ -64,25 +63,19 @@ def has_plain(hits: Hits) -> npt.NDArray[np.bool_]:
 
 
 class SoundPairBatches(Dataset[SoundPairs]):
-    """The windows of a step; the same for the same step. The onset lies as in `HitBatches`."""
+    """The windows of a step, as `draw_windows` draws them."""
 
     def __init__(self, hits: Hits, config: WindowConfig) -> None:
         self._hits, self._config = hits, config
         self._has_plain = has_plain(hits)
-        self.steps_per_epoch = max(len(hits.sounds) // config.batch_size, 1)
 
     def __getitem__(self, step: int) -> SoundPairs:
-        config, hits = self._config, self._hits
-        epoch, place = divmod(step, self.steps_per_epoch)
-        order = np.random.default_rng([config.seed, 1, epoch]).permutation(len(hits.sounds))
-        chosen = order[place * config.batch_size :][: config.batch_size]
-        rng = np.random.default_rng([config.seed, 2, step])
-        length_s = rng.uniform(*config.length_s)
-        windows = np.zeros((2, len(chosen), round(length_s * MODEL_SAMPLE_RATE_HZ)), np.float32)
-        for row, index in enumerate(chosen):
-            start_s = hits.onsets_s[index] - rng.uniform(config.before_s, length_s - config.after_s)
+        hits = self._hits
+        chosen, starts, num_samples, _ = draw_windows(hits, self._config, step)
+        windows = np.zeros((2, len(chosen), num_samples), np.float32)
+        for row, (index, start) in enumerate(zip(chosen, starts, strict=True)):
             for kind, sounds in enumerate((hits.sounds, hits.plain)):
-                cut(sounds[index], round(start_s * MODEL_SAMPLE_RATE_HZ), windows[kind, row])
+                cut(sounds[index], start, windows[kind, row])
         return SoundPairs(
             recorded_NT=torch.from_numpy(windows[0]),
             plain_NT=torch.from_numpy(windows[1]),

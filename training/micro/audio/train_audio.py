@@ -14,7 +14,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -69,27 +69,51 @@ class WindowConfig:
             )
 
 
-class HitBatches(Dataset[tuple[Tensor, Tensor]]):
-    """The windows [N, T] and labels [N, 7] of a step; the same for the same step.
+class DrawnWindows(NamedTuple):
+    """Which hits a step hears, and where they are cut."""
+
+    chosen: npt.NDArray[np.intp]
+    """Of all hits."""
+    starts: list[int]
+    """First sample of each, before or after the beginning of its sound."""
+    num_samples: int
+    rng: np.random.Generator
+    """For what else the step draws."""
+
+
+def draw_windows(hits: Hits, config: WindowConfig, step: int) -> DrawnWindows:
+    """Draws the windows of a step; the same for the same step. Every hit once before any comes again.
 
     The onset lies anywhere from `before_s` after the start of a window to `after_s` before its end.
     """
+    epoch, place = divmod(step, steps_per_epoch(hits, config))
+    order = np.random.default_rng([config.seed, 1, epoch]).permutation(len(hits.sounds))
+    chosen = order[place * config.batch_size :][: config.batch_size]
+    rng = np.random.default_rng([config.seed, 2, step])
+    length_s = rng.uniform(*config.length_s)
+    starts_s = [hits.onsets_s[index] - rng.uniform(config.before_s, length_s - config.after_s) for index in chosen]
+    starts = [round(start_s * MODEL_SAMPLE_RATE_HZ) for start_s in starts_s]
+    return DrawnWindows(chosen, starts, round(length_s * MODEL_SAMPLE_RATE_HZ), rng)
+
+
+def steps_per_epoch(hits: Hits, config: WindowConfig) -> int:
+    """Steps in which every hit comes once, but for a rest that fills no batch."""
+    return max(len(hits.sounds) // config.batch_size, 1)
+
+
+class HitBatches(Dataset[tuple[Tensor, Tensor]]):
+    """The windows [N, T] and labels [N, 7] of a step, as `draw_windows` draws them."""
 
     def __init__(self, hits: Hits, config: WindowConfig) -> None:
         self.hits, self._config = hits, config
-        self.steps_per_epoch = max(len(hits.sounds) // config.batch_size, 1)
+        self.steps_per_epoch = steps_per_epoch(hits, config)
 
     def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
         config, hits = self._config, self.hits
-        epoch, place = divmod(step, self.steps_per_epoch)
-        order = np.random.default_rng([config.seed, 1, epoch]).permutation(len(hits.sounds))
-        chosen = order[place * config.batch_size :][: config.batch_size]
-        rng = np.random.default_rng([config.seed, 2, step])
-        length_s = rng.uniform(*config.length_s)
-        windows = np.zeros((len(chosen), round(length_s * MODEL_SAMPLE_RATE_HZ)), np.float32)
-        for window, index in zip(windows, chosen, strict=True):
-            start_s = hits.onsets_s[index] - rng.uniform(config.before_s, length_s - config.after_s)
-            cut(hits.sounds[index], round(start_s * MODEL_SAMPLE_RATE_HZ), window)
+        chosen, starts, num_samples, rng = draw_windows(hits, config, step)
+        windows = np.zeros((len(chosen), num_samples), np.float32)
+        for window, index, start in zip(windows, chosen, starts, strict=True):
+            cut(hits.sounds[index], start, window)
         peaks = np.abs(windows).max(axis=1, keepdims=True)
         noise_db = rng.uniform(*config.noise_db, (len(chosen), 1)).astype(np.float32)
         windows += peaks * 10 ** (-noise_db / 20) * rng.standard_normal(windows.shape, np.float32)

@@ -19,12 +19,7 @@ RATE_HZ = 16_000
 TINY = MicroAudioConfig(channels=(4, 6, 8, 8), temporal_channels=16, embedding_dim=16, dropout=0.1)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
