@@ -8,12 +8,12 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.stats import rankdata
 from torch.nn import functional
 
 from cs3_model.networks.micro.audio import MicroAudioEncoder
 from training.data import DataSpec, open_data_set
 from training.data.sound_windows import WindowRule, read_window
+from training.evaluation.results.certainty import auroc
 from training.micro.audio.audio_hits import MATERIAL_NAMES, label_of
 
 GATE_AUC = 0.9
@@ -63,11 +63,7 @@ def hear_materials(encoder: MicroAudioEncoder, samples: npt.NDArray[np.float32])
 def area_under_curve(scores: npt.NDArray[np.float64], labels: npt.NDArray[np.uint8]) -> float:
     """Probability that a positive scores above a negative, ties half; NaN if either is missing."""
     positive = labels.astype(bool)
-    num_positive, num_negative = int(positive.sum()), int((~positive).sum())
-    if not num_positive or not num_negative:
-        return float("nan")
-    ranks = rankdata(scores)[positive].sum() - num_positive * (num_positive + 1) / 2
-    return float(ranks / (num_positive * num_negative))
+    return auroc(scores[positive], scores[~positive])
 
 
 def mean_auc(logits: npt.NDArray[np.float64], labels: npt.NDArray[np.uint8]) -> float:
