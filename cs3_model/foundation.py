@@ -18,7 +18,7 @@ from cs3_model.networks.audio_visual import AudioVisualNetwork, ConditionedSegme
 from cs3_model.networks.beats import BEATs
 from cs3_model.networks.clipseg import ConditionedCLIPSeg, rd64_refined_config
 from cs3_model.networks.hands23 import Hands23Detector, Hands23Network, hands23_from_checkpoint
-from cs3_model.networks.image_input import CLIP
+from cs3_model.networks.image_input import CLIP, IMAGENET, Normalisation
 from cs3_model.networks.sam import Sam2Segmenter, Sam2Size, build_sam2
 from cs3_model.networks.tagged_prompts import build_tagged_prompts, tagged_prompt_segmenter
 from cs3_model.networks.text_prompt import END_ID, PROMPT_IDS, AudioPrompt
@@ -41,10 +41,9 @@ def build_audio_visual(audio_weights: str, placement: Placement) -> ConditionedS
     Raises:
         ValueError: if weights cannot be had or do not fit.
     """
-    clipseg = load_clipseg()
     if audio_weights:
-        return _trained_segmenter(clipseg, audio_weights, placement)
-    return _tag_segmenter(clipseg, placement)
+        return _trained_segmenter(audio_weights, placement)
+    return _tag_segmenter(load_clipseg(), placement)
 
 
 def build_random_token(placement: Placement, seed: int) -> ConditionedSegmenter:
@@ -77,7 +76,7 @@ def load_audio_visual_network(audio_weights: str = "") -> AudioVisualNetwork:
         checkpoint = _read_audio_weights(audio_weights)
         if checkpoint.extras:
             raise ValueError(f"{audio_weights} was made with another prompt than the paper's: it cannot be trained on")
-        return _load_trained(load_clipseg(), checkpoint)
+        return _load_trained(checkpoint)
     beats, _ = load_beats()
     beats.predictor = None
     return AudioVisualNetwork(beats=beats, audio_token=AudioToken(), prompt=AudioPrompt(), clipseg=load_clipseg())
@@ -138,15 +137,15 @@ def prepare_boxes(network: torch.nn.Module, placement: Placement) -> torch.nn.Mo
     return network
 
 
-def load_clipseg() -> ConditionedCLIPSeg:
-    """Loads CLIPSeg as published; ValueError as of `build_audio_visual`."""
+def load_clipseg(normalisation: Normalisation = IMAGENET) -> ConditionedCLIPSeg:
+    """Loads CLIPSeg as published, with its own normalisation or another; ValueError as of `build_audio_visual`."""
     checkpoint = load_weights(WEIGHTS["clipseg"])
     # Earlier versions of transformers saved the constant table of position numbers.
     tensors = {name: value for name, value in checkpoint.tensors.items() if not name.endswith(".position_ids")}
     network = CLIPSegForImageSegmentation(rd64_refined_config())
     with checkpoint.blamed():
         load_strictly(network, tensors, "CLIPSeg rd64-refined")
-    return ConditionedCLIPSeg(network)
+    return ConditionedCLIPSeg(network, normalisation=normalisation)
 
 
 def load_beats() -> tuple[BEATs, Checkpoint]:
@@ -156,8 +155,11 @@ def load_beats() -> tuple[BEATs, Checkpoint]:
         return BEATs.from_checkpoint({"model": checkpoint.tensors, **checkpoint.extras}), checkpoint
 
 
-def _load_trained(clipseg: ConditionedCLIPSeg, checkpoint: Checkpoint) -> AudioVisualNetwork:
-    """Puts trained audio weights in front of CLIPSeg; without any of BEATs, BEATs is as published."""
+def _load_trained(checkpoint: Checkpoint) -> AudioVisualNetwork:
+    """Puts trained audio weights in front of CLIPSeg; without any of BEATs, BEATs is as published.
+
+    Imported weights bring their own prompt and normalisation of pictures (`cs3_model.weights.acl`).
+    """
     tensors = {name: value for name, value in checkpoint.tensors.items() if name.startswith(TRAINED_PARTS)}
     # The tagging head of BEATs takes no part in the audio token.
     tensors = {name: value for name, value in tensors.items() if not name.startswith("beats.predictor.")}
@@ -171,8 +173,7 @@ def _load_trained(clipseg: ConditionedCLIPSeg, checkpoint: Checkpoint) -> AudioV
     with checkpoint.blamed():
         load_strictly(trained, tensors, "BEATs and the audio token")
     prompt = AudioPrompt(checkpoint.extras.get("prompt_ids", PROMPT_IDS))
-    if checkpoint.extras.get("normalisation") == "clip":
-        clipseg.normalisation = CLIP
+    clipseg = load_clipseg(CLIP if checkpoint.extras.get("normalisation") == "clip" else IMAGENET)
     return AudioVisualNetwork(beats=beats, audio_token=audio_token, prompt=prompt, clipseg=clipseg)
 
 
@@ -180,20 +181,14 @@ def _read_audio_weights(path: str) -> Checkpoint:
     return read_checkpoint(Path(path), remedy="name another file in audio_weights of the preset, or leave it out")
 
 
-def _trained_segmenter(clipseg: ConditionedCLIPSeg, path: str, placement: Placement) -> ConditionedSegmenter:
+def _trained_segmenter(path: str, placement: Placement) -> ConditionedSegmenter:
     checkpoint = _read_audio_weights(path)
-    network = _load_trained(clipseg, checkpoint)
+    network = _load_trained(checkpoint)
     prepare_audio_visual(network, placement)
-    name = f"beats + clipseg-rd64-refined, trained: {checkpoint.path.stem}"
-    return audio_visual_segmenter(network, name=name, trained=True, masker=_masker(checkpoint))
-
-
-def _masker(checkpoint: Checkpoint) -> Masker | None:
-    """Of trained audio weights; None in files from before it was exported."""
-    if not {"masker.scale", "masker.bias"} <= checkpoint.tensors.keys():
-        return None
     with checkpoint.blamed():
-        return Masker(scale=float(checkpoint.tensors["masker.scale"]), bias=float(checkpoint.tensors["masker.bias"]))
+        masker = Masker.of_weights(checkpoint.tensors)
+    name = f"beats + clipseg-rd64-refined, trained: {checkpoint.path.stem}"
+    return audio_visual_segmenter(network, name=name, trained=True, masker=masker)
 
 
 def _tag_segmenter(clipseg: ConditionedCLIPSeg, placement: Placement) -> ConditionedSegmenter:

@@ -12,7 +12,9 @@ again, and `box_around_peak`, `peak_mask`, or `peaks_xy` and `share_of_map`.
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import SupportsFloat
 
 import cv2
 import numpy as np
@@ -46,6 +48,20 @@ class Masker:
     def __post_init__(self) -> None:
         if not self.scale > 0:
             raise ValueError(f"the scale of a masker must be positive, got {self.scale}")
+
+    @staticmethod
+    def of_weights(tensors: Mapping[str, SupportsFloat]) -> Masker | None:
+        """The masker in a file of trained audio weights; None in files from before it was exported.
+
+        Args:
+            tensors: By name, scalars `masker.scale` and `masker.bias` among them.
+
+        Raises:
+            ValueError: if the scale is not positive.
+        """
+        if not {"masker.scale", "masker.bias"} <= tensors.keys():
+            return None
+        return Masker(scale=float(tensors["masker.scale"]), bias=float(tensors["masker.bias"]))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

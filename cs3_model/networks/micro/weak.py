@@ -60,14 +60,21 @@ class MicroWeakAudioVisual:
         heard: from a sound to the condition.
         name: identity of the weights.
         trained: whether they mean anything.
+        masker: where training cut the logits, if the weights say so.
     """
 
     def __init__(
-        self, networks: MicroNetworks, tower: SharedTower, heard: WeaklyHeard, *, name: str, trained: bool
+        self,
+        networks: MicroNetworks,
+        tower: SharedTower,
+        heard: WeaklyHeard,
+        *,
+        name: str,
+        trained: bool,
+        masker: Masker | None = None,
     ) -> None:
-        self.name, self.trained = name, trained
+        self.name, self.trained, self.masker = name, trained, masker
         self._tower, self._decoder = tower, networks.vision.decoder
-        self.masker: Masker | None = None
         self._heard = heard.eval().requires_grad_(False).to(tower.device)
 
     def embed_image(self, image: UInt8Image) -> Seen:
@@ -97,9 +104,12 @@ def load_weak(networks: MicroNetworks, tower: SharedTower, path: Path) -> MicroW
     own = {f"{_AUDIO}{name}": value for name, value in networks.audio.state_dict().items()}
     heard = WeaklyHeard(audio, networks.vision.prompt, networks.config.vision.condition_dim)
     prompt = {f"prompt.{name}": value for name, value in networks.vision.prompt.state_dict().items()}
-    load_strictly(heard, own | prompt | _read(path), "micro-weak")
+    tensors = _read(path)
+    trained = {name: value for name, value in tensors.items() if not name.startswith("masker.")}
+    load_strictly(heard, own | prompt | trained, "micro-weak")
     name = f"micro, weakly supervised ({path.name}, trained in simulation)"
-    return MicroWeakAudioVisual(networks, tower, heard, name=name, trained=True)
+    masker = Masker.of_weights(tensors)
+    return MicroWeakAudioVisual(networks, tower, heard, name=name, trained=True, masker=masker)
 
 
 def build_random_token(networks: MicroNetworks, tower: SharedTower, seed: int) -> MicroWeakAudioVisual:
@@ -112,7 +122,6 @@ def build_random_token(networks: MicroNetworks, tower: SharedTower, seed: int) -
 
 def _read(path: Path) -> dict[str, Tensor]:
     try:
-        tensors = as_float32(load_file(path).items())
+        return as_float32(load_file(path).items())
     except (OSError, SafetensorError) as error:
         raise ValueError(f"{path} cannot be read ({error}): train it with python -m training.train") from None
-    return {name: value for name, value in tensors.items() if not name.startswith("masker.")}

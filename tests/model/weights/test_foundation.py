@@ -17,7 +17,7 @@ from cs3_model.networks.audio_visual import build_debug_audio_visual_network
 from cs3_model.networks.beats import BEATs
 from cs3_model.networks.clipseg import ConditionedCLIPSeg
 from cs3_model.networks.hands23 import Hands23Config, Hands23Network
-from cs3_model.networks.image_input import CLIP
+from cs3_model.networks.image_input import CLIP, IMAGENET, Normalisation
 from cs3_model.networks.sam import build_sam2
 from cs3_model.networks.tagged_prompts import AUDIOSET_PROMPTS
 from cs3_model.networks.text_prompt import END_ID, PROMPT_IDS
@@ -122,7 +122,11 @@ def small_clipseg(monkeypatch: pytest.MonkeyPatch) -> ConditionedCLIPSeg:
     """Takes the place of CLIPSeg's published weights."""
     torch.manual_seed(0)
     clipseg = build_debug_audio_visual_network().clipseg
-    monkeypatch.setattr(foundation, "load_clipseg", lambda: clipseg)
+
+    def load(normalisation: Normalisation = IMAGENET) -> ConditionedCLIPSeg:
+        return ConditionedCLIPSeg(clipseg.model, input_size=clipseg.input_size, normalisation=normalisation)
+
+    monkeypatch.setattr(foundation, "load_clipseg", load)
     return clipseg
 
 
@@ -175,12 +179,12 @@ def test_audio_weights_without_beats_take_the_published_one_and_bring_their_prom
     path = tmp_path / "acl.safetensors"
     checkpoint = Checkpoint(path=path, remedy="", tensors=token, extras={"prompt_ids": [3, 1], "normalisation": "clip"})
     write_safetensors(checkpoint, path)
-    clipseg = foundation.load_clipseg()
-    monkeypatch.setattr(foundation, "load_clipseg", lambda: clipseg)
-    part = build_audio_visual(str(path), ON_CPU)
-    assert part.name == "beats + clipseg-rd64-refined, trained: acl" and clipseg.normalisation == CLIP
-    network = foundation._load_trained(clipseg, read_checkpoint(path, remedy=""))
+    assert build_audio_visual(str(path), ON_CPU).name == "beats + clipseg-rd64-refined, trained: acl"
+    network = foundation._load_trained(read_checkpoint(path, remedy=""))
     assert network.beats is published and network.prompt.ids.tolist() == [3, 1, END_ID]
+    assert network.clipseg.normalisation == CLIP
+    torch.save(small_trained_parts, tmp_path / "ours.pt")
+    assert foundation.load_audio_visual_network(str(tmp_path / "ours.pt")).clipseg.normalisation == IMAGENET
     with pytest.raises(ValueError, match="another prompt than the paper's"):
         foundation.load_audio_visual_network(str(path))
 
