@@ -257,6 +257,18 @@ def test_run_says_what_to_do_where_nothing_is_set_up(tmp_path):
     assert "Run: make setup" in done.stderr
 
 
+def test_run_lets_python_keep_its_bytecode(tmp_path):
+    """Images of containers forbid it, and every process would compile torch anew."""
+    for made in ("scripts", ".venv/bin", "install"):
+        (tmp_path / made).mkdir(parents=True)
+    script = shutil.copy(ROOT / "scripts/run", tmp_path / "scripts/run")
+    (tmp_path / ".venv/bin/python").symlink_to(sys.executable)
+    (tmp_path / "install/setup.bash").touch()
+    command = [script, "bash", "-c", "echo ${PYTHONDONTWRITEBYTECODE-unset}"]
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+    assert subprocess.check_output(command, env=environment, text=True) == "unset\n"
+
+
 def test_relocation_replaces_both_folders_and_leaves_hard_linked_copies_alone(tmp_path):
     """The installer links files to its cache, which other environments share."""
     foreign = "/opt/python/cp311-cp311/lib/python3.11/site-packages/numpy/_core/include;/opt/python/cp311-cp311/include/python3.11"
