@@ -6,7 +6,7 @@ python -m training.evaluate --data epic_cs3:/data/epic --method centre --method 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +19,7 @@ from training.data import READERS, DataSpec, open_data_set
 from training.data.samples import DataSet
 from training.data.sound_windows import Padding, WindowPlace, WindowRule
 from training.evaluation.baselines.prior_map import PriorMap, fit_prior_map
+from training.evaluation.incomplete import refuse
 from training.evaluation.methods import build_row
 from training.evaluation.results.plots import write_plots
 from training.evaluation.results.score_report import as_json, markdown
@@ -26,8 +27,6 @@ from training.evaluation.results.summary import summarise_rows
 from training.evaluation.row_spec import ROW_NAMES, SimpleRow, SimpleSpec, parse_row
 from training.evaluation.runner import Evaluation, evaluate
 from training.run_info import run_info
-
-_SHOWN = 20
 
 
 def main(
@@ -57,7 +56,7 @@ def main(
     config = {name: str(value) if isinstance(value, Path) else value for name, value in locals().items()}
     with one_line_errors(status=2):
         data_set = open_data_set(DataSpec.parse(data, default_split=split))
-        _refuse(data_set.missing, "missing", allow_skipped, data_set.places)
+        refuse(data_set.missing, "missing", allow_skipped, data_set.places)
         specs = [parse_row(name) for name in method]
         prior_map = _fit_prior_map(prior_data) if SimpleSpec(row=SimpleRow.PRIOR_MAP) in specs else None
         torch_device = select_device(device)
@@ -74,7 +73,7 @@ def main(
             num_examples=num_examples,
         )
         evaluation = _run(steps, limit or len(data_set.samples))
-    _refuse([skipped.reason for skipped in evaluation.skipped], "samples not read", allow_skipped)
+    refuse([skipped.reason for skipped in evaluation.skipped], "samples not read", allow_skipped)
     _write(out, evaluation, data_set, config, seed)
 
 
@@ -83,20 +82,6 @@ def _fit_prior_map(prior_data: str) -> PriorMap | None:
     if not prior_data:
         return None
     return fit_prior_map(open_data_set(DataSpec.parse(prior_data, default_split="train")).samples)
-
-
-def _refuse(problems: Sequence[str], what: str, allow_skipped: bool, places: Sequence[str] = ()) -> None:
-    """Lists what is wrong, and ends unless that is allowed."""
-    if not problems:
-        return
-    shown = [*problems[:_SHOWN], *([f"and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else [])]
-    lines = [f"{what}: {len(problems)}", *(f"  {problem}" for problem in shown)]
-    lines += [f"looked for {place}" for place in places]
-    if not allow_skipped:
-        lines.append("no table: results over fewer samples compare with nothing. --allow-skipped reports anyway")
-    typer.echo("\n".join(lines), err=True)
-    if not allow_skipped:
-        raise typer.Exit(1)
 
 
 def _run(steps: Iterator[Evaluation], count: int) -> Evaluation:

@@ -29,6 +29,9 @@ class Reader:
     """Opens a split below a folder."""
 
 
+REAL_NAMES = (EPIC_CS3.name, EGO4D_CS3.name)
+"""The data sets of the paper."""
+
 READERS: Mapping[str, Reader] = {
     data_set.name: Reader(splits=tuple(data_set.files), evaluation_split="val", open=partial(open_real, data_set))
     for data_set in (EPIC_CS3, EGO4D_CS3)

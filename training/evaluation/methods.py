@@ -53,6 +53,10 @@ _PROPOSED_FOR: Mapping[OracleChoice, Strategy] = {
 }
 
 
+class UnavailableRowError(ValueError):
+    """The networks of a preset lack what a row is about; the message says what."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Known:
     label: str
@@ -99,6 +103,7 @@ def build_row(
         name: What reports call it; by default as `spec` spells it.
 
     Raises:
+        UnavailableRowError: if the preset has no such row.
         ValueError: if it cannot be built.
     """
     name = name or spec.spelled()
@@ -120,7 +125,7 @@ def _preset_row(spec: PresetSpec, name: str, device: torch.device, seed: int, pr
     config = changed(preset.pipeline, spec.changes)
     pipeline = _parts(replace(preset, pipeline=PipelineConfig()), device, seed)
     if config.strategy is Strategy.TOUCH and not pipeline.hands.names_touched:
-        raise ValueError(
+        raise UnavailableRowError(
             f"method '{name}': the hand detector {pipeline.hands.name} does not say what a held object touches (Hands23's "
             "second object); take a preset whose part hands is hands23, or strategy=adjacent"
         )
@@ -183,7 +188,7 @@ def _preset(spec: PresetSpec, name: str) -> Preset:
     if spec.random_token:
         part = preset.parts.audio_visual
         if part not in _WITH_RANDOM_TOKEN:
-            raise ValueError(
+            raise UnavailableRowError(
                 f"method '{name}': token=random needs the part {' or '.join(_WITH_RANDOM_TOKEN)}, not {part}"
             )
         preset = replace(preset, parts=replace(preset.parts, audio_visual=_WITH_RANDOM_TOKEN[part]))

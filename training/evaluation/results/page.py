@@ -1,20 +1,19 @@
-"""The page of results: tables, differences and the figures that should be reached, from the records of all rows."""
+"""The page of results in simulation: tables, differences and the figures that should be reached, from the records of all rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from cs3_model.build import load_preset
-from cs3_model.metrics import Estimate, MaskScore, bootstrap, success_area
+from cs3_model.metrics import Estimate
 from cs3_model.pipeline import PipelineConfig
-from cs3_model.types import Verdict
 from training.evaluation.counterfactual import exact_by_looking
 from training.evaluation.results.markdown import markdown_table, percent
-from training.evaluation.results.paper_figures import PAPER_RESULTS, PaperResult
+from training.evaluation.results.paper_figures import paper_cell
+from training.evaluation.results.row_runs import METRICS, Found, RowRuns
+from training.evaluation.results.strata_tables import strata_tables
 from training.evaluation.results.table_rows import (
     BASELINES,
     HEARING,
@@ -28,16 +27,7 @@ from training.evaluation.results.table_rows import (
     TABLE_3,
     TableRow,
 )
-from training.evaluation.runner import SampleResult
-from training.evaluation.strata import ordered_labels
 
-Metric = Callable[[MaskScore], float]
-
-_METRICS: Mapping[str, Metric] = {
-    "mIoU": lambda score: score.iou,
-    "AUC": lambda score: success_area(score.iou),
-    "exact": lambda score: float(score.is_exact),
-}
 _STRATA_ROWS = (OURS, OURS_AV, RIGHT_LEFT, NO_AUDIO)
 _TESTS = {
     "counterfactual": "One picture, two sounds, two answers: whoever only looks is right about half at best.",
@@ -45,53 +35,6 @@ _TESTS = {
     "twins": "Two objects of one shape and of different materials; only one of them is hit.",
     "held_out": "Shapes, finishes, pairs of materials and rooms that training never showed.",
 }
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class RowRuns:
-    """What a row made of the samples of a split with a visible collision, once per seed or shuffle."""
-
-    row: TableRow
-    scores: tuple[tuple[MaskScore, ...], ...]
-    """Of each run; the same samples in the same order each time."""
-    samples: tuple[SampleResult, ...]
-    """What the first run made of these samples: their groups, strata and true answers are those of all runs."""
-    silences: tuple[bool, ...]
-    """Over all runs: whether a sample without visible collision was answered with no mask."""
-    seed: int
-    """Fixes the intervals."""
-
-    def values(self, metric: Metric) -> npt.NDArray[np.float64]:
-        """The mean over the runs for each sample."""
-        return np.mean([[metric(score) for score in run] for run in self.scores], axis=0)
-
-    def estimate(self, metric: Metric) -> Estimate:
-        """The mean over runs and samples; the interval is of the samples."""
-        return self._bootstrap(self.values(metric))
-
-    def spread(self, metric: Metric) -> float:
-        """Standard deviation between runs."""
-        return float(np.std([np.mean([metric(score) for score in run]) for run in self.scores], ddof=1))
-
-    def above(self, other: RowRuns, metric: Metric) -> Estimate:
-        """By how much this is better than another row, sample by sample."""
-        return self._bootstrap(self.values(metric) - other.values(metric))
-
-    def _bootstrap(self, values: np.ndarray) -> Estimate:
-        groups = [record.group for record in self.samples]
-        return bootstrap(values, np.random.default_rng(self.seed), groups=groups)
-
-
-Found = Mapping[TableRow, RowRuns]
-"""What was measured on one split; rows whose weights were not given are absent."""
-
-
-def runs_of(row: TableRow, runs: Sequence[Sequence[SampleResult]], seed: int) -> RowRuns:
-    """Takes the samples without a visible collision aside."""
-    silences = tuple(r.verdict is Verdict.NONE for run in runs for r in run if r.score is None)
-    scores = tuple(tuple(r.score for r in run if r.score is not None) for run in runs)
-    samples = tuple(r for r in runs[0] if r.score is not None)
-    return RowRuns(row=row, scores=scores, samples=samples, silences=silences, seed=seed)
 
 
 def results_page(found: Mapping[str, Found], provenance: str, pictures: Sequence[str]) -> str:
@@ -127,7 +70,7 @@ def results_page(found: Mapping[str, Found], provenance: str, pictures: Sequence
         *(part for split in _TESTS if split in found for part in _test_parts(split, found[split])),
         "## By kind of sample (Figs. 6-8 and more)",
         *(f"![]({picture})" for picture in pictures),
-        *_strata_tables(test),
+        *strata_tables([test[row] for row in _STRATA_ROWS if row in test]),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -158,7 +101,7 @@ def _paper_table(rows: Sequence[TableRow], found: Found, tables: Sequence[str]) 
     lines = []
     for row in rows:
         if row in found:
-            theirs = (_theirs(row, data_set, tables) for data_set in ("epic_cs3", "ego4d_cs3"))
+            theirs = (paper_cell(data_set, row.paper, tables) for data_set in ("epic_cs3", "ego4d_cs3"))
             lines.append([row.label, *_measured(found[row], ("mIoU", "AUC", "exact")), *theirs])
     return f"n = {_count(found)}.\n\n{markdown_table(header, lines)}"
 
@@ -180,8 +123,8 @@ def _preset_note(config: PipelineConfig) -> str:
 
 def _measured(runs: RowRuns, metrics: Sequence[str]) -> list[str]:
     first, *others = metrics
-    spread = f"{100 * runs.spread(_METRICS[first]):.2f}" if len(runs.scores) > 1 else ""
-    return [percent(runs.estimate(_METRICS[first])), spread, *(percent(runs.estimate(_METRICS[m])) for m in others)]
+    spread = f"{100 * runs.spread(METRICS[first]):.2f}" if len(runs.scores) > 1 else ""
+    return [percent(runs.estimate(METRICS[first])), spread, *(percent(runs.estimate(METRICS[m])) for m in others)]
 
 
 def _silence_note(found: Found) -> list[str]:
@@ -192,13 +135,6 @@ def _silence_note(found: Found) -> list[str]:
     return [f"In {count} more samples nothing collides visibly; answered with no mask: {', '.join(shares)}."]
 
 
-def _theirs(row: TableRow, data_set: str, tables: Sequence[str]) -> str:
-    matching: list[PaperResult] = [
-        result for result in PAPER_RESULTS[data_set] if result.row == row.paper and result.table in tables
-    ]
-    return f"*{matching[0].miou:.2f} / {matching[0].auc:.2f}*" if matching else ""
-
-
 def _hearing_table(found: Found) -> str:
     """Each row, and how far Ours is above it."""
     header = ["Row", "mIoU", "exact", "±", "Ours is above it by, mIoU", "Ours is above it by, exact"]
@@ -206,8 +142,8 @@ def _hearing_table(found: Found) -> str:
     for row in HEARING:
         if row in found:
             runs, ours = found[row], found[OURS]
-            above = [_points(ours.above(runs, _METRICS[m])) if row is not OURS else "" for m in ("mIoU", "exact")]
-            lines.append([row.label, percent(runs.estimate(_METRICS["mIoU"])), *_measured(runs, ("exact",)), *above])
+            above = [_points(ours.above(runs, METRICS[m])) if row is not OURS else "" for m in ("mIoU", "exact")]
+            lines.append([row.label, percent(runs.estimate(METRICS["mIoU"])), *_measured(runs, ("exact",)), *above])
     return f"n = {_count(found)}.\n\n{markdown_table(header, lines)}"
 
 
@@ -221,7 +157,7 @@ def _test_parts(split: str, found: Found) -> list[str]:
 
 
 def _goals(found: Mapping[str, Found]) -> str:
-    test, iou, exact = found["test"], _METRICS["mIoU"], _METRICS["exact"]
+    test, iou, exact = found["test"], METRICS["mIoU"], METRICS["exact"]
     ours = test[OURS]
     best = max((test[row] for row in BASELINES if row in test), key=lambda runs: runs.estimate(iou).mean)
     ratio = ours.estimate(iou).mean / best.estimate(iou).mean
@@ -245,30 +181,6 @@ def _points(difference: Estimate) -> str:
 
 def _met(is_met: bool) -> str:
     return "reached" if is_met else "**missed**"
-
-
-def _strata_tables(found: Found) -> list[str]:
-    """mIoU by label; a stratum with one label says nothing and is left out."""
-    shown = [found[row] for row in _STRATA_ROWS if row in found]
-    records = found[OURS].samples
-    tables = []
-    for stratum in dict.fromkeys(name for record in records for name in record.strata):
-        labels = [record.strata.get(stratum, "") for record in records]
-        known = ordered_labels(stratum, [label for label in labels if label])
-        if len(known) > 1:
-            lines = [_stratum_line(label, np.array(labels) == label, shown) for label in known]
-            header = ["mIoU", "n", *(runs.row.label for runs in shown)]
-            tables.append(f"### By {stratum}\n\n{markdown_table(header, lines)}")
-    return tables
-
-
-def _stratum_line(label: str, has_it: npt.NDArray[np.bool_], shown: Sequence[RowRuns]) -> list[str]:
-    groups = [record.group for record, chosen in zip(shown[0].samples, has_it, strict=True) if chosen]
-    cells = []
-    for runs in shown:
-        values = runs.values(_METRICS["mIoU"])[has_it]
-        cells.append(percent(bootstrap(values, np.random.default_rng(runs.seed), groups=groups)))
-    return [label, str(int(has_it.sum())), *cells]
 
 
 def _count(found: Found) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -45,3 +45,20 @@ PAPER_RESULTS: Mapping[str, tuple[PaperResult, ...]] = {
     ),
 }
 """By name of the data set."""
+
+PAPER_STRATA: Mapping[str, Mapping[tuple[str, str], str]] = {
+    "epic_cs3": {
+        ("audio duration", "< 1 s"): "about 40",
+        ("audio duration", "3-5 s"): "about 45",
+        ("objects", "one"): "36.68",
+        ("objects", "two"): "40.21",
+        ("object size", "< 0.5 %"): "44.69",
+    },
+}
+"""mIoU of Ours by stratum and label, by name of the data set: Figs. 6 to 8 as far as text and labels say numbers."""
+
+
+def paper_cell(data_set: str, row: str, tables: Sequence[str]) -> str:
+    """mIoU / AUC of a row in one of these tables, in italics: reported, not measured. Empty if there is none."""
+    matching = [found for found in PAPER_RESULTS.get(data_set, ()) if found.row == row and found.table in tables]
+    return f"*{matching[0].miou:.2f} / {matching[0].auc:.2f}*" if matching else ""

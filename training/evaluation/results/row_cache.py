@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from cs3_model.build import load_preset
 from cs3_model.files import file_digest, write_whole
 from cs3_model.metrics import MaskScore
 from cs3_model.provenance import source_commit
@@ -18,27 +19,33 @@ from cs3_model.types import Verdict
 from training.data.samples import DataSet
 from training.data.sound_windows import WindowRule
 from training.evaluation.methods import build_row
-from training.evaluation.row_spec import RowSpec
+from training.evaluation.row_spec import PresetSpec, RowSpec
 from training.evaluation.runner import Evaluation, SampleResult, evaluate
 
 
 class RowCache:
     """Records of rows on one split.
 
-    A row is known by its spelling with the contents of the files that it names, and by the samples and the seed; not by
-    the source: after a change that matters, delete the folder.
+    A row is known by its spelling with the contents of its preset and of the files that both name, by the samples, the
+    seed and how the sound is cut; not by the source: after a change that matters, delete the folder.
 
     Args:
         folder: of the JSON files.
         data_set: the split.
         limit: number of samples to draw; 0: all.
         seed: as of `evaluate`.
+        rule: how the sound is cut.
     """
 
-    def __init__(self, folder: Path, data_set: DataSet, *, limit: int, seed: int) -> None:
+    def __init__(
+        self, folder: Path, data_set: DataSet, *, limit: int, seed: int, rule: WindowRule | None = None
+    ) -> None:
         self._folder, self._data_set, self._limit, self._seed = folder / data_set.split, data_set, limit, seed
         samples = "".join(sample.sample_id for sample in data_set.samples)
-        self._about = f"{data_set.name} {data_set.split} {_digest(samples.encode())} limit {limit} seed {seed}"
+        self._rule = rule or WindowRule()
+        self._about = (
+            f"{data_set.name} {data_set.split} {_digest(samples.encode())} limit {limit} seed {seed} {self._rule}"
+        )
 
     def read(self, row: RowSpec) -> list[SampleResult] | None:
         """The records, or None if there are none yet.
@@ -70,7 +77,7 @@ class RowCache:
         steps = evaluate(
             [build_row(row, device=device, seed=self._seed) for row in missing],
             self._data_set,
-            rule=WindowRule(),
+            rule=self._rule,
             seed=self._seed,
             limit=self._limit,
             num_examples=0,
@@ -93,8 +100,18 @@ class RowCache:
             write_whole(self._path(row), json.dumps(entry).encode())
 
     def _path(self, row: RowSpec) -> Path:
-        identity = f"{self._about} {row.spelled(file_digest)}"
+        identity = f"{self._about} {row.spelled(file_digest)} {_preset_contents(row)}"
         return self._folder / f"{_digest(identity.encode())}.json"
+
+
+def _preset_contents(row: RowSpec) -> str:
+    """The preset of a row as it is read, its files by their contents; empty where a row has none."""
+    if not isinstance(row, PresetSpec):
+        return ""
+    preset = load_preset(row.preset)
+    files = {name: getattr(preset, name) for name in ("audio_weights", "micro_weights", "selection_weights")}
+    contents: dict[str, Any] = {name: file_digest(Path(path)) for name, path in files.items() if path}
+    return repr(replace(preset, **contents))
 
 
 def _record(entry: dict[str, Any]) -> SampleResult:

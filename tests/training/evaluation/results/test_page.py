@@ -8,7 +8,8 @@ import pytest
 
 from cs3_model.metrics import MaskScore
 from cs3_model.types import Verdict
-from training.evaluation.results.page import results_page, runs_of
+from training.evaluation.results.page import results_page
+from training.evaluation.results.row_runs import runs_of
 from training.evaluation.results.table_rows import (
     NO_AUDIO,
     OURS,

@@ -10,7 +10,7 @@ import torch
 
 from tests.training.drawn_world import drawn_data_set
 from tests.training.micro.small import small_weights
-from training.data.sound_windows import WindowRule
+from training.data.sound_windows import WindowPlace, WindowRule
 from training.evaluation.methods import build_row
 from training.evaluation.results.row_cache import RowCache
 from training.evaluation.row_spec import MixtureSpec, PresetSpec, SimpleRow, SimpleSpec
@@ -47,6 +47,29 @@ def test_only_what_is_missing_is_computed(tmp_path, data_set) -> None:
     list(store.fill([CENTRE, RIGHT], CPU))
     assert path.stat().st_mtime_ns == written and store.read(RIGHT) is not None
     assert list(store.fill([CENTRE, RIGHT], CPU)) == []
+
+
+def test_a_preset_that_changes_or_is_trained_again_is_another_row(tmp_path, data_set) -> None:
+    weights = small_weights(tmp_path / "micro.safetensors")
+    preset = tmp_path / "mine.yaml"
+    text = "parts: {audio_visual: micro, hands: micro, boxes: micro}\nmicro_weights: micro.safetensors\n"
+    preset.write_text(text)
+    row = PresetSpec(preset=str(preset), changes=(("use_crop", False),))
+    store = cache(tmp_path, data_set)
+    list(store.fill([row], CPU))
+    assert store.read(row) is not None
+    preset.write_text(text + "pipeline: {use_hands: false}\n")
+    assert store.read(row) is None
+    preset.write_text(text)
+    assert store.read(row) is not None
+    small_weights(weights, seed=1)
+    assert store.read(row) is None
+
+
+def test_sound_that_is_cut_otherwise_makes_another_row(tmp_path, data_set) -> None:
+    list(cache(tmp_path, data_set).fill([CENTRE], CPU))
+    assert cache(tmp_path, data_set).read(CENTRE) is not None
+    assert cache(tmp_path, data_set, rule=WindowRule(place=WindowPlace.PEAK)).read(CENTRE) is None
 
 
 def test_other_weights_seeds_and_samples_are_other_rows(tmp_path, data_set) -> None:

@@ -56,5 +56,5 @@ def test_it_writes_page_and_plots_and_goes_on_from_its_cache(arguments, tmp_path
 
 
 def test_another_data_set_is_refused(arguments) -> None:
-    result = run(*arguments, "--data", "epic_cs3:/nowhere")
+    result = run(*arguments, "--data", "recordings:/nowhere")
     assert result.exit_code == 2 and "--data must be sim_cs3:PATH" in result.output
