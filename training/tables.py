@@ -86,7 +86,7 @@ def main(
     }
     with one_line_errors(status=2):
         name, _, _ = data.partition(":")
-        run = _Run(cache=cache, limit=limit, seed=seed, device=select_device(device))
+        run = _PageRun(cache=cache, limit=limit, seed=seed, device=select_device(device))
         if name in REAL_NAMES:
             if any(files.values()):
                 raise ValueError(
@@ -105,7 +105,7 @@ def main(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Run:
+class _PageRun:
     """What all rows of a page share."""
 
     cache: Path
@@ -124,7 +124,7 @@ class _Run:
 
 
 def _in_simulation(
-    run: _Run, data: str, files: Mapping[WeightFiles, Sequence[Path]], shuffles: int, out: Path
+    run: _PageRun, data: str, files: Mapping[WeightFiles, Sequence[Path]], shuffles: int, out: Path
 ) -> list[Path]:
     """Writes the page for `micro` on Sim-CS3, and returns its pictures."""
     found: dict[str, Found] = {}
@@ -145,7 +145,7 @@ def _in_simulation(
     return pictures
 
 
-def _on_real_data(run: _Run, spec: DataSpec, preset: str, clipsound: str, out: Path) -> list[Path]:
+def _on_real_data(run: _PageRun, spec: DataSpec, preset: str, clipsound: str, out: Path) -> list[Path]:
     """Writes the page for a preset on EPIC-CS3 or Ego4D-CS3, and returns its pictures."""
     data_set = open_data_set(spec)
     refuse(data_set.missing, "missing", False, data_set.places)
@@ -192,7 +192,7 @@ def _filled(store: RowCache, spec: RowSpec) -> list[SampleResult]:
     return records
 
 
-def _examples(run: _Run, shown: Sequence[tuple[str, RowSpec]], data_set: DataSet) -> Evaluation:
+def _examples(run: _PageRun, shown: Sequence[tuple[str, RowSpec]], data_set: DataSet) -> Evaluation:
     """Some scenes with the answers of rows, each with its label."""
     *_, evaluation = evaluate(
         [build_row(spec, device=run.device, seed=run.seed, name=label) for label, spec in shown],
