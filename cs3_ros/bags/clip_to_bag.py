@@ -177,6 +177,7 @@ class _ClipMessages:
             verdict=int(verdict),
             reason="ground_truth",
             detail=f"{' and '.join(names[i] for i in impact.ids)}, {1e3 * impact.impulse_ns:.1f} mN s",
+            confidence=1.0,
             masks=[
                 self._mask(masks[identity], names[identity], impact.side_of.get(identity), impact.contact_xy, header)
                 for identity in visible

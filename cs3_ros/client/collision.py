@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,6 +83,8 @@ class Collision:
     """Fixed word for programs, listed in docs/topics.md."""
     detail: str
     """The same as a sentence."""
+    confidence: float | None
+    """Calibrated probability that the answer is right, in [0, 1]; None where the preset cannot say."""
     objects: tuple[CollidingObject, ...]
     """The objects that collided, as many as the verdict says."""
     rejected: tuple[CollidingObject, ...]
@@ -125,6 +128,8 @@ class Collision:
         if contacts := [found.contact_xy for found in self.objects if found.contact_xy is not None]:
             x, y = (sum(values) / len(contacts) for values in zip(*contacts, strict=True))
             what += f", nearest to each other at {x:.0f},{y:.0f}"
+        if self.confidence is not None:
+            what += f"; this is right with a probability of {self.confidence:.2f}"
         doubt = "" if self.trained else "; the networks are not trained, so masks and boxes mean nothing"
         return f"At {self.onset_s:.3f} s {what}{doubt}."
 
@@ -163,6 +168,7 @@ def collision_of(msg: CollisionMsg, image: UInt8Image | None = None) -> Collisio
         verdict=result.verdict,
         reason=result.reason,
         detail=result.detail,
+        confidence=None if math.isnan(result.confidence) else result.confidence,
         objects=tuple(_object_of(candidate, image) for candidate in result.masks),
         rejected=tuple(_object_of(candidate, image) for candidate in result.rejected),
         image=image,

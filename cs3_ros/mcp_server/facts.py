@@ -51,6 +51,8 @@ class CollisionFacts:
     """What else was considered."""
     reason: str
     """Fixed word for why the answer is what it is."""
+    confidence: float | None
+    """Probability that the answer is right, in [0, 1]; null where the networks cannot say."""
     has_picture: bool
     """Whether the tool look can show it."""
     trained: bool
@@ -74,6 +76,7 @@ def collision_facts(collision: Collision, *, number: int, age_s: float, has_pict
         objects=[_object_facts(found) for found in collision.objects],
         rejected=[_object_facts(found) for found in collision.rejected],
         reason=str(collision.reason),
+        confidence=None if collision.confidence is None else round(collision.confidence, 2),
         has_picture=has_picture,
         trained=collision.trained,
     )

@@ -109,6 +109,13 @@ def test_one_object_and_none_are_described() -> None:
     )
 
 
+def test_how_sure_an_answer_is_travels_and_is_said_where_the_preset_can_say() -> None:
+    sure = collision_of(message_of(replace(TWO, confidence=0.75)))
+    assert sure.confidence == 0.75
+    assert sure.describe().endswith("10,10; this is right with a probability of 0.75.")
+    assert collision_of(message_of(TWO)).confidence is None
+
+
 def test_the_sentence_says_when_masks_mean_nothing() -> None:
     assert "not trained, so masks and boxes mean nothing" in collision_of(message_of(TWO, trained=False)).describe()
 

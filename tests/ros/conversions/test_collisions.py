@@ -28,6 +28,7 @@ RESULT = CollisionResult(
     verdict=Verdict.TWO_OBJECTS,
     reason="closest_pair",
     detail="the knife and the board are 1 px apart",
+    confidence=0.75,
     masks=(
         candidate(Role.AUDIO_VISUAL | Role.RIGHT_HAND, slice(0, 2), slice(1, 4), (3.0, 1.0)),
         candidate(Role.LEFT_HAND, slice(3, 6), slice(2, 8), (3.0, 3.0)),
@@ -59,6 +60,7 @@ def test_every_field_of_a_result_is_in_the_message():
     assert (msg.onset_strength, msg.latency_ms) == (12.5, 0.0)
     assert msg.verdict == Collision.VERDICT_TWO_OBJECTS
     assert (msg.reason, msg.detail) == ("closest_pair", "the knife and the board are 1 px apart")
+    assert msg.confidence == 0.75
     assert (msg.preset, msg.models, msg.trained) == ("micro", ["clip-tiny", "hands-tiny"], True)
     assert msg.stage_names == ["hands", "masks"]
     assert list(msg.stage_ms) == [2.0, 3.5]

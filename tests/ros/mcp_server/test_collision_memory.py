@@ -43,6 +43,7 @@ def a_collision(image=None) -> Collision:
         verdict=Verdict.ONE_OBJECT,
         reason="single_mask",
         detail="only one mask",
+        confidence=0.754,
         objects=(heard_object((10, 20, 30, 50), size_hw, image),),
         rejected=(),
         image=image,
@@ -71,9 +72,9 @@ def test_facts_are_words_and_numbers():
     facts = CollisionMemory().add(a_collision(), ()).facts()
     assert facts.words == (
         "Collision 1, 0 seconds ago. At 5.000 s one object made a collision sound: "
-        "the object heard (box 10,20 to 30,50, score 0.50)."
+        "the object heard (box 10,20 to 30,50, score 0.50); this is right with a probability of 0.75."
     )
-    assert (facts.onset_s, facts.reason, facts.has_picture) == (5.0, "single_mask", False)
+    assert (facts.onset_s, facts.reason, facts.confidence, facts.has_picture) == (5.0, "single_mask", 0.75, False)
     assert facts.objects[0].area_px == 20 * 30
 
 
