@@ -92,8 +92,8 @@ def test_weights_that_are_none_fail_every_check(one_server: FileServer) -> None:
     cs3("fetch")
     result = cs3("check", "--device", "cpu")
     lines = result.stdout.splitlines()
-    assert result.exit_code == 1 and len(lines) == len(FOUNDATION) + 3
-    assert [line[:4] for line in lines] == ["ok  "] * len(FOUNDATION) + ["FAIL"] * 3
+    assert result.exit_code == 1 and len(lines) == len(FOUNDATION) + 6
+    assert [line[:4] for line in lines] == ["ok  "] * len(FOUNDATION) + ["FAIL"] * 6
     assert cs3("check", "--hands-image", "a.jpg").exit_code == 2
 
 
