@@ -181,6 +181,8 @@ def _write_package(folder: Path, messages: dict[str, str]) -> None:
         f"cmake_minimum_required(VERSION 3.20)\nproject({folder.name})\nfind_package(ament_cmake REQUIRED)\n"
         "find_package(rosidl_default_generators REQUIRED)\nfind_package(std_msgs REQUIRED)\n"
         "find_package(geometry_msgs REQUIRED)\n"
+        # Python needs nothing of what is generated for C++, which takes as long again.
+        "list(FILTER AMENT_EXTENSIONS_rosidl_generate_idl_interfaces EXCLUDE REGEX _cpp)\n"
         f"rosidl_generate_interfaces({folder.name} {names} DEPENDENCIES std_msgs geometry_msgs)\nament_package()\n"
     )
     (folder / "package.xml").write_text(
