@@ -21,7 +21,7 @@ import typer
 from rclpy.serialization import serialize_message
 
 from benchmarks.scaffold import print_header, print_row, where
-from cs3_model.stream import Event
+from cs3_model.steps import Event
 from cs3_model.types import BoolMask, Candidate, CollisionResult, Reason, Role, Verdict
 from cs3_ros.conversions.collisions import ResultContext, collision_to_msg
 

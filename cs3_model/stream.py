@@ -23,15 +23,14 @@ from cs3_model.audio_ring import AcceptedAudio, AudioRing, Discontinuity
 from cs3_model.block_order import BlockOrder
 from cs3_model.frame_ring import FrameRing, StoredFrame
 from cs3_model.onset import CollisionGate, OnsetConfig, OnsetDetector, OnsetEvent, OnsetState
-from cs3_model.types import AudioBlock, AudioWindow, Float32Array, Reason, check_window_span
+from cs3_model.steps import Event, Fail, Finish, Prepare, Step, Withdraw
+from cs3_model.types import AudioBlock, Float32Array, Reason, check_window_span
 
 _NS = 1_000_000_000
 _STOPPED_S = 0.5
 """A camera or microphone that sent nothing for this long has stopped."""
 _DETECTION_BLOCK_S = 0.04
 """The detector hears at least this much at once: smaller calls cost about as much each."""
-
-
 _MOTION_REACH = 2.5
 """A frame at most so many times `motion_s` from that of the onset still tells what moved."""
 _DURATIONS = (
@@ -75,66 +74,6 @@ class StreamConfig:
             if not 0.0 <= getattr(self, name) <= 60.0:
                 raise ValueError(f"{name} must be in [0, 60] seconds, got {getattr(self, name)}")
         check_window_span(self.audio_pre_s, self.audio_post_s)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Event:
-    """One onset."""
-
-    event_id: int
-    """Unique within the stream."""
-    onset_ns: int
-    """Time of the onset on the audio's clock, nanoseconds."""
-    strength_db: float
-    """Rise over the sound before it, dB."""
-    doubt: float = 0.0
-    """How doubtful it is that the onset was an impact, in [0, 1], once it is confirmed."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Prepare:
-    """The vision stage can start, for an onset that is not yet confirmed."""
-
-    event: Event
-    frame: StoredFrame
-    before: StoredFrame | None = None
-    """A frame before the onset, where motion is asked for and there is one."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Finish:
-    """Everything about a confirmed onset is here."""
-
-    event: Event
-    frame: StoredFrame
-    window: AudioWindow
-    before: StoredFrame | None = None
-    """A frame before the onset, where motion is asked for and there is one."""
-    after: StoredFrame | None = None
-    """A frame after it, likewise."""
-    spare: StoredFrame | None = None
-    """The next nearest frame that is near enough, where one that cannot be decoded may be replaced."""
-    complete_s: float
-    """Monotonic time at which the last needed piece arrived, seconds."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Fail:
-    """A confirmed onset that cannot be segmented."""
-
-    event: Event
-    reason: Reason
-    detail: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Withdraw:
-    """An onset that was not confirmed; forget what was prepared for it."""
-
-    event: Event
-
-
-Step = Prepare | Finish | Fail | Withdraw
 
 
 @dataclass(slots=True)

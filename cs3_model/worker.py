@@ -16,7 +16,7 @@ from typing import TypeVar
 from cs3_model.frame_ring import StoredFrame
 from cs3_model.memory import LARGE_PIXELS, give_back_memory
 from cs3_model.pipeline import CollisionPipeline, PreparedFrame
-from cs3_model.stream import Event, Fail, Finish, Prepare, Step
+from cs3_model.steps import Event, Fail, Finish, Prepare, Step
 from cs3_model.types import AudioWindow, CollisionResult, Frame, Reason, no_collision
 
 _Value = TypeVar("_Value")

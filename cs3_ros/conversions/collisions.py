@@ -10,7 +10,7 @@ import soxr
 from cs3_msgs.msg import AudioChunk, Collision, CollisionMask
 from std_msgs.msg import Header
 
-from cs3_model.stream import Event
+from cs3_model.steps import Event
 from cs3_model.types import MODEL_SAMPLE_RATE_HZ, AudioWindow, Candidate, CollisionResult, Reason, Role, Verdict
 from cs3_ros.conversions.audio import AudioFormat, decode_samples
 from cs3_ros.conversions.images import mask_from_msg, mask_to_image, mask_to_png

@@ -32,7 +32,8 @@ from std_srvs.srv import SetBool
 
 from cs3_model.frame_ring import StoredFrame
 from cs3_model.pipeline import CollisionPipeline
-from cs3_model.stream import CollisionStream, Event, Step
+from cs3_model.steps import Event, Step
+from cs3_model.stream import CollisionStream
 from cs3_model.types import AudioBlock, Reason, Verdict
 from cs3_model.worker import Outcome, PerceptionWorker
 from cs3_ros.distribution import LifecycleNode, ros_context

@@ -13,7 +13,7 @@ from sensor_msgs.msg import Image
 from cs3_model.auto_preset import ChosenPreset
 from cs3_model.overlay import draw_overlay
 from cs3_model.pipeline import CollisionPipeline
-from cs3_model.stream import Event
+from cs3_model.steps import Event
 from cs3_model.types import Frame
 from cs3_model.worker import Outcome
 from cs3_ros.conversions.collisions import ResultContext, collision_to_msg

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cs3_msgs.srv import SegmentCollision
 from rclpy.executors import Executor
 
-from cs3_model.stream import Event
+from cs3_model.steps import Event
 from cs3_model.types import Frame
 from cs3_model.worker import Outcome, PerceptionWorker
 from cs3_ros.conversions.collisions import audio_chunk_to_window

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from cs3_model.overlay import role_name
-from cs3_model.stream import Event
+from cs3_model.steps import Event
 from cs3_model.types import BoxXYXY, Candidate, CollisionResult, Reason, Role, Verdict
 from cs3_ros.conversions.times import NS_PER_S
 from cs3_ros.replay.rle import Segmentation, decode_mask, encode_mask

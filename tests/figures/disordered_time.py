@@ -12,7 +12,8 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from cs3_model.stream import CollisionStream, Fail, Finish, Step, StreamConfig
+from cs3_model.steps import Fail, Finish, Step
+from cs3_model.stream import CollisionStream, StreamConfig
 from cs3_model.types import AudioBlock
 from tests.figures.onset_storm import BLOCK, NS, RATE_HZ, Faults, frame, impact_sound
 

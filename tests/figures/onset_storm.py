@@ -16,7 +16,8 @@ import typer
 
 from cs3_model.frame_ring import StoredFrame
 from cs3_model.pipeline import CollisionPipeline, PipelineConfig
-from cs3_model.stream import CollisionStream, Event, Step, StreamConfig
+from cs3_model.steps import Event, Step
+from cs3_model.stream import CollisionStream, StreamConfig
 from cs3_model.types import AudioBlock, Reason, UInt8Image
 from cs3_model.worker import Outcome, PerceptionWorker
 from tests.model.conftest import BrightestSpot, FilledBoxes, FixedHands

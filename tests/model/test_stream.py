@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from cs3_model.frame_ring import StoredFrame
-from cs3_model.stream import CollisionStream, Fail, Finish, Prepare, Step, StreamConfig, Withdraw
+from cs3_model.steps import Fail, Finish, Prepare, Step, Withdraw
+from cs3_model.stream import CollisionStream, StreamConfig
 from cs3_model.types import MODEL_SAMPLE_RATE_HZ, AudioBlock, Reason
 
 NS = 1_000_000_000

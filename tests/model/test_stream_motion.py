@@ -8,7 +8,8 @@ import pytest
 
 from cs3_model import stream as stream_module
 from cs3_model.onset import OnsetDetector, OnsetEvent, OnsetState
-from cs3_model.stream import CollisionStream, Finish, Prepare, Step, StreamConfig
+from cs3_model.steps import Finish, Prepare, Step
+from cs3_model.stream import CollisionStream, StreamConfig
 from tests.model.test_stream import NS, RATE, block_of, ends, frame_at, impacts, play
 
 SHORT = StreamConfig(audio_pre_s=0.3, audio_post_s=0.05, motion_s=0.09, motion_wait_s=0.1)

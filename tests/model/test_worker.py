@@ -11,7 +11,7 @@ import pytest
 
 from cs3_model.frame_ring import StoredFrame
 from cs3_model.pipeline import CollisionPipeline
-from cs3_model.stream import Event, Fail, Finish, Prepare, Withdraw
+from cs3_model.steps import Event, Fail, Finish, Prepare, Withdraw
 from cs3_model.types import AudioWindow, Frame, Reason, Role, UInt8Image, Verdict
 from cs3_model.worker import Outcome, PerceptionWorker, segment_event
 

@@ -16,7 +16,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
 
-from cs3_model.stream import Event
+from cs3_model.steps import Event
 from cs3_model.types import CollisionResult
 from cs3_ros.bags.bag_reader import RecordedBag
 from cs3_ros.conversions.collisions import collision_from_msg

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from cs3_model.pipeline import CollisionPipeline
-from cs3_model.stream import CollisionStream, Fail, Finish, Step, StreamConfig
+from cs3_model.steps import Fail, Finish, Step
+from cs3_model.stream import CollisionStream, StreamConfig
 from cs3_model.types import AudioBlock, no_collision
 from cs3_model.worker import OnResult, Outcome, segment_event
 from cs3_ros.conversions.times import NS_PER_S

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cs3_model.build import Preset, build_pipeline, load_preset, select_device
 from cs3_model.pipeline import CollisionPipeline
-from cs3_model.stream import Event
+from cs3_model.steps import Event
 from cs3_model.types import AudioBlock, AudioWindow, CollisionResult, Frame
 from cs3_model.worker import Outcome
 from cs3_ros.bags.bag_reader import RecordedBag

@@ -12,8 +12,8 @@ from cs3_model.frame_ring import StoredFrame
 from cs3_model.moment.choice import SelectionConfig
 from cs3_model.moment.selection import LearnedSelection, SelectionNetwork
 from cs3_model.pipeline import PipelineConfig
+from cs3_model.steps import Event, Finish
 from cs3_model.strategies import Strategy
-from cs3_model.stream import Event, Finish
 from cs3_model.types import Frame, Reason, Role
 from cs3_model.worker import segment_event
 from tests.model.moment.test_motion import texture, with_patch

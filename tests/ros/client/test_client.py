@@ -255,6 +255,13 @@ def test_a_program_that_forgets_to_close_ends_cleanly() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "None\n", "")
 
 
+def test_a_program_that_listens_loads_no_library_of_the_node() -> None:
+    """Importing them would take several times as long as all else that a client needs."""
+    code = "import sys, cs3_ros.client; print({'scipy', 'torch', 'transformers'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
 def test_a_hundred_requests_at_once_are_all_answered_though_the_node_was_busy_meanwhile(make_perception) -> None:
     """Nothing spins the node until all are sent."""
     graph = make_perception()

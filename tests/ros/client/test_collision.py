@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2")
 
-from cs3_model.stream import Event
+from cs3_model.steps import Event
 from cs3_model.types import Candidate, CollisionResult, Reason, Role, Verdict, no_collision
 from cs3_ros.client.collision import collision_of
 from cs3_ros.conversions.collisions import ResultContext, collision_to_msg

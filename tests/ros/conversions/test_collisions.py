@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from cs3_msgs.msg import Collision, CollisionMask
 
-from cs3_model.stream import Event
+from cs3_model.steps import Event
 from cs3_model.types import MIN_WINDOW_SAMPLES, Candidate, CollisionResult, Reason, Role, Verdict
 from cs3_ros.conversions.audio import AudioFormat, audio_chunk_msg
 from cs3_ros.conversions.collisions import (
