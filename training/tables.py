@@ -22,7 +22,7 @@ import typer
 from cs3_model.build import select_device
 from cs3_model.command_errors import one_line_errors
 from cs3_model.provenance import machine, package_versions, source_commit
-from training.data import REAL_NAMES, DataSpec, open_data_set, sim_cs3
+from training.data import REAL_SETS, DataSpec, open_data_set, sim_cs3
 from training.data.samples import DataSet
 from training.data.sound_windows import WindowPlace, WindowRule
 from training.evaluation.incomplete import refuse
@@ -56,7 +56,7 @@ _MICRO_WEIGHTS = "Weights of micro, in simulation; once per seed."
 
 def main(
     data: Annotated[
-        str, typer.Option(metavar="NAME:PATH", help=f"{sim_cs3.NAME} with its splits, or {', '.join(REAL_NAMES)}.")
+        str, typer.Option(metavar="NAME:PATH", help=f"{sim_cs3.NAME} with its splits, or {', '.join(REAL_SETS)}.")
     ],
     preset: Annotated[str, typer.Option(help="On real data: whose rows; a name or a .yaml file.")] = "foundation",
     clipsound: Annotated[
@@ -87,7 +87,7 @@ def main(
     with one_line_errors(status=2):
         name, _, _ = data.partition(":")
         run = _PageRun(cache=cache, limit=limit, seed=seed, device=select_device(device))
-        if name in REAL_NAMES:
+        if name in REAL_SETS:
             if any(files.values()):
                 raise ValueError(
                     f"--weights and the like are of {sim_cs3.NAME}: on {name} the preset names its weights"
@@ -100,7 +100,7 @@ def main(
             page = out or Path("docs/results.md")
             pictures = _in_simulation(run, data, files, shuffles, page)
         else:
-            raise ValueError(f"--data must be {sim_cs3.NAME}:PATH, {' or '.join(REAL_NAMES)}:PATH, got '{data}'")
+            raise ValueError(f"--data must be {sim_cs3.NAME}:PATH, {' or '.join(REAL_SETS)}:PATH, got '{data}'")
     typer.echo(f"wrote {page} and {len(pictures)} pictures", err=True)
 
 

@@ -17,6 +17,7 @@ import typer
 import cs3_model
 
 _MODULES = {
+    "extract": ("training.extract", "Take clips and sound out of the videos of real data, for training."),
     "train": ("training.train", "Train on pairs of picture and sound."),
     "evaluate": ("training.evaluate", "Score methods on a data set."),
     "tables": ("training.tables", "Make the page of results."),

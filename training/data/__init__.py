@@ -29,12 +29,12 @@ class Reader:
     """Opens a split below a folder."""
 
 
-REAL_NAMES = (EPIC_CS3.name, EGO4D_CS3.name)
+REAL_SETS = {data_set.name: data_set for data_set in (EPIC_CS3, EGO4D_CS3)}
 """The data sets of the paper."""
 
 READERS: Mapping[str, Reader] = {
     data_set.name: Reader(splits=tuple(data_set.files), evaluation_split="val", open=partial(open_real, data_set))
-    for data_set in (EPIC_CS3, EGO4D_CS3)
+    for data_set in REAL_SETS.values()
 } | {
     sim_cs3.NAME: Reader(splits=tuple(SIM_CS3_SPLITS), evaluation_split="test", open=sim_cs3.read_split),
     recordings.NAME: Reader(

@@ -129,13 +129,13 @@ def _sample(
 
 
 def _picture_source(row: CollisionRow, finder: DiskFinder, rate_hz: float) -> Callable[[float], UInt8Image] | None:
-    """What reads the picture at a time of the whole video."""
+    """What reads the picture at a time of the whole video; a clip first, where a seek costs less."""
     if folder := finder.frame_folder(row):
         return partial(_read_frame, folder, rate_hz)
-    if video := finder.video(row):
-        return partial(read_picture, video)
     if clip := finder.clip(row):
         return partial(_read_from_clip, clip, row.start_s)
+    if video := finder.video(row):
+        return partial(read_picture, video)
     return None
 
 
