@@ -15,7 +15,8 @@ import enum
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -36,6 +37,7 @@ from cs3_model.networks.audio_visual import build_debug_audio_visual_network, bu
 from training.data.clip_media import read_picture
 from training.data.samples import DataSet, Sample, SoundSegment
 from training.loop.distributed import Ranks
+from training.weak import objective as weak_objective
 from training.weak.clipseg_model import CLIPSegModel
 from training.weak.losses import contrast, features_under_masks, logistic_noise, minmax_mask
 from training.weak.objective import Compute, WeakObjective
@@ -53,11 +55,11 @@ class Size(str, enum.Enum):
     FULL = "full"
 
 
-def build(size: str, compute: Compute | None = None) -> WeakObjective:
+def build(size: str, compute: Compute | None = None, ranks: Ranks | None = None) -> WeakObjective:
     """The same random weights at every call; a bias that lets the random decoder's masks cut something out."""
     torch.manual_seed(0)
     model = CLIPSegModel(BUILDERS[size](), name=size, pooling_dropout=0.0)
-    objective = WeakObjective(model, compute=compute).train()
+    objective = WeakObjective(model, compute=compute, ranks=ranks).train()
     with torch.no_grad():
         objective.masker.bias.zero_()
     return objective
@@ -196,6 +198,51 @@ def count_operations(size: str, batch_sizes: list[int]) -> None:
         print_row(str(batch_size), f"{counted[0]:.2f}", f"{counted[1]:.2f}", f"{counted[0] / counted[1]:.2f}")
 
 
+def count_share(size: str, batch_size: int, num_ranks: int) -> None:
+    """Prints operations and memory of a step of one of several processes, counted on tensors without content."""
+    share = batch_size // num_ranks
+    print(f"\n{size}: one of {num_ranks} processes, {share} of {batch_size} pairs, so {share} x {batch_size} maps\n")
+    print_header("step", "TFLOP", "kept for the backward pass, GiB", "weights, gradients and Adam's moments, GiB")
+    computes = {
+        "float32": Compute(),
+        "bfloat16": Compute(bfloat16=True),
+        "bfloat16, recomputed": Compute(bfloat16=True, recompute=True),
+    }
+    for name, compute in computes.items():
+        with FakeTensorMode(), gathered_from(num_ranks):
+            objective = build(size, compute, Ranks(size=num_ranks))
+            side = objective.model.network.clipseg.input_size
+            batch = torch.empty(share, 3, side, side), torch.empty(share, 198, 128)
+            weights = {weight.untyped_storage()._cdata for weight in objective.parameters()}
+            kept: dict[int, int] = {}
+
+            def keep(tensor: Tensor, weights: set[int] = weights, kept: dict[int, int] = kept) -> Tensor:
+                storage = tensor.untyped_storage()
+                if storage._cdata not in weights:
+                    kept[storage._cdata] = storage.nbytes()
+                return tensor
+
+            with FlopCounterMode(display=False) as counter:
+                with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+                    total = objective(*batch, torch.Generator()).total
+                forward_gib = sum(kept.values()) / 2**30
+                total.backward()
+            sizes = [(weight.numel(), weight.requires_grad) for weight in objective.parameters()]
+            state_gib = sum(count * 4 * (4 if trained else 1) for count, trained in sizes) / 2**30
+        print_row(name, f"{counter.get_total_flops() / 1e12:.2f}", f"{forward_gib:.2f}", f"{state_gib:.2f}")
+
+
+@contextmanager
+def gathered_from(num_ranks: int) -> Iterator[None]:
+    """While it is open, a process alone gathers as many rows as if there were others, so that it computes as one of them."""
+    gather = weak_objective.gather_rows
+    weak_objective.gather_rows = lambda rows_bX: torch.cat([rows_bX] * num_ranks)
+    try:
+        yield
+    finally:
+        weak_objective.gather_rows = gather
+
+
 def make_data(folder: Path, size: tuple[int, int] = (1280, 720), seconds: int = 30) -> DataSet:
     """A noisy video with sound, and 64 collisions in it."""
     path, rng = folder / "video.mp4", np.random.default_rng(0)
@@ -261,7 +308,9 @@ def main(
 ) -> None:
     """A training step and the loader: time, memory, and the ratio to the plainest implementation."""
     if count:
+        print(where("torch"))
         count_operations(size.value, [2, 8, 32])
+        count_share(size.value, batch_size=32, num_ranks=4)
         return
     torch.set_num_threads(threads)
     print(f"{where('torch')}, {threads} threads")

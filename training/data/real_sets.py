@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import textwrap
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,10 +16,12 @@ from training.data.annotations import CollisionRow, read_annotations
 from training.data.clip_media import read_image, read_picture
 from training.data.folder_layout import DiskFinder, FolderLayout
 from training.data.mask_files import read_label_map, read_object_masks
+from training.data.name_proposals import first_names, propose_names
 from training.data.samples import DataSet, Sample, SampleError, SceneObject, SoundSegment
 from training.data.visor import VisorObject, add_visor, read_visor
 
 T = TypeVar("T")
+logger = logging.getLogger(__name__)
 
 EPIC_LAYOUT = FolderLayout(
     annotations=("", "annotations", "annotations/epic"),
@@ -83,12 +87,13 @@ def open_real(data_set: RealDataSet, root: Path, split: str) -> DataSet:
     missing: Counter[tuple[str, str]] = Counter()
     samples = tuple(_sample(data_set, split, row, finder, visor, missing) for row in rows)
     kinds = dict.fromkeys(kind for kind, _ in missing)
+    visor.tell_unused({row.video_id for row in rows})
     return DataSet(
         name=data_set.name,
         split=split,
         samples=samples,
         missing=tuple(f"{kind} of {owner} ({_count(number)})" for (kind, owner), number in sorted(missing.items())),
-        places=tuple(f"{_places(kind, data_set.layout)} below {root}" for kind in kinds),
+        places=tuple(_where(kind, data_set, finder, rows, missing) for kind in kinds),
     )
 
 
@@ -171,7 +176,10 @@ def _read_objects(
 
 
 def _read_frame(folder: Path, rate_hz: float, time_s: float) -> UInt8Image:
-    return read_image(folder / f"frame_{max(1, round(rate_hz * time_s)):010d}.jpg")
+    path = folder / f"frame_{max(1, round(rate_hz * time_s)):010d}.jpg"
+    if not path.is_file():
+        raise SampleError(f"{path} does not exist; {folder} holds {first_names(folder)}")
+    return read_image(path)
 
 
 def _read_from_clip(path: Path, clip_start_s: float, time_s: float) -> UInt8Image:
@@ -191,15 +199,41 @@ def _for_row(source: str, load: Callable[[], T]) -> T:
 
 def _absent(kind: str, row: CollisionRow, finder: DiskFinder, missing: Counter[tuple[str, str]]) -> Callable[[], Any]:
     """Counts what is missing, and returns a loader that says so."""
-    owner = row.annotation_id if kind == "masks" else f"video {row.video_id}"
+    owner = _owner(kind, row)
     missing[kind, owner] += 1
     return partial(
         _raise_absent, f"no {kind} of {owner} below {finder.root}; looked for {_places(kind, finder.layout)}"
     )
 
 
+def _owner(kind: str, row: CollisionRow) -> str:
+    return row.annotation_id if kind == "masks" else f"video {row.video_id}"
+
+
 def _places(kind: str, layout: FolderLayout) -> str:
     return {"pictures": layout.picture_places, "sound": layout.sound_places, "masks": layout.mask_places}[kind]()
+
+
+def _where(
+    kind: str,
+    data_set: RealDataSet,
+    finder: DiskFinder,
+    rows: Sequence[CollisionRow],
+    missing: Counter[tuple[str, str]],
+) -> str:
+    """Where a kind of file was looked for; and of pictures and masks, what is there under other names."""
+    place = f"{_places(kind, data_set.layout)} below {finder.root}"
+    if kind == "sound":
+        return place
+    templates, suffix = {"pictures": (data_set.layout.images, ".jpg"), "masks": (data_set.layout.masks, ".png")}[kind]
+    proposal = propose_names(
+        finder.root,
+        [template.rpartition("/")[0] for template in templates],
+        suffix,
+        {index: row for index, row in enumerate(rows) if (kind, _owner(kind, row)) in missing},
+        lambda row: round(data_set.frame_rate_hz(row.video_id) * (row.picture_s or row.start_s)),
+    )
+    return f"{place}\n{textwrap.indent(proposal, '  ')}" if proposal else place
 
 
 def _raise_absent(message: str) -> Any:
@@ -216,6 +250,22 @@ class _VisorFolder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._videos: dict[str, dict[str, tuple[VisorObject, ...]]] = {}
+
+    def tell_unused(self, video_ids: set[str]) -> None:
+        """Warns if the folder is there but has no file for any video."""
+        if not self._folder.is_dir() or any((self._folder / f"{video_id}.json").is_file() for video_id in video_ids):
+            return
+        found = {path.name: path for path in sorted(self._folder.rglob("*.json"))}
+        fitting = [f"{found[name].relative_to(self._folder.parent)} -> visor/{name}"
+                   for name in sorted(f"{video_id}.json" for video_id in video_ids) if name in found]  # fmt: skip
+        needed = ", ".join(sorted(f"visor/{video_id}.json" for video_id in video_ids)[:10])
+        logger.warning(
+            "%s has no file of any of the %d videos, so that VISOR is not used; it holds %s; %s",
+            self._folder,
+            len(video_ids),
+            first_names(self._folder),
+            f"these would fit: {', '.join(fitting[:10])}" if fitting else f"needed, for instance: {needed}",
+        )
 
     def objects(self, row: CollisionRow) -> tuple[VisorObject, ...]:
         """What VISOR annotates in the very picture of a collision; empty if nothing."""

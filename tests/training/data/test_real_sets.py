@@ -235,3 +235,82 @@ def test_unknown_names_are_refused_with_the_choices(name, split, message, tmp_pa
 def test_a_folder_that_is_not_there_is_refused(tmp_path) -> None:
     with pytest.raises(ValueError, match="gone is not a folder: it should hold the files of epic_cs3"):
         open_data_set(DataSpec(name="epic_cs3", root=tmp_path / "gone"))
+
+
+def two_rows(epic) -> None:
+    """A second collision of the same video, picture 130."""
+    with (epic / "epic_val_filtered.csv").open("a") as file:
+        file.write(
+            "P01_14_2,P01,P01_14,00:00:02.000,00:00:02.400,48000,57600,glass-only-collision,130,00:00:02.167,max\n"
+        )
+
+
+@pytest.mark.parametrize(
+    ("names", "renaming"),
+    [
+        (["P01_14_frame_0000000098.png", "P01_14_frame_0000000130.png"], "video and number of the picture"),
+        (["P01_14/98.png", "P01_14/130.png"], "video and number of the picture"),
+        (["P01-14-1_mask.png", "P01-14-2_mask.png"], "annotation"),
+        (["000.png", "001.png"], "row of the annotations, counted from 0"),
+        (["mask_1.png", "mask_2.png"], "row of the annotations, counted from 1"),
+    ],
+)  # fmt: skip
+def test_masks_of_other_names_are_listed_with_the_renaming_that_would_fit(names, renaming, epic, label_map) -> None:
+    two_rows(epic)
+    for name in names:
+        write(epic / "masks" / name, label_map)
+    place = next(line for line in open_data_set(DataSpec(name="epic_cs3", root=epic)).places if "masks: " in line)
+    lines = [line.strip() for line in place.splitlines()[1:]]
+    assert lines[0] == f"found there, {', '.join(sorted(f'masks/{name}' for name in names))}"
+    assert lines[1] == f"named by {renaming}, 2 of them would fit if renamed, the first:"
+    assert lines[2:] == [f"masks/{name} -> masks/P01_14_{index}.png" for index, name in enumerate(names, 1)]
+
+
+def test_one_file_per_object_keeps_its_number_when_it_is_renamed(epic, label_map) -> None:
+    for number in (0, 1):
+        write(epic / f"masks/P01_14_frame_0000000098_{number}.png", label_map)
+    (place,) = (line for line in open_data_set(DataSpec(name="epic_cs3", root=epic)).places if "masks: " in line)
+    assert "masks/P01_14_frame_0000000098_0.png -> masks/P01_14_1_0.png" in place
+    assert "masks/P01_14_frame_0000000098_1.png -> masks/P01_14_1_1.png" in place
+
+
+def test_names_that_fit_by_no_rule_are_listed_with_those_that_are_needed(epic, label_map) -> None:
+    for number in range(30):
+        write(epic / f"masks/kitchen_{chr(97 + number % 26)}{number}x.png", label_map)
+    (place,) = (line for line in open_data_set(DataSpec(name="epic_cs3", root=epic)).places if "masks: " in line)
+    assert "found there, the first of 30: masks/kitchen_a0x.png, " in place
+    assert "no rule was found by which they would fit; needed, the first of 1: masks/P01_14_1.png" in place
+
+
+def test_pictures_of_ego4d_under_other_names_are_listed_too(tmp_path) -> None:
+    (tmp_path / "ego4d_val_filtered.csv").write_text(EGO4D_VAL)
+    write(tmp_path / "images/ab-cd_frame_46.png", picture_of_number(1))  # 30 x 1.54 s
+    pictures = next(
+        line for line in open_data_set(DataSpec(name="ego4d_cs3", root=tmp_path)).places if "pictures: " in line
+    )
+    assert "images/ab-cd_frame_46.png -> images/ab-cd_0.50_3.50.jpg" in pictures
+
+
+def test_a_folder_of_pictures_without_the_one_that_is_wanted_names_the_first_ten(epic) -> None:
+    for number in range(12):
+        write(epic / f"frames/P01_14/img_{number:03d}.jpg", picture_of_number(number))
+    (sample,) = open_data_set(DataSpec(name="epic_cs3", root=epic)).samples
+    expected = r"frame_0000000098.jpg does not exist; .*P01_14 holds the first of 12: img_000.jpg, .*img_009.jpg$"
+    with pytest.raises(SampleError, match=expected):
+        sample.load_image()
+
+
+def test_a_visor_folder_of_other_names_is_told_with_the_renaming(epic, caplog) -> None:
+    (epic / "visor/annotations/val").mkdir(parents=True)
+    (epic / "visor/annotations/val/P01_14.json").write_text("{}")
+    (sample,) = open_data_set(DataSpec(name="epic_cs3", root=epic)).samples
+    assert not sample.knows_whole_scene
+    assert "visor has no file of any of the 1 videos, so that VISOR is not used" in caplog.text
+    assert "these would fit: visor/annotations/val/P01_14.json -> visor/P01_14.json" in caplog.text
+
+
+def test_a_visor_folder_that_fits_by_no_name_says_what_is_needed(epic, caplog) -> None:
+    (epic / "visor").mkdir()
+    (epic / "visor/one.json").write_text("{}")
+    open_data_set(DataSpec(name="epic_cs3", root=epic))
+    assert "it holds one.json; needed, for instance: visor/P01_14.json" in caplog.text
