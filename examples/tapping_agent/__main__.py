@@ -17,8 +17,9 @@ from cs3_ros.client import CollisionClient
 from examples.tapping_agent.episode import run_episode
 from examples.tapping_agent.evaluate import evaluate, plot, read_rows, table_of
 from examples.tapping_agent.pictures import robot_camera
-from examples.tapping_agent.robot import IMAGE_TOPIC, perception_graph
+from examples.tapping_agent.robot import perception_graph
 from examples.tapping_agent.table import lay_table
+from examples.tapping_agent.video import write_video
 from training.simulation.rendering.renderers import make_renderer
 
 PICTURE_HW = (352, 352)
@@ -36,6 +37,7 @@ def episode_command(
     taps: TapsOption = 2,
     speed: SpeedOption = 1.0,
     renderer: RendererOption = "filament",
+    video: Annotated[Path | None, typer.Option(help="MP4 to write.")] = None,
 ) -> None:
     """Run one episode and say what the agent heard and chose."""
     with one_line_errors("tapping_agent", status=1, kinds=(ValueError, RuntimeError)):
@@ -43,9 +45,11 @@ def episode_command(
         with (
             robot_camera(table, pictures, seed) as camera,
             perception_graph(speed=speed) as topics,
-            CollisionClient(image=IMAGE_TOPIC, patience_s=_PATIENCE_S) as client,
+            CollisionClient(patience_s=_PATIENCE_S) as client,
         ):
             episode = run_episode(seed, table, camera, topics, client, microphone=microphone, num_taps=taps)
+            if video is not None:
+                write_video(episode, camera, seed, microphone, video)
     names = ", ".join(sample.material for sample in episode.samples)
     for index, shares in enumerate(episode.shares):
         typer.echo(f"look-alike {index + 1} sounds like the samples of {names} by {shares.round(2).tolist()}")
@@ -62,7 +66,7 @@ def evaluate_command(
     ),
     plot_path: Annotated[Path | None, typer.Option("--plot", help="Where to draw the plot.")] = None,
     taps: TapsOption = 2,
-    speed: SpeedOption = 6.0,
+    speed: SpeedOption = 20.0,
     renderer: RendererOption = "filament",
 ) -> None:
     """Run many tables in all conditions and print the figures."""

@@ -46,7 +46,7 @@ class TappingAgent:
     """Finds out which of several look-alikes is made of what."""
 
     def __init__(
-        self, client: CollisionClient, arm: Arm, samples: Sequence[Sample], *, patience_s: float = 5.0
+        self, client: CollisionClient, arm: Arm, samples: Sequence[Sample], *, patience_s: float = 30.0
     ) -> None:
         """Makes an agent.
 

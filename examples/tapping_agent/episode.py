@@ -66,7 +66,7 @@ def run_episode(
     *,
     microphone: str,
     num_taps: int,
-    patience_s: float = 5.0,
+    patience_s: float = 30.0,
     world: Taps | None = None,
 ) -> Episode:
     """Lets an agent explore a table and point at the metal one.

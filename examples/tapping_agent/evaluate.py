@@ -24,7 +24,7 @@ from training.simulation.rendering.renderers import Renderer
 
 CONDITIONS = {"on": "with sound", "off": "without sound", "swapped": "sound of another tap", "labels": "true labels"}
 """Conditions of the table: the microphones of the world, and the truth in place of the node."""
-_PATIENCE_S = {"on": 5.0, "swapped": 5.0, "off": 0.2}
+_PATIENCE_S = {"on": 30.0, "swapped": 30.0, "off": 0.2}
 """A microphone that is off is not worth a wait."""
 
 
@@ -40,7 +40,7 @@ class Row:
     chosen: int
     is_right: bool
     num_heard: int
-    """Taps of which the node published a collision."""
+    """Taps of which the node published a collision with masks."""
 
 
 class Success(NamedTuple):
@@ -84,7 +84,7 @@ def _rows_of(seed: int, renderer: Renderer, topics: RobotTopics, client: Collisi
                 microphone=microphone, num_taps=num_taps, patience_s=patience_s, world=world,
             )  # fmt: skip
             world = RepeatedTaps(episode.stretches)
-            num_heard = sum(collision is not None for collision in episode.heard)
+            num_heard = sum(collision is not None and bool(collision.objects) for collision in episode.heard)
             chosen = {microphone: episode.chosen}
             if microphone == "on":
                 chosen["labels"] = true_choices(episode, num_taps)

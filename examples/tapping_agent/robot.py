@@ -44,8 +44,8 @@ class RobotTopics:
         """
         self._node, self._speed = node, speed
         self._clock = node.create_publisher(Clock, "/clock", publication())
-        self._images = node.create_publisher(Image, IMAGE_TOPIC, publication())
-        self._audio = node.create_publisher(AudioChunk, AUDIO_TOPIC, publication(100))
+        self._images = node.create_publisher(Image, IMAGE_TOPIC, publication(100))
+        self._audio = node.create_publisher(AudioChunk, AUDIO_TOPIC, publication(200))
         self.now_ns = 1000 * NS_PER_S
 
     def ready(self) -> bool:
@@ -127,6 +127,8 @@ def perception_graph(*, speed: float, node_arguments: Sequence[str] = ()) -> Ite
     """
     command = [sys.executable, "-m", "cs3_ros.perception.node", "--ros-args", "-p", "use_sim_time:=true"]
     command += ["-p", "preset:=micro", "-p", "image_transport:=raw", "--log-level", "perception:=error"]
+    # The robot's time may run faster than a busy machine follows: nothing is to be lost or given up for that.
+    command += ["-p", "patience_s:=10.0", "-p", f"qos_overrides.{IMAGE_TOPIC}.subscription.depth:=100"]
     context = rclpy.Context()
     with ros_context([], context=context):
         robot = rclpy.create_node("tapping_robot", context=context)

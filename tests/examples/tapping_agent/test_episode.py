@@ -1,0 +1,50 @@
+"""One short episode on the real graph: the arm taps, the real node hears, the agent chooses."""
+
+from __future__ import annotations
+
+import av
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2")
+
+from cs3_ros.client import CollisionClient
+from examples.tapping_agent.episode import run_episode, true_choices
+from examples.tapping_agent.pictures import robot_camera
+from examples.tapping_agent.robot import perception_graph
+from examples.tapping_agent.table import lay_table
+from examples.tapping_agent.video import write_video
+from training.simulation.rendering.renderers import make_renderer
+from training.simulation.rendering.system_libraries import missing_for_filament
+
+SEED = 1001
+pytestmark = pytest.mark.ros
+
+
+def test_the_agent_hears_each_tap_through_the_node_and_chooses_by_what_it_heard(tmp_path):
+    if missing := missing_for_filament():
+        pytest.skip(missing)
+    table = lay_table(SEED)
+    renderer = make_renderer("filament", (352, 352))
+    with (
+        robot_camera(table, renderer, SEED) as camera,
+        perception_graph(speed=20.0) as topics,
+        CollisionClient(patience_s=60.0) as client,
+    ):
+        episode = run_episode(SEED, table, camera, topics, client, microphone="on", num_taps=1)
+        write_video(episode, camera, SEED, "on", tmp_path / "episode.mp4")
+    heard = episode.heard
+    assert [collision and collision.reason for collision in heard] == ["single_mask"] * 4
+    assert {(collision.preset, collision.trained) for collision in heard} == {("micro", True)}
+    assert 0.0 < episode.shares.sum() <= 4.0
+    assert {sample.material for sample in episode.samples} == {"metal", "wood"} == set(episode.chosen)
+    for place, sample in enumerate(episode.samples):
+        assert episode.shares[episode.chosen[sample.material], place] == episode.shares[:, place].max()
+    truth = true_choices(episode, 1)
+    assert {table.materials[index] for index in truth.values()} == {"metal", "wood"}
+    assert all(table.materials[index] == material for material, index in truth.items())
+    with av.open(str(tmp_path / "episode.mp4")) as video:
+        # 1.2 s of rest, four taps of 1.5 s, and 0.8 s of pointing
+        assert video.streams.video[0].frames == 80
+        assert float(video.duration) / av.time_base == pytest.approx(8.0, abs=0.2)
+    assert np.isfinite(episode.shares).all()
