@@ -1,7 +1,9 @@
-"""Command line: one episode in words, or the evaluation.
+"""Command line: one episode, in words and as a video, or the evaluation.
 
-scripts/run python -m examples.tapping_agent episode --seed 3 --video episode.mp4
-scripts/run python -m examples.tapping_agent evaluate --tables 100
+    scripts/run python -m examples.tapping_agent episode --seed 3 --video episode.mp4
+    scripts/run python -m examples.tapping_agent evaluate --tables 100
+
+Both start a perception node of their own.
 """
 
 from __future__ import annotations

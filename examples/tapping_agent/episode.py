@@ -33,10 +33,6 @@ class Episode:
     chosen: dict[str, int]
     """The look-alike that the agent takes for each material, by material."""
 
-    def is_right(self, material: str) -> bool:
-        """Whether the agent found it."""
-        return self.table.materials[self.chosen[material]] == material
-
 
 class RepeatedTaps:
     """Taps that have happened, once more: for another microphone, so that nothing but the sound differs."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -42,7 +42,7 @@ class RobotTopics:
             node: Where to publish; it need not spin.
             speed: How much faster than real time the robot lives.
         """
-        self._node, self._speed = node, speed
+        self._speed = speed
         self._clock = node.create_publisher(Clock, "/clock", publication())
         self._images = node.create_publisher(Image, IMAGE_TOPIC, publication(100))
         self._audio = node.create_publisher(AudioChunk, AUDIO_TOPIC, publication(200))
@@ -119,7 +119,7 @@ class Robot:
 
 
 @contextmanager
-def perception_graph(*, speed: float, node_arguments: Sequence[str] = ()) -> Iterator[RobotTopics]:
+def perception_graph(*, speed: float) -> Iterator[RobotTopics]:
     """Starts a perception node with the preset micro at simulated time; yields the topics once it listens to them.
 
     Raises:
@@ -133,7 +133,7 @@ def perception_graph(*, speed: float, node_arguments: Sequence[str] = ()) -> Ite
     with ros_context([], context=context):
         robot = rclpy.create_node("tapping_robot", context=context)
         topics = RobotTopics(robot, speed=speed)
-        perception = subprocess.Popen([*command, *node_arguments])
+        perception = subprocess.Popen(command)
         try:
             deadline_s = time.monotonic() + _START_S
             while not topics.ready():
