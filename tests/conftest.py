@@ -87,6 +87,11 @@ def make_video(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more worker than there are cores: many tests wait for a graph or for real time to pass."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skips the tests that need a CUDA device where there is none."""
     if item.get_closest_marker("gpu"):

@@ -26,6 +26,8 @@ from sensor_msgs.msg import CameraInfo, CompressedImage
 from cs3_ros.conversions.times import NS_PER_S, ns_to_stamp
 from tests.ros.perception.perception_graph import START_S, MediaGraph, NodeProcess, jpeg_picture
 
+OFTEN = "from cs3_ros.perception import node; node._DIAGNOSTICS_PERIOD_S = 0.1"
+"""Each kind of message waits for the diagnostics that count it."""
 NODE = """
 from tests.ros.perception.perception_graph import use_hand_made_parts
 use_hand_made_parts()
@@ -139,7 +141,7 @@ def fuzz(num_messages: int, seed: int = 0) -> Found:
     rng = np.random.default_rng(seed)
     makers = kinds(rng)
     names, sent = list(makers), Counter[str]()
-    with closing(MediaGraph()) as graph, NodeProcess(NODE) as node:
+    with closing(MediaGraph()) as graph, NodeProcess(OFTEN + NODE) as node:
         graph.wait_for(lambda: node.has_said("nobody publishes"), "the node", START_S)
         publishers = {
             "audio": graph.publisher(AudioChunk, "/audio", 1000),
