@@ -30,7 +30,7 @@ def found(columns: slice, score: float, *roles: str) -> CollidingObject:
 def collision(objects: tuple[CollidingObject, ...], rejected: tuple[CollidingObject, ...] = ()) -> Collision:
     return Collision(
         onset_ns=0, onset_strength_db=20.0, stamp_ns=0, frame_id="camera", verdict=Verdict.ONE_OBJECT, reason="",
-        detail="", objects=objects, rejected=rejected, image=None, stage_s={}, latency_s=0.1, preset="micro",
+        detail="", confidence=None, objects=objects, rejected=rejected, image=None, stage_s={}, latency_s=0.1, preset="micro",
         models=(), trained=True,
     )  # fmt: skip
 

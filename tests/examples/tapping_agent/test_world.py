@@ -66,12 +66,9 @@ def test_a_microphone_that_is_off_hears_the_background_alone(tapped):
     assert float(np.sqrt(np.mean(sound**2))) == pytest.approx(0.002, rel=0.1)
 
 
-def test_swapped_sounds_are_those_of_the_next_look_alike():
+def test_swapped_sounds_are_those_of_the_next_look_alike(tapped):
     """With its shapes moved on by one, a table sounds as the swapped microphone hears it."""
-    table = lay_table(0)
-    world = TappingWorld(table)
-    world.rest(0.2)
-    stretch = world.tap(0)
+    table, (stretch, _) = lay_table(0), tapped[1]
     swapped = TappingMicrophone(table, 3, "swapped").record(stretch)
     assert not np.allclose(swapped, TappingMicrophone(table, 3).record(stretch), atol=1e-3)
     items = table.scene.layout.items
