@@ -27,15 +27,29 @@ from benchmarks.scaffold import elapsed, percentiles, print_header, print_row, w
 from cs3_model.build import select_device, warm_up
 from cs3_model.foundation import prepare_audio_visual, prepare_boxes, prepare_hands
 from cs3_model.geometry import intersection_over_union
-from cs3_model.networks.audio_visual import audio_visual_segmenter, build_full_audio_visual_network
-from cs3_model.networks.hands23 import Hands23Config, Hands23Detector, Hands23Network
+from cs3_model.networks.audio_visual import (
+    AudioVisualNetwork,
+    audio_visual_segmenter,
+    build_debug_audio_visual_network,
+    build_full_audio_visual_network,
+)
+from cs3_model.networks.hands23 import Hands23Config, Hands23Detector, Hands23Network, build_debug_hand_detector
+from cs3_model.networks.hands23.detector import DEBUG_INPUT_SIZE
 from cs3_model.networks.hands23.random_weights import random_state_dict
-from cs3_model.networks.sam import Sam2Segmenter, build_sam2
+from cs3_model.networks.sam import Sam2Segmenter, build_debug_box_segmenter, build_sam2
 from cs3_model.pipeline import CollisionPipeline
 from cs3_model.placement import Compilation, Placement, Precision
 from cs3_model.types import AudioWindow, CollisionResult, Frame, HandObjects, HeldObject, UInt8Image
 
 Run = TypeVar("Run")
+
+
+class NetworkSize(str, enum.Enum):
+    """Of all networks."""
+
+    FULL = "full"
+    DEBUG = "debug"
+    """Those of the preset `debug`: to try the command, not to measure."""
 
 
 class SamSize(str, enum.Enum):
@@ -47,9 +61,14 @@ class SamSize(str, enum.Enum):
     LARGE = "large"
 
 
-def build_networks(sam_size: str) -> tuple[torch.nn.Module, Hands23Network, torch.nn.Module]:
-    """Full-size networks with the same random weights at every call, float32 on the CPU."""
+def build_networks(
+    sam_size: str, networks: NetworkSize = NetworkSize.FULL
+) -> tuple[AudioVisualNetwork, Hands23Network, torch.nn.Module]:
+    """Networks with the same random weights at every call, float32 on the CPU."""
     torch.manual_seed(0)
+    if networks is NetworkSize.DEBUG:
+        audio_visual = build_debug_audio_visual_network().eval()
+        return audio_visual, build_debug_hand_detector().network, build_debug_box_segmenter().network
     audio_visual = build_full_audio_visual_network().eval()
     with torch.device("meta"):
         hands = Hands23Network(Hands23Config())
@@ -75,12 +94,13 @@ class FixedBoxes(Hands23Detector):
         )
 
 
-def build_pipeline(sam_size: str, placement: Placement) -> CollisionPipeline:
+def build_pipeline(sam_size: str, placement: Placement, networks: NetworkSize = NetworkSize.FULL) -> CollisionPipeline:
     """The `foundation` preset with random weights."""
-    audio_visual, hands, sam = build_networks(sam_size)
+    audio_visual, hands, sam = build_networks(sam_size, networks)
+    input_size = DEBUG_INPUT_SIZE if networks is NetworkSize.DEBUG else None
     return CollisionPipeline(
         audio_visual=audio_visual_segmenter(prepare_audio_visual(audio_visual, placement), name="", trained=False),
-        hands=FixedBoxes(prepare_hands(hands, placement), name="", trained=False),
+        hands=FixedBoxes(prepare_hands(hands, placement), name="", trained=False, input_size=input_size),
         boxes=Sam2Segmenter(prepare_boxes(sam, placement), name="", trained=False),
     )
 

@@ -50,19 +50,31 @@ class Reference:
         hands: Hands23, whose weights torchvision's detector gets.
         sam: SAM 2.1.
         device: Where all of it runs.
+        is_debug: Whether the networks are those of the preset `debug`: a small detector with random weights takes the
+            place of torchvision's ResNeXt.
     """
 
     def __init__(
-        self, audio_visual: AudioVisualNetwork, hands: Hands23Network, sam: torch.nn.Module, *, device: torch.device
+        self,
+        audio_visual: AudioVisualNetwork,
+        hands: Hands23Network,
+        sam: torch.nn.Module,
+        *,
+        device: torch.device,
+        is_debug: bool = False,
     ) -> None:
         self.device = device
         self.network = audio_visual.to(device)
         self.clipseg = audio_visual.clipseg.model
+        self.side = side = audio_visual.clipseg.input_size
+        self.text_length = min(TEXT_LENGTH, self.clipseg.config.text_config.max_position_embeddings)
         self.processor = ViTImageProcessor(
-            size={"height": 352, "width": 352}, image_mean=[0.485, 0.456, 0.406], image_std=[0.229, 0.224, 0.225]
+            size={"height": side, "width": side}, image_mean=[0.485, 0.456, 0.406], image_std=[0.229, 0.224, 0.225]
         )
-        self.detector = torchvision_detector(hands).to(device)
+        self.detector = (debug_detector() if is_debug else torchvision_detector(hands)).to(device)
         self.sam = SAM2ImagePredictor(sam.to(device))
+        quarter = self.sam.model.image_size // 4
+        self.sam._bb_feat_sizes = [(quarter // n, quarter // n) for n in (1, 2, 4)]  # fixed to 1024 there
 
     @torch.no_grad()
     def run(self, frame: Frame, window: AudioWindow, held: HandObjects) -> tuple[dict[str, float], list[BoolMask]]:
@@ -90,10 +102,12 @@ class Reference:
     def _condition(self, window: AudioWindow) -> torch.Tensor:
         """The audio token in a prompt padded to 77 tokens."""
         spectrogram = log_mel(torch.tensor(window.samples)[None]).to(self.device)
-        levels = self.network.beats(spectrogram, blocks=range(12))
+        levels = self.network.beats(spectrogram, blocks=range(len(self.network.beats.encoder.layers)))
         token = self.network.audio_token([levels[index] for index in self.network.audio_blocks])
         text, ids = self.clipseg.clip.text_model, self.network.prompt.ids
-        words = text.embeddings.token_embedding(torch.cat([ids, ids[-1:].expand(TEXT_LENGTH - 1 - len(ids))]))[None]
+        words = text.embeddings.token_embedding(torch.cat([ids, ids[-1:].expand(self.text_length - 1 - len(ids))]))[
+            None
+        ]
         prompt = torch.cat([words[:, : len(ids) - 1], token[:, None], words[:, len(ids) - 1 :]], dim=1)
         hidden = text.embeddings(inputs_embeds=prompt)
         mask = create_causal_mask(config=text.config, inputs_embeds=hidden, attention_mask=None, past_key_values=None)
@@ -113,7 +127,7 @@ class Reference:
     def _segment(self, image: UInt8Image, condition: torch.Tensor) -> np.ndarray:
         pixels = self.processor(images=image, return_tensors="pt")["pixel_values"].to(self.device)
         output = self.clipseg(pixel_values=pixels, conditional_embeddings=condition)
-        return output.logits.reshape(352, 352).cpu().numpy()
+        return output.logits.reshape(self.side, self.side).cpu().numpy()
 
     @contextmanager
     def _timed(self, stage_ms: dict[str, float], stage: str) -> Iterator[None]:
@@ -149,6 +163,12 @@ def torchvision_detector(hands: Hands23Network) -> FasterRCNN:
         weights[boxes] = torch.cat([torch.zeros_like(weights[boxes][:4]), weights[boxes]])
     detector.load_state_dict(weights)
     return detector.eval()
+
+
+def debug_detector() -> FasterRCNN:
+    """A small detector with random weights, to go through all steps without the time that they take."""
+    backbone = resnet_fpn_backbone(backbone_name="resnet18", weights=None)
+    return FasterRCNN(backbone, num_classes=4, min_size=160, max_size=320).eval()
 
 
 def _torchvision_name(name: str) -> str:
