@@ -18,6 +18,8 @@ from training.data.sound_windows import read_window
 from training.evaluation.methods import build_row
 from training.evaluation.row import LoadedSample
 from training.evaluation.row_spec import parse_row
+from training.micro.audio import audio_hits
+from training.micro.audio.audio_hits import make_hits
 from training.micro.stages import Stage, StagePlan, run_stages, stages_of
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -88,9 +90,11 @@ def test_files_have_the_names_that_the_tables_are_made_from(tmp_path) -> None:
 
 
 @pytest.mark.slow
-def test_all_stages_end_in_weights_that_segment(generated_world, tmp_path) -> None:
-    """The whole command at debug size, on scenes generated for the tests."""
+def test_all_stages_end_in_weights_that_segment(generated_world, tmp_path, monkeypatch) -> None:
+    """The whole command at debug size, on scenes generated for the tests, with a file of 50 hits instead of 500."""
     out = tmp_path / "micro"
+    monkeypatch.setattr(audio_hits, "SHARD_SIZE", 50)
+    assert sum(make_hits(out / "hits", 50, workers=1)) == 50
     options = f"--data {generated_world} --out {out} --hits 500 --seeds 1 --steps 3 --debug".split()
     command = [sys.executable, "-m", "training.micro", *options]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)

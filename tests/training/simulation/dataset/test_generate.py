@@ -16,7 +16,7 @@ import pytest
 import soundfile
 
 from training.simulation.dataset import generate, storage
-from training.simulation.dataset.generation_plan import GenerationPlan, SampleFormat
+from training.simulation.dataset.generation_plan import GenerationPlan, SampleFormat, claim
 from training.simulation.scenario.splits import SPLITS
 
 SMALL = SampleFormat(size_hw=(96, 96))
@@ -59,7 +59,10 @@ def test_a_sample_at_48_khz_has_the_same_picture_and_sounds_above_8_khz(tiny, tm
 def test_a_killed_run_goes_on_to_the_same_data_set_with_another_number_of_workers(tmp_path, renderer):
     """Only its first process is killed; the others end by themselves."""
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    subprocess.run(_command(whole, 2), cwd=REPOSITORY, check=True, capture_output=True)
+    plan = GenerationPlan(root=whole, sizes={"val": 6}, form=SMALL)
+    claim(plan)
+    for scene in range(3):
+        generate.make_and_write(plan, "val", scene, renderer)
     run = subprocess.Popen(_command(broken, 1), cwd=REPOSITORY, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 300
     while not list(broken.glob("val/*/0*")) and time.monotonic() < deadline:
@@ -71,7 +74,7 @@ def test_a_killed_run_goes_on_to_the_same_data_set_with_another_number_of_worker
     assert workers and not alive
     leftover = broken / "val" / "000" / ".000005.1"
     leftover.mkdir(parents=True)
-    subprocess.run(_command(broken, 1), cwd=REPOSITORY, check=True, capture_output=True)
+    subprocess.run(_command(broken, 2), cwd=REPOSITORY, check=True, capture_output=True)
     assert not leftover.exists()
     assert digest_tree(broken) == digest_tree(whole)
 
