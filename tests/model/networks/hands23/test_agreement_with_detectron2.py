@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 import torch
 
 from cs3_model.networks.hands23.config import Hands23Config, Hands23InputSize, Hands23Thresholds
-from cs3_model.networks.hands23.detections import Touch
+from cs3_model.networks.hands23.detections import HandDetections, Touch
 from cs3_model.networks.hands23.detector import Hands23Detector
 from cs3_model.networks.hands23.network import Hands23Network, RawDetections
 from cs3_model.networks.hands23.preprocessing import preprocess
@@ -33,10 +34,16 @@ class Case:
     thresholds: Hands23Thresholds
     expected: dict[str, Any]
 
+    @cached_property
+    @torch.inference_mode()
     def pyramid(self) -> list[torch.Tensor]:
         pixels, size_hw = preprocess(self.scene, self.input_size, device=torch.device("cpu"), dtype=torch.float32)
         assert list(size_hw) == self.expected["image_hw"]
         return self.detector.network.backbone(pixels)
+
+    @cached_property
+    def detections(self) -> HandDetections:
+        return self.detector.detect_hands(self.scene)
 
 
 @pytest.fixture(scope="module", params=["small", pytest.param("full", marks=pytest.mark.slow)])
@@ -58,14 +65,14 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 @torch.inference_mode()
 def test_every_pyramid_level_agrees(case: Case) -> None:
-    for level, feature in zip(("p2", "p3", "p4", "p5", "p6"), case.pyramid(), strict=True):
+    for level, feature in zip(("p2", "p3", "p4", "p5", "p6"), case.pyramid, strict=True):
         sampled = feature.flatten()[torch.linspace(0, feature.numel() - 1, 48).long()]
         torch.testing.assert_close(sampled, torch.tensor(case.expected["pyramid"][level]), rtol=0, atol=1e-3)
 
 
 @torch.inference_mode()
 def test_proposals_agree(case: Case) -> None:
-    boxes, objectness = case.detector.network.proposal_generator(case.pyramid(), tuple(case.expected["image_hw"]))
+    boxes, objectness = case.detector.network.proposal_generator(case.pyramid, tuple(case.expected["image_hw"]))
     assert len(boxes) == case.expected["num_proposals"]
     torch.testing.assert_close(boxes[:200], torch.tensor(case.expected["proposals"]), rtol=0, atol=1e-3)
     torch.testing.assert_close(objectness[:200], torch.tensor(case.expected["objectness"]), rtol=0, atol=1e-3)
@@ -74,7 +81,7 @@ def test_proposals_agree(case: Case) -> None:
 @torch.inference_mode()
 def test_detected_boxes_scores_and_classes_agree(case: Case) -> None:
     size_hw, expected = tuple(case.expected["image_hw"]), case.expected["unfiltered"]
-    network, pyramid = case.detector.network, case.pyramid()
+    network, pyramid = case.detector.network, case.pyramid
     proposals, _ = network.proposal_generator(pyramid, size_hw)
     lowest = (min(case.thresholds.per_class),) * 3
     boxes, scores, classes = network.roi_heads.detect(pyramid, proposals, size_hw, lowest)
@@ -85,11 +92,10 @@ def test_detected_boxes_scores_and_classes_agree(case: Case) -> None:
 
 def test_hands_and_linked_objects_agree(case: Case) -> None:
     """Compares sides, contact states, grasps, touches, links and boxes in pixels of the original image."""
-    detections = case.detector.detect_hands(case.scene)
     expected = case.expected["output"]
     num_hands = expected["classes"].count(0)
-    assert len(detections.hands) == num_hands
-    for index, hand in enumerate(detections.hands):
+    assert len(case.detections.hands) == num_hands
+    for index, hand in enumerate(case.detections.hands):
         assert (hand.side, hand.contact, hand.grasp) == tuple(
             expected[field][index] for field in ("side", "contact", "grasp")
         )
@@ -121,7 +127,7 @@ def test_relation_probabilities_agree(case: Case) -> None:
 
 def test_the_golden_scene_takes_every_branch(case: Case) -> None:
     """Otherwise agreement would prove little: linked and unlinked hands of both sides, tools in use among others."""
-    hands = case.detector.detect_hands(case.scene).hands
+    hands = case.detections.hands
     assert {hand.side for hand in hands} == {0, 1}
     assert {hand.first_object is None for hand in hands} == {True, False}
     assert {hand.second_object is None for hand in hands} == {True, False}
