@@ -51,6 +51,7 @@ setup(
             "perception = cs3_ros.entry:perception",
             "microphone = cs3_ros.entry:microphone",
             "locator = cs3_ros.entry:locator",
+            "tracker = cs3_ros.entry:tracker",
             "bringup = cs3_ros.bringup.command:main",
             "bag_player = cs3_ros.entry:bag_player",
             "rerun_viewer = cs3_ros.entry:rerun_viewer",

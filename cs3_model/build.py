@@ -270,8 +270,12 @@ def _hands23(build: Build) -> Any:
 def _sam2(build: Build) -> Any:
     from cs3_model.foundation import build_boxes
 
-    size = cast("Sam2Size", build.preset.parts.boxes.removeprefix("sam2.1-"))  # its name is one of SAM2_NAMES
-    return build_boxes(size, build.placement)
+    return build_boxes(sam2_size(build.preset.parts.boxes), build.placement)
+
+
+def sam2_size(name: str) -> Sam2Size:
+    """The size of one of `SAM2_NAMES`."""
+    return cast("Sam2Size", name.removeprefix("sam2.1-"))
 
 
 SAM2_NAMES = ("sam2.1-tiny", "sam2.1-small", "sam2.1-base-plus", "sam2.1-large")

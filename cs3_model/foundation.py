@@ -104,12 +104,16 @@ def build_boxes(size: Sam2Size, placement: Placement) -> Sam2Segmenter:
     Raises:
         ValueError: if its weights cannot be had or do not fit.
     """
-    name = f"sam2.1-{size}"
-    checkpoint = load_weights(WEIGHTS[name])
+    return Sam2Segmenter(prepare_boxes(load_sam2(size), placement), name=f"sam2.1-{size}", trained=True)
+
+
+def load_sam2(size: Sam2Size) -> torch.nn.Module:
+    """Loads SAM 2.1 as published, on the CPU in float32, with the memory that videos need; ValueError as `build_boxes`."""
+    checkpoint = load_weights(WEIGHTS[f"sam2.1-{size}"])
     network = build_sam2(size)
     with checkpoint.blamed():
         load_strictly(network, checkpoint.tensors, f"SAM 2.1 {size}")
-    return Sam2Segmenter(prepare_boxes(network, placement), name=name, trained=True)
+    return network
 
 
 def prepare_audio_visual(network: AudioVisualNetwork, placement: Placement) -> AudioVisualNetwork:

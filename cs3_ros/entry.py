@@ -24,6 +24,11 @@ def locator() -> int:
     return _run("cs3_ros.locating.node")
 
 
+def tracker() -> int:
+    """Follows the objects of a collision."""
+    return _run("cs3_ros.tracking.node")
+
+
 def bag_player() -> int:
     """Plays a bag."""
     return _run("cs3_ros.bags.bag_player")

@@ -15,7 +15,7 @@ TOLD_APART_BY_THEIR_ROOM = {
     "config.py",  # onset/ and hands23/: the thresholds of the room
     "detections.py",  # hands23/: what it detects; conversions/: the message of this name
     "detector.py",  # onset/ and hands23/: what the room is about
-    "node.py",  # perception/, microphone/ and locating/: the node of the room
+    "node.py",  # perception/, microphone/, locating/ and tracking/: the node of the room
 }
 SHARED = {"__init__.py", "__main__.py"}
 

@@ -39,6 +39,9 @@ SINGLE_MASK_FALLBACK = {
 }
 """If the single mask is unstable, the best of the three is taken: what sam2's own builder sets for images."""
 
+FIRST_MASK_AS_GIVEN = {"binarize_mask_from_pts_for_mem_enc": True}
+"""The memory of a mask that was given is of exactly that mask: what sam2's own builder sets for videos."""
+
 _FOREGROUND, _TOP_LEFT, _BOTTOM_RIGHT = 1, 2, 3
 """What a point of a prompt is to SAM 2's prompt encoder."""
 
@@ -52,6 +55,29 @@ DEBUG_SIZES = {
     "memory_encoder": None,
 }
 """A tiny Hiera without the parts that only videos need."""
+
+_DEBUG_ATTENTION = {"embedding_dim": 32, "feat_sizes": [8, 8]}
+DEBUG_MEMORY_SIZES = {
+    **DEBUG_SIZES,
+    "memory_attention": {
+        "d_model": 32,
+        "num_layers": 1,
+        "layer": {
+            "d_model": 32,
+            "dim_feedforward": 64,
+            "self_attention": _DEBUG_ATTENTION,
+            "cross_attention": {**_DEBUG_ATTENTION, "kv_in_dim": 16},
+        },
+    },
+    "memory_encoder": {
+        "in_dim": 32,
+        "out_dim": 16,
+        "position_encoding": {"num_pos_feats": 16},
+        "mask_downsampler": {"embed_dim": 32},
+        "fuser": {"layer": {"dim": 32}, "num_layers": 1},
+    },
+}
+"""The same with them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -88,13 +114,8 @@ class Sam2Segmenter:
     def embed(self, image: UInt8Image) -> Sam2Embedding:
         """Computes the embedding of an RGB uint8 image [H, W, 3]."""
         weight = self.network.no_mem_embed
-        side = self.network.image_size
-        # torch warns of arrays that it must not write to.
-        pixels = torch.from_numpy(np.require(image, requirements=["C", "W"])).to(weight.device)
-        pixels = pixels.permute(2, 0, 1)[None].float() / 255
-        pixels = F.interpolate(pixels, (side, side), mode="bilinear", antialias=True)
-        mean, std = (pixels.new_tensor(values)[:, None, None] for values in (IMAGENET.mean, IMAGENET.std))
-        fine, middle, coarse = self.network.forward_image(((pixels - mean) / std).to(weight.dtype))["backbone_fpn"]
+        pixels = normalised_square(image, self.network.image_size, weight.device)
+        fine, middle, coarse = self.network.forward_image(pixels.to(weight.dtype))["backbone_fpn"]
         # A single image has no memory of earlier ones; the network learned an embedding that says so. The pyramid sums
         # its levels in float32, whatever the type of the weights.
         coarse = coarse.to(weight.dtype) + weight.reshape(1, -1, 1, 1)
@@ -169,6 +190,16 @@ class Sam2Segmenter:
         return logits, scores
 
 
+def normalised_square(image: UInt8Image, side: int, device: torch.device) -> torch.Tensor:
+    """An RGB uint8 image [H, W, 3] as SAM 2 takes it: float32 [1, 3, side, side], stretched, normalised."""
+    # torch warns of arrays that it must not write to.
+    pixels = torch.from_numpy(np.require(image, requirements=["C", "W"])).to(device)
+    pixels = pixels.permute(2, 0, 1)[None].float() / 255
+    pixels = F.interpolate(pixels, (side, side), mode="bilinear", antialias=True)
+    mean, std = (pixels.new_tensor(values)[:, None, None] for values in (IMAGENET.mean, IMAGENET.std))
+    return (pixels - mean) / std
+
+
 def build_sam2(size: Sam2Size) -> torch.nn.Module:
     """Builds SAM 2.1 with random weights; its state dict has the names of the published checkpoint.
 
@@ -183,7 +214,7 @@ def build_sam2(size: Sam2Size) -> torch.nn.Module:
     """
     if size not in CONFIG_FILES:
         raise ValueError(f"unknown size of SAM2 {size!r}, expected one of {', '.join(CONFIG_FILES)}")
-    return _instantiate(CONFIG_FILES[size], SINGLE_MASK_FALLBACK)
+    return _instantiate(CONFIG_FILES[size], {**SINGLE_MASK_FALLBACK, **FIRST_MASK_AS_GIVEN})
 
 
 def build_debug_box_segmenter(seed: int = 0, device: torch.device | str = "cpu") -> Sam2Segmenter:
@@ -192,6 +223,14 @@ def build_debug_box_segmenter(seed: int = 0, device: torch.device | str = "cpu")
         torch.manual_seed(seed)
         network = _instantiate(CONFIG_FILES["tiny"], {**SINGLE_MASK_FALLBACK, **DEBUG_SIZES})
     return Sam2Segmenter(network.to(device), name=f"sam2-debug-{seed}", trained=False)
+
+
+def build_debug_memory_network(seed: int = 0) -> torch.nn.Module:
+    """Builds a tiny random network with the memory that following needs."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        sizes = {**SINGLE_MASK_FALLBACK, **FIRST_MASK_AS_GIVEN, **DEBUG_MEMORY_SIZES}
+        return _instantiate(CONFIG_FILES["tiny"], sizes)
 
 
 def _instantiate(config_file: str, changes: Mapping[str, Any]) -> torch.nn.Module:

@@ -21,9 +21,11 @@ from cs3_ros.client.listener import CollisionListener, Watch
 from cs3_ros.client.mailbox import Mailbox
 from cs3_ros.client.plain_numbers import seconds, seconds_or_none, text, whole_number
 from cs3_ros.client.request import segment_request
+from cs3_ros.client.track import CollisionTrack
 
 _MAX_QUEUE = 100_000
 _MAX_BUFFER_MB = 64 * 1024
+_MAX_TRACK_S = 3600.0
 
 
 class CollisionClient:
@@ -43,6 +45,7 @@ class CollisionClient:
             `audio_post_s` and a little more.
         patience_s: How long the node may be missing from the graph before that is an error, seconds.
         queue_size: Collisions that may wait in each listener; beyond it the oldest is forgotten and counted.
+        tracker: Name of the node that follows objects, for `track`.
     """
 
     def __init__(
@@ -55,14 +58,17 @@ class CollisionClient:
         image_buffer_mb: int = 256,
         patience_s: float = 5.0,
         queue_size: int = 16,
+        tracker: str = "tracker",
     ) -> None:
         self._patience_s = seconds("patience_s", patience_s)
         self._queue_size = whole_number("queue_size", queue_size, 1, _MAX_QUEUE)
+        self._tracker_name = text("tracker", tracker)
         image_buffer_mb = whole_number("image_buffer_mb", image_buffer_mb, 1, _MAX_BUFFER_MB)
         self._lock = threading.Lock()
         self._closed = False
         self._last: Collision | None = None
         self._mailboxes: weakref.WeakSet[Mailbox[Collision]] = weakref.WeakSet()
+        self._tracks: weakref.WeakSet[CollisionTrack] = weakref.WeakSet()
         self._own: CollisionListener | None = None
         self._link = PerceptionLink(
             node=text("node", node),
@@ -87,6 +93,8 @@ class CollisionClient:
             self._closed = True
             for mailbox in self._mailboxes:
                 mailbox.close()
+            for track in self._tracks:
+                track.close()
         self._link.close()
 
     # --- listening ---
@@ -155,6 +163,42 @@ class CollisionClient:
             self._last = collision
             for mailbox in self._mailboxes:
                 mailbox.put(collision)
+
+    # --- following ---
+
+    def track(self, collision: Collision, duration_s: float = 5.0) -> CollisionTrack:
+        """Follows the objects of a collision through the images after it, by the node `tracker`.
+
+            for frame in client.track(collision, duration_s=3.0):
+                for found, followed in zip(collision.objects, frame.objects):
+                    print(found.roles, followed.box_xyxy if followed.visible else "lost")
+
+        It begins with the images right after the collision, which the tracker has kept. A newer track ends it.
+
+        Args:
+            collision: One with objects, heard by this or another client of the same perception node.
+            duration_s: How long from the image of the collision, seconds of the images' stamps.
+
+        Raises:
+            ValueError: if the collision has no objects, or the duration is no positive number of seconds.
+            RuntimeError: if the client is closed.
+        """
+        duration_s = seconds("duration_s", duration_s, high=_MAX_TRACK_S)
+        if duration_s == 0.0:
+            raise ValueError("duration_s must be positive")
+        if not collision.objects:
+            raise ValueError(f"the collision has no objects to follow ({collision.reason}): choose one that has")
+        with self._lock:
+            self._check_open()
+        track = CollisionTrack(
+            self._link.tracker(self._tracker_name),
+            onset_ns=collision.onset_ns,
+            size_hw=collision.objects[0].mask.shape,
+            duration_s=duration_s,
+            patience_s=self._patience_s,
+        )
+        self._tracks.add(track)
+        return track
 
     # --- segmenting ---
 

@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, TypeVar
 
 import rclpy
 from cs3_msgs.msg import Collision as CollisionMsg
@@ -23,6 +23,7 @@ from rclpy.node import Node
 
 from cs3_model.types import UInt8Image
 from cs3_ros.client.recent_inputs import RecentInputs
+from cs3_ros.client.track import TrackerLink
 from cs3_ros.conversions.times import stamp_to_ns
 from cs3_ros.heartbeat import Heartbeat
 from cs3_ros.qos import publication, requests
@@ -32,6 +33,7 @@ logger = logging.getLogger(__name__)
 _COLLISION_DEPTH = 100
 _STALE_S = 3.0
 
+_Value = TypeVar("_Value")
 OnCollision = Callable[[CollisionMsg, "UInt8Image | None"], None]
 
 
@@ -99,6 +101,7 @@ class PerceptionLink:
         self._thread = threading.Thread(target=self._executor.spin, name="collision_client", daemon=True)
         self._thread.start()
         self._lock = threading.Lock()
+        self._tracker: TrackerLink | None = None
         atexit.register(self.close)  # a thread that still waits in the middleware crashes an ending interpreter
 
     def close(self) -> None:
@@ -110,8 +113,27 @@ class PerceptionLink:
             self._executor.shutdown()
             if threading.current_thread() is not self._thread:
                 self._thread.join()
+            if self._tracker is not None:
+                self._tracker.close()
             self._node.destroy_node()
             self._context.shutdown()
+
+    def tracker(self, name: str) -> TrackerLink:
+        """The node that follows objects, from the first time that it is asked for: it costs the graph ten endpoints.
+
+        Raises:
+            ValueError: if the name cannot be one of a node.
+        """
+        with self._lock:
+            if self._tracker is None:
+                made: Future[TrackerLink] = Future()
+                # In its thread: the executor must not come across an action client that is half made.
+                self._executor.create_task(lambda: _into(made, lambda: TrackerLink(self._node, self._executor, name)))
+                try:
+                    self._tracker = made.result()
+                except (NameValidationException, rclpy_implementation.RCLError) as error:
+                    raise ValueError(f"tracker {name!r} cannot be a name in ROS: {_first_line(error)}") from None
+            return self._tracker
 
     # --- the node ---
 
@@ -181,6 +203,14 @@ class PerceptionLink:
         for status in msg.status:
             if status.name.partition(":")[0] == self.node_name:
                 self._status = (time.monotonic(), status)
+
+
+def _into(future: Future[_Value], call: Callable[[], _Value]) -> None:
+    """Gives a future what a call returns or raises."""
+    try:
+        future.set_result(call())
+    except Exception as error:
+        future.set_exception(error)
 
 
 def _first_line(error: Exception) -> str:

@@ -26,6 +26,6 @@ def test_a_missing_package_is_one_line(capsys) -> None:
     assert "the module nowhere is missing" in error and error.count("\n") == 1
 
 
-@pytest.mark.parametrize("name", ["perception", "microphone", "bag_player", "rerun_viewer"])
+@pytest.mark.parametrize("name", ["perception", "microphone", "locator", "tracker", "bag_player", "rerun_viewer"])
 def test_each_console_script_has_its_function(name) -> None:
     assert callable(getattr(entry, name))

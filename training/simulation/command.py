@@ -94,13 +94,14 @@ def clip(
     rate: Rate = 16_000,
     level: Level = None,
     renderer: Renderer = "filament",
+    all_ids: Annotated[bool, typer.Option("--all-ids", help="Write the id maps of all frames.")] = False,
 ) -> None:
     """Generate one video clip with several collisions."""
     from training.simulation.dataset.clips import ClipPlan, make_clip
 
     with _one_line_errors():
         form = _sample_format(width, height, rate, level)
-        plan = ClipPlan(duration_s=seconds, fps=fps, form=form, renderer=renderer)
+        plan = ClipPlan(duration_s=seconds, fps=fps, form=form, renderer=renderer, all_ids=all_ids)
         truth = make_clip(seed, plan, folder)
     typer.echo(f"{folder}: {truth.num_frames} frames, {len(truth.collisions)} collisions")
 

@@ -22,6 +22,7 @@ from cs3_model.networks.sam import build_sam2
 from cs3_model.networks.tagged_prompts import AUDIOSET_PROMPTS
 from cs3_model.networks.text_prompt import END_ID, PROMPT_IDS
 from cs3_model.placement import Compilation, Placement, Precision
+from cs3_model.tracking.build_tracker import build_tracker
 from cs3_model.weights import WEIGHTS, registry
 from cs3_model.weights.checkpoint import Checkpoint, read_checkpoint, write_safetensors
 
@@ -100,6 +101,14 @@ def test_the_preset_builds_from_files_of_the_published_layout(store, cache: Path
     assert pipeline.trained and pipeline.models == (
         "clipseg-rd64-refined + AudioSet tags of beats (zero-training)", "hands23", "sam2.1-base-plus",
     )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_tracker_is_built_from_the_file_of_the_box_segmenter(store) -> None:
+    """Strictly: every tensor of SAM 2.1 has its place, those of the memory too."""
+    store("sam2.1-base-plus", {"model": blank(build_sam2("base-plus"))})
+    tracker = build_tracker(build.load_preset("foundation"), device=torch.device("cpu"))
+    assert (tracker.name, tracker.trained) == ("sam2.1-base-plus, memory", True)
 
 
 def test_weights_of_another_size_of_sam_are_named(store) -> None:

@@ -1,7 +1,8 @@
 """Whole video clips: hands that hit one object after another, with sound in sync and every collision labelled.
 
 A clip is a folder: ``frames/000000.jpg`` ..., ``sound.flac``, ``ids000.png`` (the id map of the frame nearest to the
-onset of collision 0) ... and ``truth.json``. Frame k is exposed at k / fps seconds on the clock of the sound.
+onset of collision 0) ... and ``truth.json``. Frame k is exposed at k / fps seconds on the clock of the sound. Where asked
+for, ``ids/000000.png`` ... are the id maps of all frames.
 """
 
 from __future__ import annotations
@@ -58,6 +59,8 @@ class ClipPlan:
     """Pictures, sound and level."""
     renderer: str = "filament"
     """filament or classic."""
+    all_ids: bool = False
+    """Whether to write the id maps of all frames, as following objects needs for its truth."""
 
     def __post_init__(self) -> None:
         if not 1.5 <= self.duration_s <= 60.0:
@@ -126,7 +129,8 @@ def _write(
     rng: np.random.Generator, folder: Path, seed: int, plan: ClipPlan, performance: _Performance, renderer: Renderer
 ) -> ClipTruth:
     scene, record = performance.scene, performance.record
-    (folder / "frames").mkdir(parents=True)
+    for part in ("frames", "ids") if plan.all_ids else ("frames",):
+        (folder / part).mkdir(parents=True)
     samples, sound = _sound(rng, performance, plan)
     soundfile.write(folder / "sound.flac", samples, plan.form.rate_hz, subtype="PCM_16")
     by_frame = _collisions_by_frame(record, plan.duration_s)
@@ -136,6 +140,8 @@ def _write(
         for number, (state, moving) in enumerate(zip(record.states, performance.strokes, strict=True)):
             picture = shots.picture(state, moving)
             write_image(folder / "frames" / f"{number:06d}.jpg", picture[..., ::-1], jpeg_quality=_JPEG_QUALITY)
+            if plan.all_ids:
+                write_image(folder / "ids" / f"{number:06d}.png", labels.id_map(scene, shots.geom_ids(state)))
             for collision in by_frame.get(number, ()):
                 ids_path = folder / f"ids{len(collisions):03d}.png"
                 collisions.append(_labelled(ids_path, scene, shots, state, collision, number))

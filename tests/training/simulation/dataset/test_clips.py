@@ -54,6 +54,17 @@ def test_ids_of_a_collision_hold_its_objects(clip):
         assert seen or hit.collision.occlusion == 1.0
 
 
+def test_where_asked_for_each_frame_has_its_id_map(clip, tmp_path, renderer):
+    """The map of a collision's frame is the one that the clip has in any case; nothing else changes."""
+    plan = ClipPlan(duration_s=3.0, fps=15.0, form=SampleFormat(size_hw=(96, 96), level="easy"), all_ids=True)
+    folder, truth = clip
+    assert make_clip(3, plan, tmp_path / "all", renderer) == truth
+    assert len(list((tmp_path / "all" / "ids").glob("*.png"))) == 45 and not (folder / "ids").exists()
+    for number, hit in enumerate(truth.collisions):
+        one, all_ = (folder / f"ids{number:03d}.png", tmp_path / "all" / "ids" / f"{hit.frame:06d}.png")
+        assert one.read_bytes() == all_.read_bytes()
+
+
 def test_the_same_seed_gives_the_same_clip(clip, tmp_path, renderer):
     plan = ClipPlan(duration_s=3.0, fps=15.0, form=SampleFormat(size_hw=(96, 96), level="easy"))
     folder, truth = clip

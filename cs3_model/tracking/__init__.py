@@ -1,0 +1,1 @@
+"""Following the objects of a collision through the images after it."""

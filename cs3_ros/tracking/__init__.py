@@ -1,0 +1,1 @@
+"""The node that follows the objects of a collision."""
