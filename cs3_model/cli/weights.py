@@ -72,16 +72,20 @@ def check_weights(
         Path | None, typer.Option(help="The result.json that its authors published for it.")
     ] = None,
 ) -> None:
-    """Check that the stored weights of `foundation` see and hear: one line per check. Exit code 1: one failed."""
+    """Check that the stored weights of `foundation` see and hear: one line per check, after one that says where.
+
+    The text can be pasted into a report. Exit code 1: one failed.
+    """
     missing = [name for name in FOUNDATION if stored_path(WEIGHTS[name]) is None]
     if missing:
         command = cs3_command("weights fetch")
         typer.echo(f"error: not on this machine: {', '.join(missing)}; run: {command}", err=True)
         raise typer.Exit(2)
-    from cs3_model.cli.weights_check import foundation_checks
+    from cs3_model.cli.weights_check import foundation_checks, machine_line
 
     with one_line_errors(status=2, kinds=(ValueError,)):
         checks = foundation_checks(device, hands_image, hands_result)
+        typer.echo(machine_line(device))
         failed = False
         for result in checks:
             typer.echo(str(result))

@@ -27,6 +27,7 @@ from cs3_model.networks.beats import BEATs
 from cs3_model.networks.clipseg import ConditionedCLIPSeg
 from cs3_model.networks.text_prompt import encode_tokens
 from cs3_model.placement import Compilation, Placement, Precision
+from cs3_model.provenance import machine, package_versions, source_commit
 from cs3_model.types import AudioWindow, Frame, UInt8Image
 from cs3_model.weights import WeightFile, find_weights, verify
 from cs3_model.weights.registry import FOUNDATION
@@ -65,6 +66,19 @@ def foundation_checks(device: str, hands_image: Path | None, hands_result: Path 
         yield run_check("hands23, its own demo", lambda: check_hands(build_hands(full), pixels, reference))
         yield run_check("hands23 in bfloat16", lambda: check_hands(build_hands(rounded), pixels, reference))
         yield run_check("the whole, once", lambda: _whole(chosen, pixels))
+
+
+def machine_line(device: str) -> str:
+    """Where the checks run: machine, device, versions and commit, for a report.
+
+    Raises:
+        ValueError: if the device is not there.
+    """
+    chosen = select_device(device)
+    versions = ", ".join(
+        f"{package} {version}" for package, version in package_versions("torch", "transformers").items()
+    )
+    return f"{machine()}, on {chosen}; {versions}; commit {source_commit()}"
 
 
 def _hash(weights: WeightFile) -> tuple[bool, str]:

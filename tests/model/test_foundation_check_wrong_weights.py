@@ -27,6 +27,7 @@ from cs3_model.foundation_check import (
     mugs_picture,
     noise_sound,
     run_check,
+    speech_sound,
 )
 from cs3_model.networks.audio_visual import build_debug_audio_visual_network
 from cs3_model.networks.beats import BEATs, log_mel
@@ -72,11 +73,13 @@ def clipseg() -> ConditionedCLIPSeg:
 
 @pytest.fixture(scope="module")
 def beats() -> BEATs:
-    """It tags the bell, not the noise."""
+    """It tags the bell, not the noise and the speech."""
     torch.manual_seed(0)
     beats = build_debug_audio_visual_network().beats.eval()
-    sounds = torch.cat([log_mel(torch.from_numpy(sound)[None]) for sound in (bell_sound(), noise_sound())])
-    target = torch.zeros(2, 16)
+    sounds = torch.cat(
+        [log_mel(torch.from_numpy(sound)[None]) for sound in (bell_sound(), noise_sound(), speech_sound())]
+    )
+    target = torch.zeros(3, 16)
     target[0, :5] = 1.0
     fit(beats, lambda: functional.binary_cross_entropy(beats.tag(sounds), target))
     return beats.requires_grad_(False)

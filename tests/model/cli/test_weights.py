@@ -91,8 +91,9 @@ def test_weights_that_are_none_fail_every_check(one_server: FileServer) -> None:
     """All files are stored and are what was downloaded, but hold nothing: the hashes pass, the networks fail."""
     cs3("fetch")
     result = cs3("check", "--device", "cpu")
-    lines = result.stdout.splitlines()
+    where, *lines = result.stdout.splitlines()
     assert result.exit_code == 1 and len(lines) == len(FOUNDATION) + 6
+    assert "on cpu; " in where and ", torch 2" in where and "; commit " in where
     assert [line[:4] for line in lines] == ["ok  "] * len(FOUNDATION) + ["FAIL"] * 6
     assert cs3("check", "--hands-image", "a.jpg").exit_code == 2
 

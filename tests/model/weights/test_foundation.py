@@ -198,6 +198,24 @@ def test_audio_weights_without_beats_take_the_published_one_and_bring_their_prom
         foundation.load_audio_visual_network(str(path))
 
 
+def test_a_random_token_stands_between_the_published_networks(
+    small_trained_parts, small_clipseg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The row Random of the paper's Table 1: the same seed, the same projection; BEATs and CLIPSeg are as loaded."""
+    published = build_debug_audio_visual_network().beats
+    monkeypatch.setattr(foundation, "load_beats", lambda: (published, None))
+
+    def projection(seed: int) -> torch.Tensor:
+        part = foundation.build_random_token(ON_CPU, seed)
+        assert not part.trained and part.name == f"beats + clipseg-rd64-refined, random token {seed}"
+        network = part._condition.__self__  # the method of the network that it hears with
+        assert network.beats is published and network.clipseg.model is small_clipseg.model
+        return network.audio_token.projection[0].weight
+
+    first, again, other = projection(3), projection(3), projection(4)
+    assert torch.equal(first, again) and not torch.allclose(first, other)
+
+
 def test_missing_trained_audio_weights_are_named(small_trained_parts, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"absent.pt does not exist; name another file in audio_weights"):
         build_audio_visual(str(tmp_path / "absent.pt"), ON_CPU)
