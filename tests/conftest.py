@@ -21,8 +21,8 @@ os.environ["ROS_DOMAIN_ID"] = str(claim_domain_id())
 if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // workers)))
 
-MADE_ONCE = ("generated_world", "tiny", "outcomes", "demo", "foreign_workspace")
-"""Fixtures that take long: the tests of each run in one worker, where they share it."""
+MADE_ONCE = ("generated_world", "tiny", "outcomes", "foreign_workspace")
+"""Fixtures of the session that take long: the tests of each run in one worker, where they share it."""
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -101,13 +101,20 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip("PyTorch sees no CUDA device")
 
 
+def _group(item: pytest.Function) -> str | None:
+    """The fixture of `MADE_ONCE` that a test needs, or its file where it needs a fixture that is made once per file."""
+    if made_once := next((name for name in MADE_ONCE if name in item.fixturenames), None):
+        return made_once
+    fixtures = item._fixtureinfo.name2fixturedefs.values()
+    return item.location[0] if any(found[-1].scope == "module" for found in fixtures) else None
+
+
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Groups the tests that share a slow fixture, and begins with the slow ones, so that no worker ends alone."""
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """Keeps the tests that share a fixture in one worker, and begins with the slow ones, so that none ends alone."""
     for item in items:
-        for name in MADE_ONCE:
-            if name in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.xdist_group(name))
+        if group := _group(item):
+            item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
