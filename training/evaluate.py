@@ -28,6 +28,8 @@ from training.evaluation.row_spec import ROW_NAMES, SimpleRow, SimpleSpec, parse
 from training.evaluation.runner import Evaluation, evaluate
 from training.run_info import run_info
 
+_ALLOW = "--allow-skipped reports anyway"
+
 
 def main(
     data: Annotated[
@@ -56,7 +58,7 @@ def main(
     config = {name: str(value) if isinstance(value, Path) else value for name, value in locals().items()}
     with one_line_errors(status=2):
         data_set = open_data_set(DataSpec.parse(data, default_split=split))
-        refuse(data_set.missing, "missing", allow_skipped, data_set.places)
+        refuse(data_set.missing, "missing", allow_skipped, data_set.places, _ALLOW)
         specs = [parse_row(name) for name in method]
         prior_map = _fit_prior_map(prior_data) if SimpleSpec(row=SimpleRow.PRIOR_MAP) in specs else None
         torch_device = select_device(device)
@@ -73,7 +75,7 @@ def main(
             num_examples=num_examples,
         )
         evaluation = _run(steps, limit or len(data_set.samples))
-    refuse([skipped.reason for skipped in evaluation.skipped], "samples not read", allow_skipped)
+    refuse([skipped.reason for skipped in evaluation.skipped], "samples not read", allow_skipped, way_out=_ALLOW)
     _write(out, evaluation, data_set, config, seed)
 
 

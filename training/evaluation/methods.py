@@ -36,7 +36,11 @@ if TYPE_CHECKING:
     from cs3_model.moment.selection import LearnedSelection
     from cs3_model.networks.micro.micro_parts import MicroAudioVisual
 
-_WITH_RANDOM_TOKEN = {"clipseg": "clipseg-random-token", "micro": "micro-random-token"}
+_WITH_RANDOM_TOKEN = {
+    "clipseg": "clipseg-random-token",
+    "micro": "micro-random-token",
+    "micro-weak": "micro-random-token",
+}
 """Audio-visual parts, and the same networks around a random projection."""
 
 _CANDIDATES_FOR: Mapping[OracleChoice, Callable[[Sequence[Candidate]], Sequence[Candidate]]] = {

@@ -72,7 +72,7 @@ def test_the_row_random_is_the_pretrained_network_around_a_random_projection(sce
     assert np.array_equal(first, again) and not np.array_equal(first, other)
     row = build(name)
     assert row.models[0] == "micro, random token 0" and "a.safetensors" in row.models[1] and row.trained
-    with pytest.raises(ValueError, match="token=random needs the part clipseg or micro, not debug"):
+    with pytest.raises(ValueError, match="token=random needs the part clipseg or micro or micro-weak, not debug"):
         build("preset:debug,token=random")
     with pytest.raises(ValueError, match="token must be random, got 'zero'"):
         build("preset:micro,token=zero")
