@@ -134,6 +134,21 @@ def success(rows: Iterable[Row], condition: str, material: str) -> Success:
     right = [row.is_right for row in rows if (row.condition, row.material) == (condition, material)]
     if not right:
         raise ValueError(f"no row of condition {condition!r} and material {material!r}: run the evaluation first")
+    return _share(right)
+
+
+def misled(rows: Iterable[Row], material: str) -> Success:
+    """How often the agent, where another tap was heard, chose the look-alike that then sounded like the material."""
+    return _share(
+        [
+            row.materials.split()[(row.chosen + 1) % len(MATERIALS)] == material
+            for row in rows
+            if (row.condition, row.material) == ("swapped", material)
+        ]
+    )
+
+
+def _share(right: Sequence[bool]) -> Success:
     interval = binomtest(sum(right), len(right)).proportion_ci(method="wilson")
     return Success(sum(right), len(right), float(interval.low), float(interval.high))
 
@@ -143,10 +158,15 @@ def table_of(rows: Sequence[Row]) -> str:
     lines = ["| condition | " + " | ".join(f"finds the {material} one" for material in SAMPLES) + " |"]
     lines.append("|---|" + "---|" * len(SAMPLES))
     for condition, name in CONDITIONS.items():
-        found = [success(rows, condition, material) for material in SAMPLES]
-        cells = [f"{100 * f.share:.0f} % ({100 * f.low:.0f} to {100 * f.high:.0f})" for f in found]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+        lines.append(_line(name, [success(rows, condition, material) for material in SAMPLES]))
+        if condition == "swapped":
+            lines.append(_line("- chose what then sounded so", [misled(rows, material) for material in SAMPLES]))
     return "\n".join(lines)
+
+
+def _line(name: str, found: Sequence[Success]) -> str:
+    cells = [f"{100 * f.share:.0f} % ({100 * f.low:.0f} to {100 * f.high:.0f})" for f in found]
+    return f"| {name} | " + " | ".join(cells) + " |"
 
 
 def plot(rows: Sequence[Row], path: Path) -> None:
