@@ -7,5 +7,6 @@ from cs3_ros.client.errors import PerceptionAbsentError as PerceptionAbsentError
 from cs3_ros.client.errors import PerceptionError as PerceptionError
 from cs3_ros.client.errors import PerceptionRefusedError as PerceptionRefusedError
 from cs3_ros.client.errors import PerceptionSilentError as PerceptionSilentError
+from cs3_ros.client.errors import PerceptionVersionError as PerceptionVersionError
 from cs3_ros.client.listener import CollisionListener as CollisionListener
 from cs3_ros.client.track import CollisionTrack as CollisionTrack

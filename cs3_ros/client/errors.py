@@ -15,5 +15,9 @@ class PerceptionSilentError(PerceptionError, TimeoutError):
     """The node is on the graph, but nothing came in time; the message repeats the node's own diagnostics."""
 
 
+class PerceptionVersionError(PerceptionError):
+    """The node was built with another definition of the messages than this program."""
+
+
 class PerceptionRefusedError(PerceptionError):
     """The node answered that it cannot do it."""

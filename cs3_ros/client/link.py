@@ -22,9 +22,11 @@ from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 
 from cs3_model.types import UInt8Image
+from cs3_ros.client.definition_check import DefinitionCheck
 from cs3_ros.client.recent_inputs import RecentInputs
 from cs3_ros.client.track import TrackerLink
 from cs3_ros.conversions.times import stamp_to_ns
+from cs3_ros.distribution import sender_of
 from cs3_ros.heartbeat import Heartbeat
 from cs3_ros.qos import publication, requests
 
@@ -89,6 +91,7 @@ class PerceptionLink:
         """Full name of the topic of collisions."""
         self._node.create_subscription(CollisionMsg, self.topic, self._receive, publication(_COLLISION_DEPTH))
         self._node.create_subscription(DiagnosticArray, "/diagnostics", self._note_diagnostics, publication())
+        self._definition = DefinitionCheck(self._node, self.topic)
         self._heartbeat = Heartbeat(self._node, self.node_name)
         self._segment: Client[Any, Any] = self._node.create_client(
             SegmentCollision, f"{self.node_name}/segment", qos_profile=requests()
@@ -158,6 +161,11 @@ class PerceptionLink:
         with self._lock:
             return self._context.ok() and self._segment.service_is_ready()
 
+    def complaint_of_version(self) -> str:
+        """What is wrong where all who publish collisions mean another message by that name; empty otherwise."""
+        with self._lock:
+            return self._definition.complaint() if self._context.ok() else ""
+
     def diagnosis(self) -> str:
         """What the node says about itself, as the end of a sentence."""
         if self.has_died:
@@ -192,7 +200,12 @@ class PerceptionLink:
 
     # --- what arrives, in the link's thread ---
 
-    def _receive(self, msg: CollisionMsg) -> None:
+    def _receive(self, msg: CollisionMsg, info: Any) -> None:
+        if self._definition.differs(sender_of(info)):
+            logger.error(
+                "a message was refused: %s", self._definition.complaint() or "its publisher has another version"
+            )
+            return
         try:
             image = self.inputs.image_at(stamp_to_ns(msg.header.stamp))
             self._on_collision(msg, image)

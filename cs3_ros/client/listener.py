@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 from cs3_ros.client.collision import Collision
-from cs3_ros.client.errors import PerceptionAbsentError, PerceptionSilentError
+from cs3_ros.client.errors import PerceptionAbsentError, PerceptionSilentError, PerceptionVersionError
 from cs3_ros.client.link import PerceptionLink
 from cs3_ros.client.mailbox import Mailbox
 
@@ -17,8 +17,8 @@ _LOOK_S = 0.2
 class CollisionListener:
     """The collisions that one `CollisionClient.listen` hears, for ``for`` and for ``async for``.
 
-    Each raises `PerceptionAbsentError` or `PerceptionSilentError` where it waits in vain, and can be continued after
-    that. When the client is closed, the loop ends. A listener that nobody holds any more is forgotten.
+    Each raises `PerceptionAbsentError`, `PerceptionSilentError` or `PerceptionVersionError` where it waits in vain, and
+    can be continued after that. When the client is closed, the loop ends. A listener that nobody holds any more is forgotten.
     """
 
     def __init__(
@@ -82,6 +82,7 @@ class Watch:
         Raises:
             PerceptionAbsentError: if the node has been missing for too long.
             PerceptionSilentError: if the time is up.
+            PerceptionVersionError: if the node was built with another definition of the messages.
         """
         now_s = time.monotonic()
         link, left_s = self._link, float("inf")
@@ -94,6 +95,8 @@ class Watch:
             raise PerceptionAbsentError(
                 f"the node {link.node_name} has ended or cannot be reached any more: start it again, and see its log"
             )
+        if complaint := link.complaint_of_version():
+            raise PerceptionVersionError(complaint)
         if not present and (left_s <= 0 or now_s - self._seen_s >= self._patience_s):
             raise PerceptionAbsentError(
                 f"no node {link.node_name} publishes {link.topic}: start it (ros2 launch cs3_ros perception.launch.py), "

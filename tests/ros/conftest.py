@@ -49,6 +49,8 @@ FOREIGN_PACKAGES = {
         },
     },
     "tf": {"tf2_msgs": {"TFMessage": "geometry_msgs/TransformStamped[] transforms"}},
+    # Another version of this project's own messages, as an older or newer build has them.
+    "another_version": {"cs3_msgs": {"Collision": "std_msgs/Header header\nstring verdict\nstring[] objects"}},
     "mgonzs13": {
         "audio_common_msgs": {
             "AudioInfo": "int32 format\nint32 channels\nint32 rate\nint32 chunk",
