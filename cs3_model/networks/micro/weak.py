@@ -107,7 +107,7 @@ def load_weak(networks: MicroNetworks, tower: SharedTower, path: Path) -> MicroW
     tensors = _read(path)
     trained = {name: value for name, value in tensors.items() if not name.startswith("masker.")}
     load_strictly(heard, own | prompt | trained, "micro-weak")
-    name = f"micro, weakly supervised ({path.name}, trained in simulation)"
+    name = f"micro, weakly supervised ({path.name})"
     masker = Masker.of_weights(tensors)
     return MicroWeakAudioVisual(networks, tower, heard, name=name, trained=True, masker=masker)
 
