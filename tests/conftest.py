@@ -12,6 +12,11 @@ import pytest
 
 from tests.skips import lines_about_skips
 from tests.sole_use import claim_domain_id
+from tests.workers import (  # noqa: F401 (hooks)
+    pytest_collection_modifyitems,
+    pytest_runtest_logreport,
+    pytest_xdist_auto_num_workers,
+)
 
 # Before anything imports rclpy: a graph of this process alone, on the loopback interface alone.
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
@@ -20,9 +25,6 @@ os.environ["ROS_DOMAIN_ID"] = str(claim_domain_id())
 # Before anything imports torch: parallel workers share the cores instead of fighting for them.
 if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // workers)))
-
-MADE_ONCE = ("generated_world", "tiny", "outcomes", "foreign_workspace")
-"""Fixtures of the session that take long: the tests of each run in one worker, where they share it."""
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -87,11 +89,6 @@ def make_video(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """One more worker than there are cores: many tests wait for a graph or for real time to pass."""
-    return len(os.sched_getaffinity(0)) + 1
-
-
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skips the tests that need a CUDA device where there is none."""
     if item.get_closest_marker("gpu"):
@@ -99,23 +96,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
         if not torch.cuda.is_available():
             pytest.skip("PyTorch sees no CUDA device")
-
-
-def _group(item: pytest.Function) -> str | None:
-    """The fixture of `MADE_ONCE` that a test needs, or its file where it needs a fixture that is made once per file."""
-    if made_once := next((name for name in MADE_ONCE if name in item.fixturenames), None):
-        return made_once
-    fixtures = item._fixtureinfo.name2fixturedefs.values()
-    return item.location[0] if any(found[-1].scope == "module" for found in fixtures) else None
-
-
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    """Keeps the tests that share a fixture in one worker, and begins with the slow ones, so that none ends alone."""
-    for item in items:
-        if group := _group(item):
-            item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
