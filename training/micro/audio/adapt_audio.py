@@ -115,13 +115,6 @@ class Teacher:
         }
 
 
-def part_of(hits: Hits, chosen: slice) -> Hits:
-    """Some of the hits."""
-    return Hits(
-        sounds=hits.sounds[chosen], plain=hits.plain[chosen], labels=hits.labels[chosen], onsets_s=hits.onsets_s[chosen]
-    )
-
-
 def windows_of(hits: Hits) -> dict[str, Windows]:
     """Hits as windows for the gate, as in recordings and plain."""
     known = has_plain(hits)
@@ -195,8 +188,8 @@ def main(
             raise ValueError(f"--held-back must leave some of the {len(known.sounds)} hits, got {held_back}")
         num_hits = len(known.sounds) - held_back
         if held_back:
-            tested |= windows_of(part_of(known, slice(num_hits, None)))
-        batches = SoundPairBatches(part_of(known, slice(num_hits)), window)
+            tested |= windows_of(known.part(slice(num_hits, None)))
+        batches = SoundPairBatches(known.part(slice(num_hits)), window)
         run: dict[str, str | int | bool] = {
             "hits": str(hits.resolve()), "number of hits": num_hits, "batch size": batch_size, "seed": seed,
             "teacher": file_digest(weights), "start": file_digest(start or weights),

@@ -14,12 +14,12 @@ from __future__ import annotations
 import io
 import multiprocessing
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import repeat
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
@@ -82,6 +82,17 @@ class Hits:
     """[N, 7], 1 where the material of `MATERIAL_NAMES` took part."""
     onsets_s: npt.NDArray[np.float32]
     """[N]."""
+
+    @staticmethod
+    def joined(parts: Sequence[Hits]) -> Hits:
+        """All hits in one."""
+        return Hits(
+            **{each.name: np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(Hits)}
+        )
+
+    def part(self, chosen: slice) -> Hits:
+        """Some of the hits."""
+        return Hits(**{each.name: getattr(self, each.name)[chosen] for each in fields(self)})
 
 
 def make_hit(index: int) -> Hit:
@@ -194,15 +205,14 @@ def read_hits(folder: Path, limit: int = 0) -> Hits:
     paths = sorted(folder.glob("hits-*.npz"))[: -(-limit // SHARD_SIZE) or None]
     if not paths:
         raise ValueError(f"{folder} holds no hits: python -m training.micro.audio.audio_hits {folder}")
-    parts: dict[str, list[npt.NDArray[Any]]] = {"sounds": [], "plain": [], "labels": [], "onsets_s": []}
+    parts: list[Hits] = []
     for path in paths:
         try:
             with np.load(path) as shard:
-                for name, part in parts.items():
-                    part.append(shard[name])
+                parts.append(Hits(**{each.name: shard[each.name] for each in fields(Hits)}))
         except (OSError, ValueError, KeyError) as error:
             raise ValueError(f"{path} is damaged ({error}): delete it and make the hits again") from error
-    return Hits(**{name: np.concatenate(part)[: limit or None] for name, part in parts.items()})
+    return Hits.joined(parts).part(slice(limit or None))
 
 
 def main(

@@ -11,7 +11,7 @@ window to the same peak.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -155,16 +155,6 @@ def hits_of(windows: Windows) -> Hits:
     )
 
 
-def join(parts: Sequence[Hits]) -> Hits:
-    """All hits in one."""
-    return Hits(
-        sounds=np.concatenate([part.sounds for part in parts]),
-        plain=np.concatenate([part.plain for part in parts]),
-        labels=np.concatenate([part.labels for part in parts]),
-        onsets_s=np.concatenate([part.onsets_s for part in parts]),
-    )
-
-
 def build_encoder(config: MicroAudioConfig, start: Path | None, seed: int) -> MicroAudioEncoder:
     """The network with random weights, or those of a file.
 
@@ -202,7 +192,7 @@ def main(
         if not parts:
             raise ValueError("nothing to learn from: name --hits or --data")
         window = WindowConfig(seed=seed)
-        batches = HitBatches(join(parts), window)
+        batches = HitBatches(Hits.joined(parts), window)
         steps = steps or max(round(epochs * batches.steps_per_epoch), 1)
         log.info("%d sounds, %d steps", len(batches.hits.sounds), steps)
         config = StageConfig(steps=steps, learning_rate=learning_rate, weight_decay=0.02)
