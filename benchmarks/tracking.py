@@ -73,7 +73,7 @@ def measure(num_loops: int) -> tuple[dict[bool, dict[int, list[float]]], Followe
             has_track = loop % 2 == 1
             if is_first and has_track and collision.objects:
                 followed.begin(collision)
-            if not is_first and loop > 0:
+            if not is_first and loop > 0 and collision.objects:  # others end without being computed
                 latencies_ms[has_track][collision.onset_ns].append(1e3 * collision.latency_s)
     return latencies_ms, followed
 

@@ -168,10 +168,13 @@ class TrackerNode(Node):
 
 def _load(preset: str, device: str) -> Tracker:
     # PyTorch takes seconds to import.
+    import torch
+
     from cs3_model.auto_preset import choose_preset
     from cs3_model.build import load_preset, select_device
     from cs3_model.tracking.build_tracker import build_tracker
 
+    torch.set_num_threads(1)  # the lowest priority does not keep it from the other core that perception computes on
     chosen_device = select_device(device)
     return build_tracker(load_preset(choose_preset(preset, chosen_device).name), device=chosen_device)
 
