@@ -79,12 +79,15 @@ class _Disturbance:
 def _draw_disturbance(
     event: SelectionEvent, found: ReducedCandidates, rng: np.random.Generator, rates: CorruptionRates
 ) -> _Disturbance:
-    still, moving, true_masks = None, None, event.true_masks
+    true_masks = event.true_masks
+    struck: npt.NDArray[np.bool_] = np.logical_or.reduce(true_masks, axis=0)
+    still: npt.NDArray[np.bool_] | None = None
+    moving: npt.NDArray[np.bool_] | None = None
     if len(true_masks) and rng.random() < rates.stands_still:
         one = true_masks[rng.integers(len(true_masks))]
-        still = true_masks.any(axis=0) if rng.random() < 0.5 else one
+        still = struck if rng.random() < 0.5 else one
     if rng.random() < rates.something_else_moves:
-        others = found.masks[rng.integers(len(found.masks))] & ~true_masks.any(axis=0)
+        others = found.masks[rng.integers(len(found.masks))] & ~struck
         moving = others if rng.random() < 0.5 else _ellipse(found.logits.shape, rng)
     speed, angle = np.exp(rng.uniform(np.log(0.05), np.log(1.5))), rng.uniform(0.0, 2.0 * np.pi)
     return _Disturbance(
