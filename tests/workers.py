@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 
 import pytest
-from _pytest.nodeid import NodeId
 
 MADE_ONCE = ("generated_world", "tiny", "outcomes", "foreign_workspace")
 """Fixtures of the session that take long: the tests of each run in one worker, where they share it."""
@@ -25,6 +24,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Func
     """Keeps the tests that share a fixture in one worker, and begins with the slow ones, so that none ends alone."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     if hasattr(config, "workerinput"):
+        from _pytest.nodeid import NodeId  # an older pytest, as ROS installations have, runs the tests without workers
+
         for item in items:
             if group := _group(item):
                 item._id = NodeId.parse(f"{item.nodeid}@{group}")
