@@ -112,6 +112,8 @@ def main(
             "--loop",
             "--rate",
             str(rate),
+            "--wait-timeout",
+            str(_START_S),
             "--wait-for",
             "/audio",
             _IMAGES,
