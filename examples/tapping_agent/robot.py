@@ -30,6 +30,8 @@ _FORMAT = AudioFormat(sample_rate_hz=RATE_HZ, channels=1, encoding="S16LE")
 _LISTENING_S = 1.2
 """Before the first tap: the node learns how loud the background is."""
 _START_S = 120.0
+_SETTLING_S = 0.5
+"""A subscription that the publisher knows may not know the publisher yet."""
 
 
 class RobotTopics:
@@ -141,6 +143,7 @@ def perception_graph(*, speed: float) -> Iterator[RobotTopics]:
                     raise RuntimeError("the perception node did not start: see what it printed above")
                 topics.tell_time()
                 time.sleep(0.1)
+            time.sleep(_SETTLING_S)
             yield topics
         finally:
             perception.terminate()

@@ -88,7 +88,7 @@ def _bars(episode: Episode, shares: Shares, chosen: int | None, material: str, w
         left, right = index * cell + _MARGIN, (index + 1) * cell - _MARGIN
         colour = _GREEN if index == chosen else (150, 155, 160)
         cv2.rectangle(image, (left, 34), (right, 58), (225, 226, 222), -1)
-        cv2.rectangle(image, (left, 34), (left + round(float(share) * (right - left)), 58), colour, -1)
+        cv2.rectangle(image, (left, 34), (left + round(min(float(share), 1.0) * (right - left)), 58), colour, -1)
         _write(image, f"{index + 1}: like the {material} {share:.2f}", (left, 24))
         if chosen is not None:
             mark = "chosen: " if index == chosen else ""
