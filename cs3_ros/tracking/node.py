@@ -1,6 +1,6 @@
 """The node tracker: collisions and images in, where their objects went out, as an action.
 
-It stands beside the perception node, at the lowest priority, so that what it computes does not delay an onset.
+It stands beside the perception node, at the lowest priority, so that what it computes delays an onset as little as can be.
 """
 
 from __future__ import annotations
