@@ -89,7 +89,8 @@ class TappingAgent:
 def shares_of(collision: Collision, samples: Sequence[Sample]) -> Shares:
     """The score of the heard objects of a collision at the place of each sample, [num_samples]; the rest is elsewhere.
 
-    Rejected candidates count too: with `micro`, scores are shares of the map of the sound, and say how open it was. Where their masks overlap, the sum may exceed 1.
+    Rejected candidates count too: with `micro`, scores are shares of the map of the sound, and say how open it was.
+    Where their masks overlap, the sum may exceed 1.
     """
     shares = np.zeros(len(samples))
     for found in (*collision.objects, *collision.rejected):

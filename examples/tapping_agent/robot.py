@@ -147,5 +147,9 @@ def perception_graph(*, speed: float) -> Iterator[RobotTopics]:
             yield topics
         finally:
             perception.terminate()
-            perception.wait(20)
+            try:
+                perception.wait(20)
+            except subprocess.TimeoutExpired:
+                perception.kill()
+                perception.wait()
             robot.destroy_node()
