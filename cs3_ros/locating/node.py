@@ -31,6 +31,7 @@ from cs3_ros.qos import publication, sensor_subscription
 
 _POLL_S = 0.05
 _MAX_WAITING = 16
+"""Where more collisions wait for depth or transforms, the oldest are answered with what is there."""
 _DEPTH_QUEUE = 5
 _TRANSFORM_QUEUE = 100
 
@@ -49,7 +50,7 @@ class LocatorNode(Node):
         )
         self._patience_s: float = self.declare_parameter("patience_s", 0.5).value
         self._locator = Locator(config)
-        self._waiting: deque[tuple[float, Collision]] = deque(maxlen=_MAX_WAITING)
+        self._waiting: deque[tuple[float, Collision]] = deque()
         self._places = self.create_publisher(CollisionPlaces, "~/places", publication())
         self.create_subscription(Collision, "perception/collision", self._on_collision, publication(_MAX_WAITING))
         self.create_subscription(
@@ -108,9 +109,11 @@ class LocatorNode(Node):
 
     def _on_poll(self) -> None:
         """Answers what can be answered; what waits too long is answered with what is there."""
-        for deadline_s, collision in list(self._waiting):
+        num_beyond = len(self._waiting) - _MAX_WAITING
+        for place, (deadline_s, collision) in enumerate(list(self._waiting)):
+            is_last_try = place < num_beyond or time.monotonic() >= deadline_s
             try:
-                answer = self._locator.locate(collision, is_last_try=time.monotonic() >= deadline_s)
+                answer = self._locator.locate(collision, is_last_try=is_last_try)
             except PlaceNotYetError:
                 continue
             except ValueError as error:

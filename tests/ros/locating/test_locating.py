@@ -120,6 +120,20 @@ def test_without_depth_the_answer_says_so_after_a_while(graph, make_locator):
     assert (place.source, place.reason) == (ObjectPlace.SOURCE_NONE, "no depth image has come")
 
 
+def test_where_too_many_wait_the_oldest_are_answered_with_what_is_there(graph, make_locator):
+    _, answers = make_locator(patience_s=600.0)
+    publisher = graph.node.create_publisher(Collision, "/perception/collision", 20)
+    graph.wait_for(publisher.get_subscription_count, "the locator's subscription")
+    for number in range(1, 19):
+        waiting = collision()
+        waiting.onset = ns_to_stamp(number)
+        publisher.publish(waiting)
+        graph.spin_once()
+    graph.wait_for(lambda: len(answers) == 2, "the answers to the two that are too many")
+    assert [answer.onset.nanosec for answer in answers] == [1, 2]
+    assert all("no camera_info has come" in answer.places[0].reason for answer in answers)
+
+
 def test_bad_calibrations_and_collisions_do_not_end_the_node(graph, make_locator):
     _, answers = make_locator()
     bad = camera_info()
