@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rosbags.interfaces import MessageDefinition, MessageDefinitionFormat
-from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
+from rosbags.typesys import Stores, TypesysError, get_types_from_idl, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
 _PACKAGE_NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -79,6 +79,24 @@ def register_definition(typestore: Typestore, type_name: str, definition: Messag
     arguments = (definition.data,) if parse is get_types_from_idl else (definition.data, type_name)
     found = parse(*arguments)
     typestore.register({name: fields for name, fields in found.items() if name not in typestore.types})
+
+
+def is_installed_definition(type_name: str, definition: MessageDefinition) -> bool:
+    """Whether messages that a bag recorded by its definition of a type can be published as the installed type.
+
+    True where nothing is known of one of the two. Constants may differ, fields not.
+    """
+    if definition.format is MessageDefinitionFormat.NONE:
+        return True
+    recorded, installed = Typestore(), common_typestore()
+    try:
+        register_definition(recorded, type_name, definition)
+    except (ValueError, TypesysError):
+        return True
+    for package in {name.partition("/")[0] for name in recorded.fielddefs}:
+        register_installed(installed, package)
+    known = recorded.fielddefs.keys() & installed.fielddefs.keys()
+    return all(recorded.fielddefs[name][1] == installed.fielddefs[name][1] for name in known)
 
 
 def register_installed(typestore: Typestore, package: str) -> bool:

@@ -25,12 +25,12 @@ from rclpy.signals import SignalHandlerOptions
 from rosgraph_msgs.msg import Clock
 from tqdm import tqdm
 
-from cs3_ros.bags.bag_reader import RecordedBag
+from cs3_ros.bags.bag_reader import RecordedBag, Topic
 from cs3_ros.bags.input_topics import INPUTS, input_remappings
 from cs3_ros.command_line import SeveralValuesCommand, run_command
 from cs3_ros.conversions.times import NS_PER_S, ns_to_stamp
 from cs3_ros.distribution import ros_context
-from cs3_ros.message_types import message_class
+from cs3_ros.message_types import is_installed_definition, message_class
 from cs3_ros.qos import publication, recorded_offer
 
 _CLOCK_TOPIC = "/clock"
@@ -139,7 +139,7 @@ class BagPlayer:
         types = {name: topic.type_name for name, topic in self._bag.topics.items()}
         remap = input_remappings(types, self._playback.inputs, self._node.resolve_topic_name)
         remap |= {_absolute(old): new for old, new in self._playback.remap.items()}
-        publishers, problems = {}, []
+        offers, problems = {}, []
         for name, topic in self._bag.topics.items():
             published = remap.get(name, name)
             if name not in (wanted or present):
@@ -148,14 +148,19 @@ class BagPlayer:
                 self._node.get_logger().info("the bag's own /clock is left out: this player publishes it")
                 continue
             try:
-                kind = message_class(topic.type_name)
-                offer = recorded_offer(topic.offered_qos)
-                publishers[name] = self._node.create_publisher(kind, published, offer)
-            except (ValueError, NameValidationException) as error:
+                offers[name] = _installed_class(topic), published, recorded_offer(topic.offered_qos)
+            except ValueError as error:
                 problems.append(f"topic {name} is skipped: {' '.join(str(error).split())}")
-                self._node.get_logger().warning(problems[-1])
+        publishers = {}
+        for name, (kind, published, offer) in offers.items():
+            try:
+                publishers[name] = self._node.create_publisher(kind, published, offer)
+            except NameValidationException as error:
+                problems.append(f"topic {name} is skipped: {' '.join(str(error).split())}")
         if not publishers:
             raise ValueError("nothing to replay: " + "; ".join(problems))
+        for problem in problems:
+            self._node.get_logger().warning(problem)
         return publishers
 
     def _wait_for_subscribers(self) -> None:
@@ -215,6 +220,18 @@ class _Pace:
             self._tick(self._start_ns + round((self._next_tick_ns - self._began_ns) * self._rate))
             self._next_tick_ns += _CLOCK_PERIOD_NS
         return _sleep_until(due_ns)
+
+
+def _installed_class(topic: Topic) -> Any:
+    """The class by which a topic's messages can be published.
+
+    Raises:
+        ValueError: if it is not installed, or is another than that of the bag: one line.
+    """
+    kind = message_class(topic.type_name)
+    if not is_installed_definition(topic.type_name, topic.definition):
+        raise ValueError(f"the bag was recorded with another definition of {topic.type_name}")
+    return kind
 
 
 def _sleep_until(due_ns: int) -> float:

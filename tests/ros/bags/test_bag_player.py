@@ -228,6 +228,26 @@ def test_a_topic_without_installed_messages_is_skipped_with_one_line(graph, tmp_
     assert "topic /foreign is skipped: message package no_such_msgs" in warnings[0]
 
 
+def test_a_topic_that_was_recorded_by_another_definition_is_skipped_with_one_line(graph, tmp_path, capfd):
+    """Its bytes, published as the installed type, would mean something else."""
+    store = get_typestore(Stores.ROS2_JAZZY)
+    with Writer(tmp_path / "bag", version=9, storage_plugin=StoragePlugin.MCAP) as bag:
+        known = bag.add_connection("/known", "std_msgs/msg/String", typestore=store)
+        other = bag.add_connection("/other", "std_msgs/msg/Bool", msgdef="bool data\nuint8 sure\n", rihs01="RIHS01_0")
+        bag.write(
+            known, 1, store.serialize_cdr(store.types["std_msgs/msg/String"](data="hello"), "std_msgs/msg/String")
+        )
+        bag.write(other, 2, b"\0\1\0\0\1\2")
+    listener = Listener(graph, {"/known": String})
+
+    assert play(listener, tmp_path / "bag") == 0
+
+    assert listener.notes() == "hello"
+    warnings = [line for line in capfd.readouterr().err.splitlines() if "/other" in line]
+    assert len(warnings) == 1
+    assert "topic /other is skipped: the bag was recorded with another definition of std_msgs/msg/Bool" in warnings[0]
+
+
 @pytest.mark.parametrize("storage", [StoragePlugin.MCAP, StoragePlugin.SQLITE3])
 @pytest.mark.parametrize("single_file", [False, True])
 def test_both_storages_are_read_as_folder_and_as_file(graph, tmp_path, storage, single_file):
