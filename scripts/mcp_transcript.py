@@ -91,6 +91,7 @@ async def record(pictures: Path) -> list[str]:
         async with Client(stdio_client(server)) as model:
             await asyncio.wait_for(_until_active(model), _READY_S)
             play = ["-m", "cs3_ros.bags.bag_player", str(_BAG), "--topics", *_TOPICS, "--wait-for", *_TOPICS]
+            play += ["--delay", "2"]  # so that the server too has found the camera
             player = subprocess.Popen([sys.executable, *play])
             talk = Transcript(model, pictures)
             await converse(talk)
