@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import os
@@ -88,15 +89,24 @@ def is_installed_definition(type_name: str, definition: MessageDefinition) -> bo
     """
     if definition.format is MessageDefinitionFormat.NONE:
         return True
-    recorded, installed = Typestore(), common_typestore()
+    recorded = Typestore()
     try:
         register_definition(recorded, type_name, definition)
     except (ValueError, TypesysError):
         return True
-    for package in {name.partition("/")[0] for name in recorded.fielddefs}:
-        register_installed(installed, package)
-    known = recorded.fielddefs.keys() & installed.fielddefs.keys()
-    return all(recorded.fielddefs[name][1] == installed.fielddefs[name][1] for name in known)
+    for name, (_, fields) in recorded.fielddefs.items():
+        installed = _installed_definitions(name.partition("/")[0])
+        if name in installed.fielddefs and fields != installed.fielddefs[name][1]:
+            return False
+    return True
+
+
+@functools.cache
+def _installed_definitions(package: str) -> Typestore:
+    """The common definitions, with those of a package as it is installed; a process reads them once, as it imports."""
+    typestore = common_typestore()
+    register_installed(typestore, package)
+    return typestore
 
 
 def register_installed(typestore: Typestore, package: str) -> bool:

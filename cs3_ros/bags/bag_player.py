@@ -139,7 +139,8 @@ class BagPlayer:
         types = {name: topic.type_name for name, topic in self._bag.topics.items()}
         remap = input_remappings(types, self._playback.inputs, self._node.resolve_topic_name)
         remap |= {_absolute(old): new for old, new in self._playback.remap.items()}
-        offers, problems = {}, []
+        # All types are looked at before the first publisher is there: who sees one takes the player for ready.
+        offers, skipped = {}, dict[str, Exception]()
         for name, topic in self._bag.topics.items():
             published = remap.get(name, name)
             if name not in (wanted or present):
@@ -150,13 +151,14 @@ class BagPlayer:
             try:
                 offers[name] = _installed_class(topic), published, recorded_offer(topic.offered_qos)
             except ValueError as error:
-                problems.append(f"topic {name} is skipped: {' '.join(str(error).split())}")
+                skipped[name] = error
         publishers = {}
         for name, (kind, published, offer) in offers.items():
             try:
                 publishers[name] = self._node.create_publisher(kind, published, offer)
             except NameValidationException as error:
-                problems.append(f"topic {name} is skipped: {' '.join(str(error).split())}")
+                skipped[name] = error
+        problems = [f"topic {name} is skipped: {' '.join(str(error).split())}" for name, error in skipped.items()]
         if not publishers:
             raise ValueError("nothing to replay: " + "; ".join(problems))
         for problem in problems:

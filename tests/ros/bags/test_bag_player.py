@@ -209,41 +209,39 @@ def test_subscribers_that_do_not_come_are_named(notes_bag, capsys):
     assert "no subscriber on /even, /odd after 0.1 s: is the node up" in message
 
 
-def test_a_topic_without_installed_messages_is_skipped_with_one_line(graph, tmp_path, capfd):
+def warnings_beside_a_note(
+    graph, folder: Path, capfd, topic: str, type_name: str, msgdef: str, data: bytes
+) -> list[str]:
+    """What is said of a topic of some definition in a bag whose note is played all the same."""
     store = get_typestore(Stores.ROS2_JAZZY)
-    with Writer(tmp_path / "bag", version=9, storage_plugin=StoragePlugin.MCAP) as bag:
+    with Writer(folder / "bag", version=9, storage_plugin=StoragePlugin.MCAP) as bag:
         known = bag.add_connection("/known", "std_msgs/msg/String", typestore=store)
-        foreign = bag.add_connection("/foreign", "no_such_msgs/msg/Thing", msgdef="uint8 x\n", rihs01="RIHS01_0")
+        other = bag.add_connection(topic, type_name, msgdef=msgdef, rihs01="RIHS01_0")
         bag.write(
             known, 1, store.serialize_cdr(store.types["std_msgs/msg/String"](data="hello"), "std_msgs/msg/String")
         )
-        bag.write(foreign, 2, b"\0\1\0\0\7")
+        bag.write(other, 2, data)
     listener = Listener(graph, {"/known": String})
 
-    assert play(listener, tmp_path / "bag") == 0
+    assert play(listener, folder / "bag") == 0
 
     assert listener.notes() == "hello"
-    warnings = [line for line in capfd.readouterr().err.splitlines() if "/foreign" in line]
+    return [line for line in capfd.readouterr().err.splitlines() if topic in line]
+
+
+def test_a_topic_without_installed_messages_is_skipped_with_one_line(graph, tmp_path, capfd):
+    warnings = warnings_beside_a_note(
+        graph, tmp_path, capfd, "/foreign", "no_such_msgs/msg/Thing", "uint8 x\n", b"\0\1\0\0\7"
+    )
     assert len(warnings) == 1
     assert "topic /foreign is skipped: message package no_such_msgs" in warnings[0]
 
 
 def test_a_topic_that_was_recorded_by_another_definition_is_skipped_with_one_line(graph, tmp_path, capfd):
     """Its bytes, published as the installed type, would mean something else."""
-    store = get_typestore(Stores.ROS2_JAZZY)
-    with Writer(tmp_path / "bag", version=9, storage_plugin=StoragePlugin.MCAP) as bag:
-        known = bag.add_connection("/known", "std_msgs/msg/String", typestore=store)
-        other = bag.add_connection("/other", "std_msgs/msg/Bool", msgdef="bool data\nuint8 sure\n", rihs01="RIHS01_0")
-        bag.write(
-            known, 1, store.serialize_cdr(store.types["std_msgs/msg/String"](data="hello"), "std_msgs/msg/String")
-        )
-        bag.write(other, 2, b"\0\1\0\0\1\2")
-    listener = Listener(graph, {"/known": String})
-
-    assert play(listener, tmp_path / "bag") == 0
-
-    assert listener.notes() == "hello"
-    warnings = [line for line in capfd.readouterr().err.splitlines() if "/other" in line]
+    warnings = warnings_beside_a_note(
+        graph, tmp_path, capfd, "/other", "std_msgs/msg/Bool", "bool data\nuint8 sure\n", b"\0\1\0\0\1\2"
+    )
     assert len(warnings) == 1
     assert "topic /other is skipped: the bag was recorded with another definition of std_msgs/msg/Bool" in warnings[0]
 
