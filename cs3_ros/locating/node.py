@@ -11,12 +11,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import rclpy
 from cs3_msgs.msg import Collision, CollisionPlaces
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
-from rclpy.exceptions import ParameterException
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
@@ -24,9 +21,9 @@ from sensor_msgs.msg import CameraInfo, Image
 from cs3_model.places.rigid_transform import RigidTransform
 from cs3_ros.conversions.depth import camera_from_msg
 from cs3_ros.conversions.times import stamp_to_ns
-from cs3_ros.distribution import ros_context
 from cs3_ros.locating.locator import Locator, LocatorConfig, PlaceNotYetError
 from cs3_ros.message_types import message_class
+from cs3_ros.node_command import run_node
 from cs3_ros.qos import publication, sensor_subscription
 
 _POLL_S = 0.05
@@ -130,15 +127,7 @@ def _transform(transform: Any) -> RigidTransform:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the node until Ctrl-C; returns its exit status."""
-    try:
-        with ros_context(argv):
-            rclpy.spin(LocatorNode())
-    except (KeyboardInterrupt, ExternalShutdownException):
-        return 0
-    except (ValueError, ParameterException) as error:
-        print(f"locator: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return run_node(LocatorNode, argv, name="locator", close=LocatorNode.destroy_node)
 
 
 if __name__ == "__main__":

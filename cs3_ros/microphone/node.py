@@ -10,18 +10,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import rclpy
 from cs3_msgs.msg import AudioChunk
 from rcl_interfaces.msg import IntegerRange, ParameterDescriptor
-from rclpy.exceptions import ParameterException
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 
 from cs3_ros.conversions.audio import AudioFormat, audio_chunk_msg
 from cs3_ros.conversions.times import NS_PER_S
-from cs3_ros.distribution import ros_context
 from cs3_ros.microphone.sample_clock import SampleClock
 from cs3_ros.microphone.sound_card import MicrophoneStream, RecordedBlock
+from cs3_ros.node_command import run_node
 from cs3_ros.perception.health import Health
 from cs3_ros.qos import overridable, publication
 
@@ -154,19 +151,7 @@ class MicrophoneNode(Node):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the node; returns its exit status."""
-    try:
-        with ros_context(argv):
-            node = MicrophoneNode()
-            try:
-                rclpy.spin(node)
-            finally:
-                node.close()
-    except (ValueError, ParameterException) as error:
-        print(f"microphone: {error}", file=sys.stderr)
-        return 1
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    return 0
+    return run_node(MicrophoneNode, argv, name="microphone", close=MicrophoneNode.close)
 
 
 if __name__ == "__main__":

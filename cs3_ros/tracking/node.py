@@ -11,15 +11,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import rclpy
 from cs3_msgs.action import TrackCollision
 from cs3_msgs.msg import Collision
 from rclpy.action.server import ActionServer, CancelResponse, ServerGoalHandle
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
-from rclpy.exceptions import ParameterException
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 
 from cs3_model.tracking.follower import (
@@ -33,8 +30,8 @@ from cs3_model.tracking.follower import (
 from cs3_model.tracking.tracker import Tracker
 from cs3_ros.conversions.following import feedback_from_frame
 from cs3_ros.conversions.images import IMAGE_TYPES, frame_from_msg
-from cs3_ros.distribution import ros_context
 from cs3_ros.message_types import message_class
+from cs3_ros.node_command import run_node
 from cs3_ros.perception.health import Health
 from cs3_ros.perception.loading import in_executor
 from cs3_ros.perception.topic_input import Handler, TopicInput
@@ -90,12 +87,12 @@ class TrackerNode(Node):
         self.create_timer(_POLL_S, self._on_poll, clock=steady)
         self.create_timer(_DIAGNOSTICS_S, self._on_diagnostics, clock=steady)
 
-    def destroy_node(self) -> None:
+    def close(self) -> None:
         """Ends what is followed, and the node."""
         if not self._follower.stop():
             self.get_logger().error("the step in progress does not end: its thread is left behind")
         self._server.destroy()
-        super().destroy_node()
+        self.destroy_node()
 
     # --- images ---
 
@@ -182,19 +179,7 @@ def _load(preset: str, device: str) -> Tracker:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the node until Ctrl-C; returns its exit status."""
     os.nice(_LOWEST_PRIORITY)
-    try:
-        with ros_context(argv):
-            node = TrackerNode()
-            try:
-                rclpy.spin(node)
-            finally:
-                node.destroy_node()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        return 0
-    except (ValueError, ParameterException) as error:
-        print(f"tracker: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return run_node(TrackerNode, argv, name="tracker", close=TrackerNode.close)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -126,7 +128,7 @@ class TrackerGraph:
     def close(self) -> None:
         self.executor.shutdown()
         self.thread.join()
-        self.tracker.destroy_node()
+        self.tracker.close()
         self.node.destroy_node()
         self.context.shutdown()
 
@@ -349,3 +351,12 @@ def test_a_limit_that_is_none_is_refused() -> None:
         overrides = [Parameter("max_duration_s", value=-1.0)]
         TrackerNode(FlowTracker(None), context=context, parameter_overrides=overrides)
     context.shutdown()
+
+
+def test_a_preset_that_there_is_not_is_one_line() -> None:
+    """In a process of its own, since the command lowers its priority."""
+    command = [sys.executable, "-m", "cs3_ros.tracking.node", "--ros-args", "-p", "preset:=nosuch"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("tracker: unknown preset 'nosuch'; choose one of ")
