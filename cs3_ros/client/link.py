@@ -122,7 +122,7 @@ class PerceptionLink:
             self._context.shutdown()
 
     def tracker(self, name: str) -> TrackerLink:
-        """The node that follows objects, from the first time that it is asked for: it costs the graph ten endpoints.
+        """The node that follows objects, from the first time that it is asked for: it costs the graph eleven endpoints.
 
         Raises:
             ValueError: if the name cannot be one of a node.

@@ -19,6 +19,7 @@ from cs3_ros.client.errors import PerceptionAbsentError, PerceptionRefusedError
 from cs3_ros.client.mailbox import Mailbox
 from cs3_ros.conversions.following import frame_from_feedback
 from cs3_ros.conversions.times import ns_to_stamp
+from cs3_ros.heartbeat import Heartbeat
 
 logger = logging.getLogger(__name__)
 
@@ -41,12 +42,18 @@ class TrackerLink:
         self.name = node.resolve_topic_name(name)
         """Full name of the tracker."""
         self._executor = executor
+        self._heartbeat = Heartbeat(node, self.name)
         self._client: ActionClient[Any, Any, Any] = ActionClient(node, TrackCollision, f"{self.name}/track")
 
     @property
     def is_ready(self) -> bool:
-        """Whether the tracker is on the graph."""
-        return self._client.server_is_ready()
+        """Whether the tracker is on the graph, and lives."""
+        return self._client.server_is_ready() and not self._heartbeat.has_died
+
+    @property
+    def num_deaths(self) -> int:
+        """How often the tracker was there and its process ended, which shows within a second."""
+        return self._heartbeat.num_deaths
 
     def run(self, call: Callable[[], Any]) -> None:
         """Calls in the executor's thread, soon."""
@@ -65,8 +72,8 @@ class CollisionTrack:
     """The frames in which the objects of one collision are followed, for ``for`` and for ``async for``.
 
     The loop ends when the time asked for is over, after `cancel`, and when the client is closed. Leaving the block of
-    a ``with`` cancels. Waiting raises `PerceptionAbsentError` where there is no tracker, and `PerceptionRefusedError`
-    where the tracker gives up; it says why. Frames that nobody takes are dropped, the oldest first, and counted.
+    a ``with`` cancels. Waiting raises `PerceptionAbsentError` where there is no tracker, within a second where it was
+    killed, and `PerceptionRefusedError` where the tracker gives up; it says why. Frames that nobody takes are dropped, the oldest first, and counted.
 
     Args:
         link: The tracker.
@@ -88,6 +95,7 @@ class CollisionTrack:
         self._frames: Mailbox[FollowedFrame] = Mailbox(_MAX_WAITING)
         self._lock = threading.Lock()
         self._sent = False
+        self._deaths_before = 0
         self._cancelled = False
         self._handle: Any = None
         self._num_received = 0
@@ -163,23 +171,27 @@ class CollisionTrack:
         """Sends the goal as soon as the tracker is there; returns how long to wait before the next look.
 
         Raises:
-            PerceptionAbsentError: if the tracker has been missing for too long.
+            PerceptionAbsentError: if the tracker has been missing for too long, or has ended since it has the goal.
         """
         now_s = time.monotonic()
         if self._frames.closed or self.outcome is not None:
             return _LOOK_S
+        if self._sent and self._link.num_deaths > self._deaths_before:
+            raise self._absent("has ended")
         if self._link.is_ready:
             self._seen_s = now_s
             if not self._sent:
-                self._sent = True
+                self._sent, self._deaths_before = True, self._link.num_deaths
                 self._link.run(self._send)
         elif now_s - self._seen_s >= self._patience_s:
-            what = "has ended" if self._sent else "is not there"
-            raise PerceptionAbsentError(
-                f"the node {self._link.name}, which follows objects, {what}: start it (ros2 run cs3_ros tracker), "
-                "or give its name as tracker= of the client"
-            )
+            raise self._absent("has ended" if self._sent else "is not there")
         return _LOOK_S
+
+    def _absent(self, what: str) -> PerceptionAbsentError:
+        return PerceptionAbsentError(
+            f"the node {self._link.name}, which follows objects, {what}: start it (ros2 run cs3_ros tracker), "
+            "or give its name as tracker= of the client"
+        )
 
     # --- in the executor's thread ---
 

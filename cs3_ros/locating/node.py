@@ -21,6 +21,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from cs3_model.places.rigid_transform import RigidTransform
 from cs3_ros.conversions.depth import camera_from_msg
 from cs3_ros.conversions.times import stamp_to_ns
+from cs3_ros.heartbeat import beat
 from cs3_ros.locating.locator import Locator, LocatorConfig, PlaceNotYetError
 from cs3_ros.message_types import message_class
 from cs3_ros.node_command import run_node
@@ -48,6 +49,7 @@ class LocatorNode(Node):
         self._patience_s: float = self.declare_parameter("patience_s", 0.5).value
         self._locator = Locator(config)
         self._waiting: deque[tuple[float, Collision]] = deque()
+        beat(self)
         self._places = self.create_publisher(CollisionPlaces, "~/places", publication())
         self.create_subscription(Collision, "perception/collision", self._on_collision, publication(_MAX_WAITING))
         self.create_subscription(

@@ -27,7 +27,6 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
-from std_msgs.msg import Empty
 from std_srvs.srv import SetBool
 
 from cs3_model.frame_ring import StoredFrame
@@ -37,6 +36,7 @@ from cs3_model.stream import CollisionStream
 from cs3_model.types import AudioBlock, Reason, Verdict
 from cs3_model.worker import Outcome, PerceptionWorker
 from cs3_ros.distribution import LifecycleNode, ros_context
+from cs3_ros.heartbeat import beat
 from cs3_ros.perception.health import Health
 from cs3_ros.perception.inputs import PerceptionInputs
 from cs3_ros.perception.loading import Loading, LoadingCancelledError, in_executor, run_in_thread
@@ -52,7 +52,7 @@ from cs3_ros.perception.parameters import (
     verification_config,
 )
 from cs3_ros.perception.segment_service import answer_segment
-from cs3_ros.qos import heartbeat, requests
+from cs3_ros.qos import requests
 
 if TYPE_CHECKING:
     from cs3_model.build import Preset
@@ -103,7 +103,7 @@ class PerceptionNode(LifecycleNode):
         # Not on ROS time: that stands still while a simulation or a bag is paused.
         self._steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(_DIAGNOSTICS_PERIOD_S, self._on_diagnostics, clock=self._steady_clock)
-        self.create_publisher(Empty, "~/alive", heartbeat())
+        beat(self)
         self.create_service(SetBool, "~/enable", self._on_enable)
         # Reentrant, so that nothing else waits while a request waits for the device.
         self.create_service(

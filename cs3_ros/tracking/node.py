@@ -30,6 +30,7 @@ from cs3_model.tracking.follower import (
 from cs3_model.tracking.tracker import Tracker
 from cs3_ros.conversions.following import feedback_from_frame
 from cs3_ros.conversions.images import IMAGE_TYPES, frame_from_msg
+from cs3_ros.heartbeat import beat
 from cs3_ros.message_types import message_class
 from cs3_ros.node_command import run_node
 from cs3_ros.perception.health import Health
@@ -61,6 +62,7 @@ class TrackerNode(Node):
         self._recent = RecentCollisions(max_duration_s=self.declare_parameter("max_duration_s", 60.0).value)
         buffer_mb: int = self.declare_parameter("frame_buffer_mb", 256).value
         self._health = Health(self, "tracker")
+        beat(self)
         self._tracker = tracker or _load(preset, device)
         self.get_logger().info(f"following by {self._tracker.name}")
         self._follower = Follower(self._tracker, max_bytes=buffer_mb * 2**20)

@@ -13,23 +13,23 @@ pytestmark = pytest.mark.ros
 
 BEATING = """
 import sys, time, rclpy
-from std_msgs.msg import Empty
-from cs3_ros.qos import heartbeat
+from cs3_ros.locating.node import LocatorNode
 rclpy.init()
-node = rclpy.create_node("perception")
-publisher = node.create_publisher(Empty, "~/alive", heartbeat())
+node = LocatorNode()
 print("beating", file=sys.stderr, flush=True)
 time.sleep(600)
 """
 
 
 def test_a_node_that_is_killed_has_died_and_one_that_was_never_there_has_not(graph) -> None:
-    watch, other = Heartbeat(graph.node, "/perception"), Heartbeat(graph.node, "/elsewhere")
+    watch, other = Heartbeat(graph.node, "/locator"), Heartbeat(graph.node, "/elsewhere")
     with NodeProcess(BEATING) as process:
         graph.wait_for(lambda: process.has_said("beating"), "the node", START_S)
         graph.wait_for(lambda: watch._is_alive, "its heartbeat")
-        assert not watch.has_died
+        assert (watch.has_died, watch.num_deaths) == (False, 0)
     graph.wait_for(lambda: watch.has_died, "its end to be noticed")
-    assert not other.has_died
+    assert watch.num_deaths == 1
+    assert (other.has_died, other.num_deaths) == (False, 0)
     with NodeProcess(BEATING):
         graph.wait_for(lambda: not watch.has_died, "it to be back", START_S)
+        assert watch.num_deaths == 1, "it is remembered"

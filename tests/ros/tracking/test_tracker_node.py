@@ -35,6 +35,7 @@ from cs3_ros.tracking.goals import _MAX_REMEMBERED  # noqa: E402
 from cs3_ros.tracking.node import TrackerNode  # noqa: E402
 from tests.model.conftest import FilledBoxes  # noqa: E402
 from tests.ros.conftest import DEADLINE_S  # noqa: E402
+from tests.ros.perception.perception_graph import START_S, NodeProcess  # noqa: E402
 
 pytestmark = pytest.mark.ros
 
@@ -133,8 +134,8 @@ class TrackerGraph:
         self.context.shutdown()
 
 
-def wait_for(condition: Callable[[], object]) -> None:
-    deadline_s = time.monotonic() + DEADLINE_S
+def wait_for(condition: Callable[[], object], timeout_s: float = DEADLINE_S) -> None:
+    deadline_s = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline_s, "waited in vain"
         time.sleep(0.01)
@@ -300,6 +301,34 @@ def test_a_client_that_is_gone_ends_it(graph) -> None:
         step = step + 1 if step < 20 else step
         time.sleep(0.1)
     assert list(track) == [] or track.outcome is None, "the closed client's loop ends"
+
+
+def test_a_tracker_that_is_killed_is_missed_long_before_the_patience_is_over() -> None:
+    code = """
+import rclpy
+from cs3_model.tracking.flow_tracker import FlowTracker
+from cs3_ros.tracking.node import TrackerNode
+from tests.model.conftest import FilledBoxes
+rclpy.init()
+rclpy.spin(TrackerNode(FlowTracker(FilledBoxes())))
+"""
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    node = rclpy.create_node("camera", context=context)
+    camera = node.create_publisher(type(picture(0)), "/image", publication(100))
+    perception = node.create_publisher(Collision, "/perception/collision", publication(100))
+    with NodeProcess(code) as tracker, CollisionClient(patience_s=600.0) as client:
+        wait_for(lambda: camera.get_subscription_count() and perception.get_subscription_count(), START_S)
+        perception.publish(collision())
+        for step in range(2):
+            camera.publish(picture(step))
+        track = client.track(heard(collision()), duration_s=9.0)
+        next(track)
+        tracker.process.kill()
+        with pytest.raises(PerceptionAbsentError, match="/tracker, which follows objects, has ended: start it"):
+            list(track)
+    node.destroy_node()
+    context.shutdown()
 
 
 def test_without_a_tracker_the_client_says_what_to_start() -> None:
