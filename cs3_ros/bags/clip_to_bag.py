@@ -17,7 +17,7 @@ import soundfile
 import typer
 
 from cs3_model.command_errors import one_line_errors
-from cs3_model.types import Role, Verdict
+from cs3_model.types import Reason, Role, Verdict
 from cs3_ros.bags.bag_writer import BagWriter
 from cs3_ros.bags.simulated_clip import SimulatedClip, SimulatedImpact, read_simulated_clip
 from cs3_ros.bags.video_to_bag import AUDIO_FRAME_ID, IMAGE_FRAME_ID
@@ -97,6 +97,9 @@ class _ClipMessages:
         for number, impact in enumerate(self._clip.impacts):
             onset_ns = self._zero_ns + round(impact.time_s * _NS_PER_S)
             yield onset_ns, self._config.truth_topic, self._collision(number, impact, onset_ns)
+        for time_s in self._clip.off_screen_s:
+            onset_ns = self._zero_ns + round(time_s * _NS_PER_S)
+            yield onset_ns, self._config.truth_topic, self._off_screen(time_s, onset_ns)
 
     def _frame_ns(self, number: int) -> int:
         return self._zero_ns + round(number / self._clip.fps * _NS_PER_S)
@@ -169,19 +172,30 @@ class _ClipMessages:
         names = self._clip.names
         masks = {identity: np.equal(ids, identity) for identity in impact.ids}
         visible = [identity for identity in impact.ids if masks[identity].any()]
-        verdict = (Verdict.NONE, Verdict.ONE_OBJECT, Verdict.TWO_OBJECTS)[len(visible)]
+        return self._truth(
+            header,
+            onset_ns,
+            f"{' and '.join(names[i] for i in impact.ids)}, {1e3 * impact.impulse_ns:.1f} mN s",
+            [
+                self._mask(masks[identity], names[identity], impact.side_of.get(identity), impact.contact_xy, header)
+                for identity in visible
+            ],
+        )
+
+    def _off_screen(self, time_s: float, onset_ns: int) -> Any:
+        nearest = min(round(time_s * self._clip.fps), self._clip.num_frames - 1)
+        return self._truth(self._header(self._frame_ns(nearest), IMAGE_FRAME_ID), onset_ns, "out of the picture", [])
+
+    def _truth(self, header: Any, onset_ns: int, detail: str, masks: list[Any]) -> Any:
         return self._types["cs3_msgs/msg/Collision"](
             header=header,
             onset=self._stamp(onset_ns),
             onset_strength=0.0,
-            verdict=int(verdict),
-            reason="ground_truth",
-            detail=f"{' and '.join(names[i] for i in impact.ids)}, {1e3 * impact.impulse_ns:.1f} mN s",
+            verdict=int((Verdict.NONE, Verdict.ONE_OBJECT, Verdict.TWO_OBJECTS)[len(masks)]),
+            reason=(Reason.GROUND_TRUTH if masks else Reason.NOT_IN_VIEW).value,
+            detail=detail,
             confidence=1.0,
-            masks=[
-                self._mask(masks[identity], names[identity], impact.side_of.get(identity), impact.contact_xy, header)
-                for identity in visible
-            ],
+            masks=masks,
             rejected=[],
             stage_names=[],
             stage_ms=np.zeros(0, np.float32),

@@ -49,6 +49,8 @@ class SimulatedClip:
     names: Mapping[int, str]
     """Material and kind of each object, by its value in the maps of ids."""
     impacts: tuple[SimulatedImpact, ...]
+    off_screen_s: tuple[float, ...]
+    """When something is struck that is not in the picture, seconds since the beginning of the clip."""
 
 
 def read_simulated_clip(folder: Path) -> SimulatedClip:
@@ -86,6 +88,7 @@ def _clip(truth: Mapping[str, Any]) -> SimulatedClip:
             table["id"]: f"{table['material']} table",
         },
         impacts=tuple(map(_impact, truth["collisions"])),
+        off_screen_s=tuple(truth["sound"].get("off_screen_s", ())),  # clips before version 3 had none
     )
 
 

@@ -95,15 +95,19 @@ def clip(
     level: Level = None,
     renderer: Renderer = "filament",
     all_ids: Annotated[bool, typer.Option("--all-ids", help="Write the id maps of all frames.")] = False,
+    off_screen: Annotated[int, typer.Option(help="Impacts of objects out of sight, at most.")] = 0,
 ) -> None:
     """Generate one video clip with several collisions."""
     from training.simulation.dataset.clips import ClipPlan, make_clip
 
     with _one_line_errors():
         form = _sample_format(width, height, rate, level)
-        plan = ClipPlan(duration_s=seconds, fps=fps, form=form, renderer=renderer, all_ids=all_ids)
+        plan = ClipPlan(
+            duration_s=seconds, fps=fps, form=form, renderer=renderer, all_ids=all_ids, off_screen=off_screen
+        )
         truth = make_clip(seed, plan, folder)
-    typer.echo(f"{folder}: {truth.num_frames} frames, {len(truth.collisions)} collisions")
+    unseen = f", {len(truth.sound.off_screen_s)} out of sight" if off_screen else ""
+    typer.echo(f"{folder}: {truth.num_frames} frames, {len(truth.collisions)} collisions{unseen}")
 
 
 @app.command()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cs3_model.types import Reason
 from cs3_ros.bags.bag_reader import RecordedBag
 from cs3_ros.conversions.collisions import candidates_from_msg
 from cs3_ros.conversions.times import NS_PER_S, stamp_to_ns
@@ -28,7 +29,9 @@ class TrueCollision:
     frame_ns: int | None = None
     """Stamp of the image that the masks belong to."""
     masks: tuple[Segmentation, ...] = ()
-    """Masks of the visible objects; none where only the onset is known."""
+    """Masks of the visible objects; none where only the onset is known, or nothing in view collided."""
+    not_in_view: bool = False
+    """Whether nothing in view collided, so that no masks are right."""
 
 
 def truth_near(truth: Sequence[TrueCollision], onset_ns: int, *, window_ms: float) -> TrueCollision | None:
@@ -82,6 +85,7 @@ def _from_topic(bag: RecordedBag, name: str) -> list[TrueCollision]:
                 onset_ns=stamp_to_ns(message.onset),
                 frame_ns=stamp_to_ns(message.header.stamp),
                 masks=tuple(encode_mask(candidate.mask) for candidate in masks),
+                not_in_view=message.reason == Reason.NOT_IN_VIEW,
             )
         )
     return truth
@@ -93,6 +97,7 @@ def _from_jsonl(path: Path) -> list[TrueCollision]:
             onset_ns=event.onset_ns,
             frame_ns=event.frame_ns,
             masks=tuple(mask.segmentation for mask in event.masks),
+            not_in_view=event.reason == Reason.NOT_IN_VIEW,
         )
         for event in read_events(path)
     ]

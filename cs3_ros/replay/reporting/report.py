@@ -182,6 +182,10 @@ def _scores(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
                 pair = f", exact pairs {_percent(masks['exact_pair'])}" if masks["exact_pair"] is not None else ""
                 figures = f"mIoU {_percent(masks['iou']['mean'])}, AUC {_percent(masks['auc']['mean'])}{pair}"
                 rows.append((f"masks of {name} ({masks['num_samples']})", figures))
+        unseen = scores["not_in_view"]
+        if num_unseen := unseen["heard"] + unseen["missed"]:
+            said = f"{unseen['heard']} heard, {unseen['without_masks']} of them answered without a mask"
+            rows.append((f"collisions out of view ({num_unseen})", said))
     for key, summary in metrics["latency_ms"].items():
         figures = ", ".join(f"{name} {value:.0f} ms" for name, value in summary.items() if name.startswith("p"))
         rows.append((key.replace("_", " "), figures))

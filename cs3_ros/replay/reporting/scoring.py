@@ -39,6 +39,18 @@ class OnsetCounts:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class NotInViewCounts:
+    """What was heard and said of true collisions of which nothing is in view."""
+
+    heard: int
+    """An event matches."""
+    without_masks: int
+    """The event that matches has no mask, as is right."""
+    missed: int
+    """No event matches."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TrueCollisionScore:
     """What was found of one true collision with visible objects."""
 
@@ -57,6 +69,7 @@ class BagScore:
     onsets: dict[int, OnsetCounts]
     """By window, milliseconds."""
     collisions: tuple[TrueCollisionScore, ...]
+    not_in_view: NotInViewCounts
     nearest_ms: float | None
     """The smallest distance between an event and a true onset, signed; None without events."""
 
@@ -65,6 +78,7 @@ class BagScore:
         return {
             "onsets": {str(window): asdict(counts) for window, counts in self.onsets.items()},
             "collisions": [asdict(collision) for collision in self.collisions],
+            "not_in_view": asdict(self.not_in_view),
             "nearest_ms": self.nearest_ms,
         }
 
@@ -77,6 +91,7 @@ class BagScore:
                 TrueCollisionScore(**{**collision, "score": MaskScore.from_fields(collision["score"])})
                 for collision in fields["collisions"]
             ),
+            not_in_view=NotInViewCounts(**fields["not_in_view"]),
             nearest_ms=fields["nearest_ms"],
         )
 
@@ -97,11 +112,17 @@ def score_bag(events: Sequence[EventRecord], truth: Sequence[TrueCollision]) -> 
             hits=len(matched), spurious=len(events) - len(matched), missed=len(truth) - len(matched)
         )
     event_of = {true: events[found] for true, found in matched}
+    unseen = [event_of.get(index) for index, collision in enumerate(truth) if collision.not_in_view]
     distances = (found_s[:, None] - true_s[None]).ravel()
     return BagScore(
         onsets=onsets,
         collisions=tuple(
             _score_collision(collision, event_of.get(index)) for index, collision in enumerate(truth) if collision.masks
+        ),
+        not_in_view=NotInViewCounts(
+            heard=sum(event is not None for event in unseen),
+            without_masks=sum(event is not None and not event.masks for event in unseen),
+            missed=sum(event is None for event in unseen),
         ),
         nearest_ms=round(1000 * float(distances[np.abs(distances).argmin()]), 1) if events else None,
     )
@@ -111,7 +132,7 @@ def pooled_metrics(scores: Iterable[tuple[str, BagScore]]) -> dict[str, Any]:
     """The metrics of several bags together, each a name and a score: shares in [0, 1], with bootstrap intervals.
 
     "masks" counts a missed onset as no overlap; "masks_of_found_onsets" leaves it out. Whole bags are resampled where
-    there are several.
+    there are several. "not_in_view" counts true collisions of which nothing is in view.
     """
     scores = list(scores)
     onsets = {
@@ -125,7 +146,15 @@ def pooled_metrics(scores: Iterable[tuple[str, BagScore]]) -> dict[str, Any]:
     }
     rated = [(name, collision) for name, score in scores for collision in score.collisions]
     found = [(name, collision) for name, collision in rated if collision.event_id is not None]
-    return {"onsets": onsets, "masks": _mask_metrics(rated), "masks_of_found_onsets": _mask_metrics(found)}
+    return {
+        "onsets": onsets,
+        "masks": _mask_metrics(rated),
+        "masks_of_found_onsets": _mask_metrics(found),
+        "not_in_view": {
+            name: sum(getattr(score.not_in_view, name) for _, score in scores)
+            for name in ("heard", "without_masks", "missed")
+        },
+    }
 
 
 def _score_collision(truth: TrueCollision, event: EventRecord | None) -> TrueCollisionScore:

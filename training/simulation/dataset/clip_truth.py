@@ -51,6 +51,8 @@ class ClipSound:
     """Reverberation time of the room."""
     background: str
     """See `soundscape.BACKGROUNDS`."""
+    off_screen_s: tuple[float, ...] = ()
+    """When something is struck that is not in the picture, ascending."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -58,6 +60,7 @@ class ClipSound:
             "snr_db": self.snr_db,
             "rt60_s": self.rt60_s,
             "background": self.background,
+            "off_screen_s": self.off_screen_s,
         }
 
 

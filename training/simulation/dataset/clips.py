@@ -36,11 +36,15 @@ from training.simulation.scenario.scenarios import request_at_level, two_hands
 from training.simulation.scene.scene import SimulatedScene
 from training.simulation.scene.table_layout import LayoutError
 from training.simulation.sound import soundscape
+from training.simulation.sound.microphone import off_screen_impact
+from training.simulation.sound.modes import Sound
 from training.simulation.sound.scene_sound import scene_sound
 
 CLIP_VERSION = 3
 """Raised when the same seed no longer gives the same clip."""
 _JPEG_QUALITY = 90
+_OFF_SCREEN_GAP_S, _OFF_SCREEN_LEAD_S = 0.5, 0.1
+"""Of impacts out of sight: the least distance to any other collision, and the sound that is made before each."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,12 +65,16 @@ class ClipPlan:
     """filament or classic."""
     all_ids: bool = False
     """Whether to write the id maps of all frames, as following objects needs for its truth."""
+    off_screen: int = 0
+    """At most so many impacts of objects that are never in the picture, between the collisions."""
 
     def __post_init__(self) -> None:
         if not 1.5 <= self.duration_s <= 60.0:
             raise ValueError(f"ClipPlan.duration_s must be 1.5 to 60, got {self.duration_s}")
         if not 5.0 <= self.fps <= 60.0:
             raise ValueError(f"ClipPlan.fps must be 5 to 60, got {self.fps}")
+        if self.off_screen < 0:
+            raise ValueError(f"ClipPlan.off_screen must be 0 or more, got {self.off_screen}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -131,7 +139,7 @@ def _write(
     scene, record = performance.scene, performance.record
     for part in ("frames", "ids") if plan.all_ids else ("frames",):
         (folder / part).mkdir(parents=True)
-    samples, sound = _sound(rng, performance, plan)
+    samples, sound = _sound(rng, performance, plan, off_screen_rng=np.random.default_rng([9, seed]))
     soundfile.write(folder / "sound.flac", samples, plan.form.rate_hz, subtype="PCM_16")
     by_frame = _collisions_by_frame(record, plan.duration_s)
     collisions: list[ClipCollision] = []
@@ -194,11 +202,13 @@ def _labelled(
 
 
 def _sound(
-    rng: np.random.Generator, performance: _Performance, plan: ClipPlan
+    rng: np.random.Generator, performance: _Performance, plan: ClipPlan, off_screen_rng: np.random.Generator
 ) -> tuple[npt.NDArray[np.float32], ClipSound]:
     rate_hz, record = plan.form.rate_hz, performance.record
     duration_s = len(record.states) / plan.fps
     dry = scene_sound(rng, performance.scene, record, shift_s=-LEAD_IN_S, duration_s=duration_s, rate_hz=rate_hz)
+    off_screen_s = _off_screen_times(off_screen_rng, record, duration_s, plan.off_screen)
+    dry = dry + _off_screen_sound(off_screen_rng, dry, off_screen_s, record, rate_hz)
     room = soundscape.draw_room(rng, rate_hz)
     clean = soundscape.reverberate(dry, room)
     kind = str(rng.choice(soundscape.BACKGROUNDS))
@@ -209,7 +219,37 @@ def _sound(
     bed = soundscape.background(rng, kind, len(clean), rate_hz) * np.sqrt(np.median(powers)) * 10 ** (-snr_db / 20)
     noisy = clean + bed
     noisy *= rng.uniform(0.5, 0.95) / np.abs(noisy).max()
-    return noisy.astype(np.float32), ClipSound(rate_hz=rate_hz, snr_db=snr_db, rt60_s=room.rt60_s, background=kind)
+    return noisy.astype(np.float32), ClipSound(
+        rate_hz=rate_hz, snr_db=snr_db, rt60_s=room.rt60_s, background=kind, off_screen_s=off_screen_s
+    )
+
+
+def _off_screen_times(
+    rng: np.random.Generator, record: PhysicsRecord, duration_s: float, number: int
+) -> tuple[float, ...]:
+    """Draws when something out of sight is struck, ascending: half a second or more from all others."""
+    taken_s = [collision.time_s - LEAD_IN_S for collision in record.collisions]
+    times_s: list[float] = []
+    for _ in range(20 * number):
+        time_s = float(rng.uniform(0.5, duration_s - 0.5))
+        if len(times_s) < number and all(abs(time_s - other_s) >= _OFF_SCREEN_GAP_S for other_s in taken_s + times_s):
+            times_s.append(time_s)
+    return tuple(sorted(times_s))
+
+
+def _off_screen_sound(
+    rng: np.random.Generator, dry: Sound, times_s: Sequence[float], record: PhysicsRecord, rate_hz: int
+) -> Sound:
+    """The impacts out of sight, each as loud as a collision in sight or up to 10 dB softer [T]."""
+    sound = np.zeros_like(dry)
+    powers = [soundscape.onset_power(dry, onset_s, rate_hz) for onset_s in _onsets_s(record, len(dry) / rate_hz)]
+    for time_s in times_s:
+        start = int((time_s - _OFF_SCREEN_LEAD_S) * rate_hz)
+        impact = off_screen_impact(rng, 2 * rate_hz, time_s - start / rate_hz, rate_hz)[: len(dry) - start]
+        power = soundscape.onset_power(impact, time_s - start / rate_hz, rate_hz)
+        level = np.sqrt(float(rng.choice(powers)) / power) * 10 ** (-rng.uniform(0.0, 10.0) / 20)
+        sound[start : start + len(impact)] += level * impact
+    return sound
 
 
 def _onsets_s(record: PhysicsRecord, duration_s: float) -> list[float]:

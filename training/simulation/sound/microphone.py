@@ -58,7 +58,11 @@ def hear(
     if off_screen or (collides and rng.random() < 0.15):
         # Where something collides in sight, the distraction keeps clear of its onset.
         off_screen_s = onset_s if off_screen else float(rng.uniform(0.0, 0.3))
-        dry = dry + _off_screen(rng, dry, off_screen_s, rate_hz, manner, alone=off_screen)
+        distraction = off_screen_impact(rng, len(dry), off_screen_s, rate_hz, manner)
+        if not off_screen:
+            level = rng.uniform(0.05, 0.4)
+            distraction = distraction * level * np.abs(dry).max() / (np.abs(distraction).max() + 1e-12)
+        dry = dry + distraction
     place = soundscape.draw_room(rng, rate_hz)
     clean = soundscape.reverberate(dry, place)
     kind = str(rng.choice(soundscape.BACKGROUNDS))
@@ -81,10 +85,10 @@ def hear(
     )
 
 
-def _off_screen(
-    rng: np.random.Generator, dry: Sound, time_s: float, rate_hz: int, manner: Manner, *, alone: bool
+def off_screen_impact(
+    rng: np.random.Generator, num_samples: int, time_s: float, rate_hz: int, manner: Manner = Manner.MEASURED
 ) -> Sound:
-    """An impact of two random objects that are not in the picture."""
+    """An impact at `time_s` of two random objects that are not in the picture, [num_samples], not scaled."""
     bodies = []
     for _ in range(2):
         name = list(CLASSES)[int(rng.integers(len(CLASSES)))]
@@ -92,7 +96,4 @@ def _off_screen(
         shape = build_shape(rng, name, material)
         bodies.append(body_of(rng, shape, held=rng.random() < 0.5, standing=rng.random() < 0.5))
     blow = impact_sound.Impact(bodies=(0, 1), time_s=time_s, impulse=0.02, closing_speed=float(rng.uniform(0.2, 1.0)))
-    sound = impact_sound.synthesize(rng, bodies, [blow], [], len(dry) / rate_hz, rate_hz, manner)
-    if alone:
-        return sound
-    return sound * rng.uniform(0.05, 0.4) * np.abs(dry).max() / (np.abs(sound).max() + 1e-12)
+    return impact_sound.synthesize(rng, bodies, [blow], [], num_samples / rate_hz, rate_hz, manner)

@@ -80,6 +80,13 @@ def test_bags_are_pooled_by_their_counts() -> None:
     assert (onsets["hits"], onsets["missed"], onsets["precision"], onsets["recall"]) == (1, 3, 1.0, 0.25)
 
 
+def test_collisions_out_of_view_are_counted_by_what_was_said_of_them() -> None:
+    """One is heard and rightly answered without a mask, one gets a mask, one is missed."""
+    truth = [TrueCollision(onset_ns=at_ms * MS, not_in_view=True) for at_ms in (1000, 2500, 4000)]
+    metrics = pooled_metrics([("bag", score_bag(EVENTS, truth)), ("other", score_bag(EVENTS, TRUTH))])
+    assert metrics["not_in_view"] == {"heard": 2, "without_masks": 1, "missed": 1}
+
+
 def test_scores_survive_json() -> None:
     score = score_bag(EVENTS, TRUTH)
     assert BagScore.from_json(json.loads(json.dumps(score.as_json()))) == score

@@ -79,6 +79,42 @@ def test_a_clip_too_short_for_its_first_draw_is_drawn_again(tmp_path, renderer):
     assert make_clip(0, plan, tmp_path / "short", renderer).collisions
 
 
+@pytest.fixture(scope="module")
+def clip_with_off_screen(tmp_path_factory, renderer):
+    """The same three seconds, with at most one impact out of sight."""
+    form = SampleFormat(size_hw=(96, 96), level="easy")
+    plan = ClipPlan(duration_s=3.0, fps=15.0, form=form, off_screen=1)
+    folder = tmp_path_factory.mktemp("off_screen") / "clip"
+    return folder, make_clip(3, plan, folder, renderer)
+
+
+def test_an_impact_out_of_sight_is_heard_between_the_collisions_and_changes_no_picture(clip, clip_with_off_screen):
+    (folder, truth), (other_folder, other) = clip, clip_with_off_screen
+    (time_s,) = other.sound.off_screen_s
+    assert other.collisions == truth.collisions
+    assert min(abs(time_s - hit.collision.time_s) for hit in truth.collisions) >= 0.5
+    for number in (0, 20, 44):
+        name = f"frames/{number:06d}.jpg"
+        assert (folder / name).read_bytes() == (other_folder / name).read_bytes()
+    sound, rate_hz = soundfile.read(other_folder / "sound.flac")
+    assert audible_onset_s(sound, time_s, rate_hz) == pytest.approx(time_s, abs=0.005)
+    without, _ = soundfile.read(folder / "sound.flac")
+    assert audible_onset_s(without, time_s, rate_hz) is None
+
+
+def test_a_bag_says_that_an_impact_out_of_sight_is_not_in_view(clip_with_off_screen, tmp_path):
+    from cs3_ros.bags.bag_reader import RecordedBag
+    from cs3_ros.bags.clip_to_bag import ClipToBag, clip_to_bag
+    from cs3_ros.replay.reading.ground_truth import read_truth
+
+    folder, truth = clip_with_off_screen
+    clip_to_bag(folder, tmp_path / "bag", ClipToBag())
+    with RecordedBag(tmp_path / "bag") as bag:
+        unseen = [entry for entry in read_truth(bag, "/ground_truth/collision") if entry.not_in_view]
+    expected_ns = [round(1e9 * (1000.0 + time_s)) for time_s in truth.sound.off_screen_s]
+    assert [entry.onset_ns for entry in unseen if not entry.masks] == expected_ns
+
+
 def test_a_clip_does_not_overwrite_another(clip, renderer):
     with pytest.raises(ValueError, match="exists already"):
         make_clip(3, ClipPlan(), clip[0], renderer)
