@@ -22,20 +22,35 @@ from cs3_model.types import AudioWindow, Frame
 SIZE_HW = (480, 640)
 
 
-def main(repeats: Annotated[int, typer.Option(help="Frames and sounds.")] = 100) -> None:
+def frames_around(noise: np.random.Generator) -> tuple[Frame, Frame, Frame]:
+    """Before, at and after an onset: noise that the camera shifts, and a square that moves otherwise and then stands."""
+    scene = noise.integers(0, 256, (*SIZE_HW, 3), np.uint8)
+    square = noise.integers(0, 256, (80, 80, 3), np.uint8)
+    frames = []
+    for shift, column in ((0, 240), (2, 260), (4, 262)):
+        image = np.roll(scene, shift, axis=1)
+        image[200:280, column : column + 80] = square
+        frames.append(Frame(image=image))
+    return frames[0], frames[1], frames[2]
+
+
+def main(
+    repeats: Annotated[int, typer.Option(help="Frames and sounds.")] = 100,
+    preset: Annotated[str, typer.Option(help="micro, or a file with its parts.")] = "micro",
+) -> None:
     """Latency and memory of the pipeline of `micro` on one core, without ROS, at 640x480."""
     torch.set_num_threads(1)
-    pipeline = build_pipeline(load_preset("micro"), device=torch.device("cpu"))
+    pipeline = build_pipeline(load_preset(preset), device=torch.device("cpu"))
     warm_up(pipeline, size_hw=SIZE_HW)
     noise = np.random.default_rng(0)
     prepare_ms, finish_ms, finish_cpu_ms = [], [], []
     for _ in range(repeats):
-        frame = Frame(image=noise.integers(0, 256, (*SIZE_HW, 3), np.uint8))
+        before, frame, after = frames_around(noise)
         window = AudioWindow(samples=noise.uniform(-0.1, 0.1, 32_000).astype(np.float32))
         with elapsed() as vision:
-            prepared = pipeline.prepare(frame)
+            prepared = pipeline.prepare(frame, before)
         with elapsed() as rest:
-            pipeline.finish(prepared, window)
+            pipeline.finish(prepared, window, after)
         prepare_ms.append(1e3 * vision.wall_s)
         finish_ms.append(1e3 * rest.wall_s)
         finish_cpu_ms.append(1e3 * rest.cpu_s)

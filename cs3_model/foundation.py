@@ -20,12 +20,13 @@ from cs3_model.networks.clipseg import ConditionedCLIPSeg, rd64_refined_config
 from cs3_model.networks.hands23 import Hands23Detector, Hands23Network, hands23_from_checkpoint
 from cs3_model.networks.image_input import CLIP, IMAGENET, Normalisation
 from cs3_model.networks.sam import Sam2Segmenter, Sam2Size, build_sam2
+from cs3_model.networks.state_dicts import load_strictly
 from cs3_model.networks.tagged_prompts import build_tagged_prompts, tagged_prompt_segmenter
 from cs3_model.networks.text_prompt import END_ID, PROMPT_IDS, AudioPrompt
 from cs3_model.placement import Placement
 from cs3_model.types import SideRule
 from cs3_model.weights import WEIGHTS, fetch
-from cs3_model.weights.checkpoint import Checkpoint, load_strictly, load_weights, read_checkpoint
+from cs3_model.weights.checkpoint import Checkpoint, load_weights, read_checkpoint
 
 TRAINED_PARTS = ("beats.", "audio_token.")
 """Beginnings of the names in a file of trained audio weights: the part of `AudioVisualNetwork` that is trained."""

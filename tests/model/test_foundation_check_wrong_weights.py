@@ -34,7 +34,7 @@ from cs3_model.networks.beats import BEATs, log_mel
 from cs3_model.networks.clipseg import ConditionedCLIPSeg
 from cs3_model.networks.hands23 import Hands23Detector, build_debug_hand_detector
 from cs3_model.networks.sam import Sam2Segmenter, build_debug_box_segmenter
-from cs3_model.weights.checkpoint import load_strictly
+from cs3_model.networks.state_dicts import load_strictly
 
 RINGING = dict(enumerate(["/m/07rv4dm", "/m/07phxs1", "/m/07qwdck", "/m/07q7njn", "/m/039jq"]))
 CONDITION = torch.full((1, 32), 0.1)

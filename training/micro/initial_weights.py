@@ -7,7 +7,8 @@ from typing import Literal
 
 from torch import nn
 
-from cs3_model.weights.checkpoint import as_float32, load_strictly, read_checkpoint
+from cs3_model.networks.state_dicts import as_float32, load_strictly
+from cs3_model.weights.checkpoint import read_checkpoint
 
 
 def load_part(network: nn.Module, part: Literal["vision", "audio"], path: Path) -> None:

@@ -24,8 +24,8 @@ from cs3_model.networks.micro.held import best_boxes
 from cs3_model.networks.micro.letterbox import Letterbox
 from cs3_model.networks.micro.pointed import boxes_at
 from cs3_model.networks.micro.vision import DEBUG_VISION, MicroVision, VisionConfig
+from cs3_model.networks.state_dicts import as_float32, load_strictly
 from cs3_model.types import AudioWindow, BoolMask, Float32Array, HandObjects, HeldObject, UInt8Image
-from cs3_model.weights.checkpoint import as_float32, load_strictly
 
 _CONFIG_KEY = "cs3_micro"
 

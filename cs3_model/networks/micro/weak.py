@@ -20,8 +20,8 @@ from cs3_model.networks.micro.audio import NUM_MATERIALS, MicroAudioEncoder
 from cs3_model.networks.micro.heard import MicroAudioToken
 from cs3_model.networks.micro.micro_parts import MicroNetworks, Seen, SharedTower
 from cs3_model.networks.micro.prompted import PromptEncoder
+from cs3_model.networks.state_dicts import as_float32, load_strictly
 from cs3_model.types import AudioWindow, Float32Array, UInt8Image
-from cs3_model.weights.checkpoint import as_float32, load_strictly
 
 _AUDIO = "audio."
 

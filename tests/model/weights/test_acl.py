@@ -14,9 +14,10 @@ from typer.testing import CliRunner
 from cs3_model.cli.weights import app
 from cs3_model.networks.audio_token import AudioToken
 from cs3_model.networks.clipseg import ConditionedCLIPSeg
+from cs3_model.networks.state_dicts import load_strictly
 from cs3_model.networks.text_prompt import AudioPrompt
 from cs3_model.weights.acl import LAYOUT, converted
-from cs3_model.weights.checkpoint import load_strictly, read_checkpoint
+from cs3_model.weights.checkpoint import read_checkpoint
 from tests.model.networks import acl_recipe
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "networks" / "golden" / "acl.json").read_text())

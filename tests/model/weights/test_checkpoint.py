@@ -16,8 +16,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from cs3_model.hints import cs3_command
+from cs3_model.networks.state_dicts import load_strictly
 from cs3_model.weights import WeightFile
-from cs3_model.weights.checkpoint import load_strictly, load_weights, read_checkpoint
+from cs3_model.weights.checkpoint import load_weights, read_checkpoint
 
 TENSORS = {"a.weight": torch.arange(6.0).view(2, 3), "a.bias": torch.arange(2.0)}
 WEIGHTS = WeightFile(

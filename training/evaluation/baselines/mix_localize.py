@@ -22,8 +22,8 @@ from cs3_model.files import write_whole
 from cs3_model.geometry import mask_to_box_xyxy
 from cs3_model.localisation import LocalisationConfig, peak_mask, score_map
 from cs3_model.networks.micro.micro_parts import MicroConfig, MicroNetworks, SharedTower
+from cs3_model.networks.state_dicts import as_float32, load_strictly
 from cs3_model.types import Candidate, CollisionResult, Reason, Role, Verdict
-from cs3_model.weights.checkpoint import as_float32, load_strictly
 from training.evaluation.row import LoadedSample
 
 NUM_SLOTS = 2

@@ -119,7 +119,7 @@ def test_the_pipeline_loads_no_library_that_it_can_do_without() -> None:
         "import sys, torch; from cs3_model.build import build_pipeline, load_preset\n"
         "build_pipeline(load_preset('micro'), device=torch.device('cpu'))\n"
         "assert 'cs3_model.networks.micro.micro_parts' in sys.modules\n"
-        "print({'scipy', 'torchvision', 'transformers', 'sam2'} & set(sys.modules))"
+        "print({'huggingface_hub', 'httpx', 'scipy', 'torchvision', 'transformers', 'sam2'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
