@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -113,6 +114,9 @@ class PerceptionWorker:
         self._prepare: dict[int, Prepare] = {}
         self._prepared: dict[int, PreparedFrame] = {}
         self._in_progress: Finish | None = None
+        self._answering: Future[CollisionResult] | None = None
+        self._num_begun = 0
+        self._is_busy = False
         self._thread = threading.Thread(target=self._run, name="cs3_perception", daemon=True)
         self._thread.start()
 
@@ -121,6 +125,15 @@ class PerceptionWorker:
         """Events and requests that wait for the device."""
         with self._wake:
             return len(self._finish) + len(self._requests)
+
+    @property
+    def work_in_progress(self) -> int | None:
+        """Number of the piece of work that the device does at present, counted from 1; None while it does nothing.
+
+        The same number over a long time means that the device hangs.
+        """
+        with self._wake:
+            return self._num_begun if self._is_busy else None
 
     def submit(self, step: Step) -> None:
         """Takes one step of a `CollisionStream`; returns at once."""
@@ -159,12 +172,14 @@ class PerceptionWorker:
             self._wake.notify()
         return future
 
-    def stop(self, timeout_s: float = 2.0) -> bool:
-        """Ends the thread after the event in progress; waiting events end as `Reason.STOPPED`.
+    def stop(
+        self, timeout_s: float = 2.0, *, reason: Reason = Reason.STOPPED, detail: str = "perception was shut down"
+    ) -> bool:
+        """Ends the thread after the event in progress; waiting events and requests end with `reason` and `detail`.
 
         Returns:
-            False if the work in progress took longer than `timeout_s`: its event ends as stopped too, and the daemon
-            thread is left behind.
+            False if the work in progress took longer than `timeout_s`: its event or request ends like those that waited,
+            and the daemon thread is left behind.
         """
         with self._wake:
             self._stopping = True
@@ -172,12 +187,15 @@ class PerceptionWorker:
             self._finish, self._requests, self._prepare = {}, [], {}
             self._wake.notify()
         for step in abandoned:
-            self._report(step.event, _unsegmented(Reason.STOPPED, "perception was shut down"))
+            self._report(step.event, _unsegmented(reason, detail))
         for _, _, future in requests:
-            future.set_exception(ValueError("perception was shut down"))
+            future.set_exception(ValueError(detail))
         self._thread.join(timeout_s)
         if overdue := self._take_in_progress():
-            self._report(overdue.event, _unsegmented(Reason.STOPPED, "perception was shut down meanwhile"))
+            self._report(overdue.event, _unsegmented(reason, detail))
+        if answering := self._answering:
+            with suppress(InvalidStateError):  # it has been answered
+                answering.set_exception(ValueError(detail))
         return not self._thread.is_alive()
 
     def _run(self) -> None:
@@ -187,15 +205,19 @@ class PerceptionWorker:
                 if self._stopping:
                     return
                 work = self._next_work()
+                self._num_begun, self._is_busy = self._num_begun + 1, True
             try:
                 work()
             except Exception:  # whatever it is, the thread must survive
                 logger.exception("the device's thread met an error of its own")
+            with self._wake:
+                self._is_busy = False
 
     def _next_work(self) -> Callable[[], None]:
         """Requests first, then the newest complete event, then the newest onset's vision stage."""
         if self._requests:
             frame, window, future = self._requests.pop(0)
+            self._answering = future
             return lambda: self._answer(frame, window, future)
         if self._finish:
             _, finish = self._finish.popitem()
@@ -227,10 +249,12 @@ class PerceptionWorker:
             return step
 
     def _answer(self, frame: Frame, window: AudioWindow, future: Future[CollisionResult]) -> None:
-        try:
-            future.set_result(self.pipeline.process(frame, window))
-        except Exception as error:  # handed to whoever waits for the future
-            future.set_exception(error)
+        with suppress(InvalidStateError):  # `stop` has ended it already
+            try:
+                future.set_result(self.pipeline.process(frame, window))
+            except Exception as error:  # handed to whoever waits for the future
+                future.set_exception(error)
+        self._answering = None
         if frame.image.shape[0] * frame.image.shape[1] > LARGE_PIXELS:
             give_back_memory()
 

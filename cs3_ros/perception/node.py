@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
@@ -60,6 +61,8 @@ if TYPE_CHECKING:
 _POLL_PERIOD_S = 0.1
 _DIAGNOSTICS_PERIOD_S = 1.0
 _STOP_S = 1.0
+_LAST_WORDS_S = 0.5
+"""A node whose device hangs sends for so long what it said last."""
 _GIVES_UP_LOADING = (
     Transition.TRANSITION_CLEANUP,
     Transition.TRANSITION_UNCONFIGURED_SHUTDOWN,
@@ -73,6 +76,8 @@ class PerceptionNode(LifecycleNode):
 
     def __init__(self, **node_options: Any) -> None:
         super().__init__("perception", **node_options)
+        self.hang = ""
+        """What hangs, in a sentence, or empty. Nothing can end a thread that hangs: the process has to begin anew."""
         self._log_forwarder = LogForwarder(self.get_logger())
         self._preset: Preset | None = None
         self._pipeline: CollisionPipeline | None = None
@@ -87,6 +92,8 @@ class PerceptionNode(LifecycleNode):
         self._enabled = True
         self._said_worst = ""
         self._seen_ns = 0
+        self._watched_work: int | None = None
+        self._num_polls_of_work = 0
         self._static_values: dict[str, object] = {}
         self._earlier_counters: Counter[str] = Counter()
         self._stage_ms: dict[str, float] = {}
@@ -219,7 +226,8 @@ class PerceptionNode(LifecycleNode):
         if self._stream is not None and self._worker is not None:
             self._submit(self._stream.clear(Reason.STOPPED, "perception was stopped"))
             self._earlier_counters.update(self._stream.counters)
-            if not self._worker.stop(_STOP_S):
+            reason = Reason.ERROR if self.hang else Reason.STOPPED
+            if not self._worker.stop(_STOP_S, reason=reason, detail=self.hang or "perception was shut down"):
                 self.get_logger().error("the event in progress does not end: its thread is left behind")
         self._poll_timer = self._inputs = self._jump_handle = self._stream = self._worker = None
 
@@ -265,8 +273,26 @@ class PerceptionNode(LifecycleNode):
             missing_s = 1e-3 * self._stream.counters["audio_missing_ms"]
             self._inputs.poll(missing_s=missing_s, is_paused=self._is_paused())
             self._submit(self._stream.expire())
+            self._watch_device()
         if self._health.worst != self._said_worst:
             self._on_diagnostics()
+
+    def _watch_device(self) -> None:
+        """Stops, and says so, when the networks do not come to an end with one piece of work.
+
+        Time is counted in polls: a machine that was suspended does not look like a device that hangs.
+        """
+        assert self._worker is not None
+        work = self._worker.work_in_progress
+        is_same = work is not None and work == self._watched_work
+        self._num_polls_of_work = self._num_polls_of_work + 1 if is_same else 0
+        self._watched_work = work
+        limit_s = self.get_parameter("device_timeout_s").value
+        if self._num_polls_of_work * _POLL_PERIOD_S >= limit_s:
+            self.hang = f"the networks have not answered for {limit_s:g} s (device_timeout_s): the device hangs"
+            self._health.hold("device", f"{self.hang}; the node has to be started anew, which respawn:=true does")
+            self._on_diagnostics()
+            self.trigger_deactivate()
 
     def _on_time_jump(self, jump: TimeJump) -> None:
         if self._stream is not None:
@@ -353,8 +379,11 @@ def _run_in_context(argv: Sequence[str] | None) -> int:
         executor.add_node(node)
         if node.get_parameter("autostart").value and not _start_while_spinning(node, executor, stop):
             return 0 if stop.is_set() else 1
-        while not stop.is_set():
+        while not stop.is_set() and not node.hang:
             executor.spin_once(timeout_sec=0.1)
+        if node.hang:
+            time.sleep(_LAST_WORDS_S)
+            return 1  # to free what hangs may hang too
         node.destroy_node()
     return 0
 

@@ -106,6 +106,12 @@ SPECS: dict[str, Spec] = {
     ),
     "patience_s": Spec(about="how long an event waits for a late image or late audio, s", low=0.0, high=10.0),
     "max_waiting": Spec(about="events that may wait for the device; beyond it the oldest is given up", low=1, high=100),
+    "device_timeout_s": Spec(
+        about="one event or request that takes the networks longer means that the device hangs: the process ends, s",
+        low=1.0,
+        high=3600.0,
+        changes=Changes.ALWAYS,
+    ),
     "frame_buffer_mb": Spec(about="memory for images that wait for an onset, MiB", low=1, high=4096),
     "merge_iou": Spec(
         about="alpha: masks of a greater IoU are one object; negative takes the preset's",

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 import cv2
@@ -24,6 +23,7 @@ from rclpy.serialization import serialize_message
 from sensor_msgs.msg import CameraInfo, CompressedImage
 
 from cs3_ros.conversions.times import NS_PER_S, ns_to_stamp
+from tests.figures.held import resident_mb
 from tests.ros.perception.perception_graph import START_S, MediaGraph, NodeProcess, jpeg_picture
 
 OFTEN = "from cs3_ros.perception import node; node._DIAGNOSTICS_PERIOD_S = 0.1"
@@ -180,12 +180,6 @@ def fuzz(num_messages: int, seed: int = 0) -> Found:
         assert node.process.poll() is None, "the node died"
         grown_mb = resident_mb(node.process.pid) - before_mb
     return Found(sent=sent, not_counted=not_counted, grown_mb=grown_mb, answer_s=answer_s)
-
-
-def resident_mb(pid: int) -> float:
-    """Resident memory of a process."""
-    with Path(f"/proc/{pid}/status").open() as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS")) / 1e3
 
 
 def main(messages: Annotated[int, typer.Option(help="How many to send.")] = 10_000) -> None:

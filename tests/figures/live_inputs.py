@@ -128,7 +128,8 @@ def num_answered(inputs: LiveInputs, tolerance_s: float = 0.05) -> int:
         return 0
     places = np.clip(np.searchsorted(onsets_ns, impacts_ns), 1, max(1, onsets_ns.size - 1))
     nearest_ns = np.minimum(
-        np.abs(onsets_ns[np.minimum(places, onsets_ns.size - 1)] - impacts_ns), np.abs(onsets_ns[places - 1] - impacts_ns)
+        np.abs(onsets_ns[np.minimum(places, onsets_ns.size - 1)] - impacts_ns),
+        np.abs(onsets_ns[places - 1] - impacts_ns),
     )
     return int((nearest_ns < tolerance_s * NS_PER_S).sum())
 

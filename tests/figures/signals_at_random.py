@@ -16,9 +16,6 @@ from typing import Annotated
 import numpy as np
 import typer
 
-LONGEST_S = 20.0
-"""Signals come until so long after the start: the node is up by then on an idle machine."""
-
 
 def interrupt(at_s: float, number: signal.Signals) -> str:
     """Starts a node, sends the signal after so many seconds, and says how it ended."""
@@ -36,18 +33,25 @@ def interrupt(at_s: float, number: signal.Signals) -> str:
         return "did not end within 30 s"
     took_s = time.monotonic() - begin_s
     if "Traceback" in output:
+        typer.echo(f"{number.name} after {at_s:.2f} s: {output}", err=True)
         where = "Python's own start" if "cs3_ros" not in output else "this package"
         return f"traceback in {where}"
     if process.returncode not in (0, -number):
+        typer.echo(f"{number.name} after {at_s:.2f} s: {output}", err=True)
         return f"status {process.returncode}"
     return "ended within 2 s" if took_s < 2.0 else "ended within 30 s"
 
 
-def main(signals: Annotated[int, typer.Option(help="How many.")] = 200) -> None:
-    """Print how the nodes ended."""
+def main(
+    signals: Annotated[int, typer.Option(help="How many.")] = 200,
+    within_s: Annotated[
+        float, typer.Option(help="They come until so long after the start; the node should be up.")
+    ] = 20.0,
+) -> None:
+    """Print how the nodes ended; what those said that did not end well goes to stderr."""
     rng = np.random.default_rng(0)
     outcomes = Counter(
-        interrupt(float(rng.uniform(0.0, LONGEST_S)), signal.SIGINT if count % 2 else signal.SIGTERM)
+        interrupt(float(rng.uniform(0.0, within_s)), signal.SIGINT if count % 2 else signal.SIGTERM)
         for count in range(signals)
     )
     for outcome, count in outcomes.most_common():

@@ -209,3 +209,30 @@ def test_a_decoder_may_fail_in_any_way(pipeline, spot_frame, window) -> None:
     outcomes.wait(1)
     assert outcomes.reason(1) is Reason.BAD_FRAME and "no such codec" in outcomes.by_id[1][0].result.detail
     worker.stop()
+
+
+def test_work_that_hangs_is_told_by_its_number_and_ends_with_what_is_said_of_it(pipeline, spot_frame, window) -> None:
+    outcomes, gate = Outcomes(), Gate(pipeline)
+    worker = PerceptionWorker(pipeline, outcomes)
+    assert worker.work_in_progress is None
+    worker.submit(finish(1, spot_frame, window))
+    assert gate.entered.wait(DEADLINE_S)
+    worker.submit(finish(2, spot_frame, window))
+    assert worker.work_in_progress == 1
+    assert not worker.stop(0.0, reason=Reason.ERROR, detail="it hangs")
+    assert {key: (o.result.reason, o.result.detail) for key, (o,) in outcomes.by_id.items()} == {
+        1: (Reason.ERROR, "it hangs"),
+        2: (Reason.ERROR, "it hangs"),
+    }
+    gate.open.set()
+
+
+def test_a_request_that_hangs_ends_with_what_is_said_of_it(pipeline, spot_frame, window) -> None:
+    gate = Gate(pipeline)
+    worker = PerceptionWorker(pipeline, Outcomes())
+    future = worker.request(spot_frame, window)
+    assert gate.entered.wait(DEADLINE_S)
+    assert not worker.stop(0.0, reason=Reason.ERROR, detail="it hangs")
+    with pytest.raises(ValueError, match="it hangs"):
+        future.result(DEADLINE_S)
+    gate.open.set()

@@ -214,6 +214,18 @@ def test_more_events_than_can_be_segmented_end_as_overload_each_once(make_percep
     assert int(values["onsets_confirmed"]) == ended(values) == len(graph.collisions) == 5
 
 
+def test_a_device_that_hangs_ends_its_event_as_an_error_and_stops_the_node(make_perception, monkeypatch) -> None:
+    graph = make_perception(device_timeout_s=1.0)
+    hold = Hold(graph.parts["boxes"], "segment", monkeypatch)
+    graph.play(0.7, [0.2])
+    graph.wait_for(hold.entered.is_set, "the event to be worked on")
+    assert "have not answered for 1 s" in graph.wait_for_problem("the device hangs")
+    (collision,) = graph.wait_for_collisions(1)
+    assert collision.reason == "error" and "the device hangs" in collision.detail
+    assert graph.status()[1]["state"] == "inactive" and graph.perception.hang
+    hold.open.set()
+
+
 def test_every_accepted_onset_ends_once_through_every_disturbance(make_perception) -> None:
     """The published messages are as many as the diagnostics count, for each reason."""
     graph = make_perception()

@@ -1,0 +1,135 @@
+"""Each stage of a real node hangs for good: how soon that is said, how the process ends, and when the next one hears.
+
+scripts/run python -m tests.figures.hung_stage --times 2
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tests.ros.perception.perception_graph import START_S, MediaGraph, NodeProcess, jpeg_picture, use_hand_made_parts
+
+DEADLINE_S = 2.0
+"""`device_timeout_s` of the node."""
+STAGES = ("decoding", "picture", "hands", "boxes", "sound", "publishing")
+NODE = f"""
+import sys
+from tests.figures.hung_stage import run_node
+run_node(sys.argv[1], sys.argv[2], {DEADLINE_S})
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hang:
+    """What a node did whose stage hung."""
+
+    stage: str
+    said_after_s: float
+    """From the begin of the hang to diagnostics that say so, seconds."""
+    ended_after_s: float
+    """To the end of the process."""
+    status: int
+    """Its exit status."""
+    reasons: tuple[str, ...]
+    """Of the events that waited."""
+    ready_after_s: float
+    """From the start of the next process to its word that it listens."""
+
+
+def run_node(stage: str, flag: str, deadline_s: float) -> None:
+    """The node; the stage hangs from its first call after the file `flag` is there, and says so by emptying it."""
+    from cs3_model.frame_ring import StoredFrame
+    from cs3_ros.perception.node import main
+    from cs3_ros.perception.outputs import CollisionOutputs
+
+    parts = use_hand_made_parts()
+    owner, method = {
+        "decoding": (StoredFrame, "decode"),
+        "picture": (parts["audio_visual"], "embed_image"),
+        "hands": (parts["hands"], "detect"),
+        "boxes": (parts["boxes"], "segment"),
+        "sound": (parts["audio_visual"], "embed_audio"),
+        "publishing": (CollisionOutputs, "publish"),
+    }[stage]
+    setattr(owner, method, _hanging(getattr(owner, method), Path(flag)))
+    settings = ("preset:=debug", "audio_pre_s:=0.3", "audio_post_s:=0.3", f"device_timeout_s:={deadline_s}")
+    main(["perception", "--ros-args", *(word for setting in settings for word in ("-p", setting))])
+
+
+def _hanging(call: Callable[..., Any], flag: Path) -> Callable[..., Any]:
+    def hang_or_call(*arguments: Any, **named: Any) -> Any:
+        if flag.exists():
+            flag.unlink()
+            threading.Event().wait()
+        return call(*arguments, **named)
+
+    return hang_or_call
+
+
+def hang(stage: str) -> Hang:
+    """Lets a stage of a node that works hang, and starts the next node as a launch with respawn does."""
+    devices = {"image": jpeg_picture, "image_topic": "/image/compressed", "real_time": True}
+    with closing(MediaGraph()) as graph, tempfile.TemporaryDirectory() as folder:
+        flag = Path(folder) / "hang"
+        with NodeProcess(NODE, stage, str(flag)) as node:
+            graph.wait_for(lambda: node.has_said("nobody publishes"), "the node", START_S)
+            graph.now_ns = time.time_ns()
+            graph.play_until_collision(**devices)
+            num_before = len(graph.collisions)
+            flag.touch()
+            _play_until(graph, lambda: not flag.exists(), devices)
+            begin_s = time.monotonic()
+            graph.wait_for_problem("the device hangs")
+            said_s = time.monotonic() - begin_s
+            graph.wait_for(lambda: node.process.poll() is not None, "the end of the process")
+            ended_s, status = time.monotonic() - begin_s, node.process.returncode
+            reasons = tuple(collision.reason for collision in graph.collisions[num_before:])
+        begin_s = time.monotonic()
+        with NodeProcess(NODE, stage, str(flag)) as node:
+            graph.wait_for(lambda: node.has_said("preset debug runs on"), "the next node", START_S)
+            ready_s = time.monotonic() - begin_s
+            _play_until(graph, lambda: len(graph.collisions) > num_before + len(reasons), devices)
+    return Hang(
+        stage=stage,
+        said_after_s=said_s,
+        ended_after_s=ended_s,
+        status=status,
+        reasons=reasons,
+        ready_after_s=ready_s,
+    )
+
+
+def _play_until(graph: MediaGraph, condition: Callable[[], bool], devices: dict[str, Any]) -> None:
+    for _ in range(20):
+        if condition():
+            return
+        graph.play(**devices)
+    raise AssertionError("no impact was taken")
+
+
+def main(
+    times: Annotated[int, typer.Option(help="How often each stage hangs.")] = 1,
+    stages: Annotated[list[str] | None, typer.Option(help="Which; all by default.")] = None,
+) -> None:
+    """Print what came of each hang."""
+    names: Sequence[str] = stages or STAGES
+    for name in [name for name in names for _ in range(times)]:
+        found = hang(name)
+        typer.echo(
+            f"{found.stage:<11} ERROR after {found.said_after_s:.1f} s, ended after {found.ended_after_s:.1f} s with "
+            f"status {found.status}, the next one ready {found.ready_after_s:.1f} s after its start; "
+            f"events: {', '.join(found.reasons) or 'none'}"
+        )
+
+
+if __name__ == "__main__":
+    typer.run(main)
