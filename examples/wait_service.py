@@ -29,8 +29,8 @@ class CollisionWaiter(Node):
 
     def __init__(self, **node_options: Any) -> None:
         super().__init__("collision_waiter", **node_options)
-        self._timeout_s = self.declare_parameter("timeout_s", 30.0).value
-        self._waiting: list[tuple[float, Future]] = []
+        self._timeout_s: float = self.declare_parameter("timeout_s", 30.0).value
+        self._waiting: list[tuple[float, Future[Collision | None]]] = []
         self.create_subscription(Collision, "/perception/collision", self._on_collision, 10)
         # Reentrant, so that several callers can wait at once.
         self.create_service(Trigger, "~/wait", self._on_wait, callback_group=ReentrantCallbackGroup())
@@ -40,7 +40,7 @@ class CollisionWaiter(Node):
         if len(self._waiting) >= _MAX_WAITING:
             response.message = f"{_MAX_WAITING} callers wait already: call again later"
             return response
-        future: Future = Future(executor=self.executor)
+        future: Future[Collision | None] = Future(executor=self.executor)
         self._waiting.append((time.monotonic() + self._timeout_s, future))
         collision = await future
         response.success = collision is not None

@@ -59,7 +59,9 @@ def _rod(start: tuple[float, float, float], stop: tuple[float, float, float], ra
     return tube(path, radius, 20)
 
 
-def _link(builder: Builder, parent: Any, name: str, position: tuple[float, float, float], axis: tuple) -> Any:
+def _link(
+    builder: Builder, parent: Any, name: str, position: tuple[float, float, float], axis: tuple[float, float, float]
+) -> Any:
     """A body that turns about one axis, held in its place by a motor."""
     body = parent.add_body(name=f"arm.{name}", pos=list(position), gravcomp=1.0)
     body.add_joint(name=name, type=mujoco.mjtJoint.mjJNT_HINGE, axis=list(axis), armature=0.02)

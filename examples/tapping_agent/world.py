@@ -142,13 +142,7 @@ class TappingWorld:
 
     def state(self) -> SceneState:
         """The present moment."""
-        data = self.data
-        return SceneState(
-            time_s=self.time_s,
-            qpos=data.qpos.copy(),
-            mocap_pos=data.mocap_pos.copy(),
-            mocap_quat=data.mocap_quat.copy(),
-        )
+        return SceneState.of(self.data, self.time_s)
 
 
 class TappingMicrophone:

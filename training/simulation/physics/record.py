@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +47,16 @@ class SceneState:
     qpos: Points
     mocap_pos: Points
     mocap_quat: Points
+
+    @classmethod
+    def of(cls, data: Any, time_s: float) -> SceneState:
+        """What MuJoCo's data say now; later steps do not change it."""
+        return cls(
+            time_s=time_s,
+            qpos=data.qpos.copy(),
+            mocap_pos=data.mocap_pos.copy(),
+            mocap_quat=data.mocap_quat.copy(),
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

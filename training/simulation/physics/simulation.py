@@ -109,13 +109,7 @@ class Simulation:
 
     def state(self) -> SceneState:
         """The present moment."""
-        data = self.data
-        return SceneState(
-            time_s=self.time_s,
-            qpos=data.qpos.copy(),
-            mocap_pos=data.mocap_pos.copy(),
-            mocap_quat=data.mocap_quat.copy(),
-        )
+        return SceneState.of(self.data, self.time_s)
 
     def record(self, states: Sequence[SceneState]) -> PhysicsRecord:
         """What happened so far."""
