@@ -56,12 +56,15 @@ class Arguments:
         "info", "least severe messages that are logged", "debug", "info", "warn", "error", "fatal"
     )
     respawn: bool = _argument(False, "restart the node if it dies")
+    tracker: bool = _argument(False, "follow the objects of a collision: the action tracker/track")
+    locator: bool = _argument(False, "tell where in the room the objects are: the topic locator/places")
+    depth: str = _argument("depth", "topic of the depth image that is aligned to the camera, for the locator")
     rerun: bool = _argument(False, "show everything in Rerun (needs rerun-sdk)")
     rerun_file: str = _argument("", "write it to this .rrd file instead")
     rviz: bool = _argument(False, "show image and overlay in RViz")
 
     def __post_init__(self) -> None:
-        for name in ("image", "camera_info", "audio"):
+        for name in ("image", "camera_info", "audio", "depth"):
             if not _TOPIC.fullmatch(getattr(self, name)):
                 raise ValueError(f"{name}:={getattr(self, name)} is not the name of a topic")
         if self.namespace and not _NAMESPACE.fullmatch(self.namespace):

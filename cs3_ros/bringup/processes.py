@@ -85,6 +85,10 @@ def processes(arguments: Arguments, *, rviz_config: Path, pushed_namespace: str 
         started.append(_bag_player(arguments))
     if arguments.microphone:
         started.append(_microphone(arguments))
+    if arguments.tracker:
+        started.append(_tracker(arguments, pushed_namespace))
+    if arguments.locator:
+        started.append(_locator(arguments, pushed_namespace))
     if arguments.rerun or arguments.rerun_file:
         started.append(_rerun_viewer(arguments))
     if arguments.rviz:
@@ -93,8 +97,6 @@ def processes(arguments: Arguments, *, rviz_config: Path, pushed_namespace: str 
 
 
 def _perception(arguments: Arguments, pushed_namespace: str) -> Process:
-    # A logger is named after the node and its namespaces.
-    logger = full_node_name(arguments, pushed_namespace=pushed_namespace)[1:].replace("/", ".")
     return Process(
         package="cs3_ros",
         executable="perception",
@@ -102,8 +104,8 @@ def _perception(arguments: Arguments, pushed_namespace: str) -> Process:
         namespace=arguments.namespace,
         params_file=Path(arguments.params_file) if arguments.params_file else None,
         parameters={**arguments.node_parameters(), **_sim_time(arguments)},
-        remappings=_input_remappings(arguments),
-        log_levels={logger: arguments.log_level},
+        remappings=_remappings(_inputs(arguments)),
+        log_levels=_log_level(arguments, pushed_namespace, "perception"),
         respawn=arguments.respawn,
         ends_launch=EndsLaunch.NEVER if arguments.respawn else EndsLaunch.ALWAYS,
     )
@@ -135,6 +137,36 @@ def _microphone(arguments: Arguments) -> Process:
     )
 
 
+def _tracker(arguments: Arguments, pushed_namespace: str) -> Process:
+    """It sees what the perception node sees, by the same networks."""
+    shared = {name: value for name, value in arguments.node_parameters().items() if name in ("preset", "device")}
+    return Process(
+        package="cs3_ros",
+        executable="tracker",
+        name="tracker",
+        namespace=arguments.namespace,
+        params_file=Path(arguments.params_file) if arguments.params_file else None,
+        parameters={**shared, **_sim_time(arguments)},
+        remappings=_remappings({name: topic for name, topic in _inputs(arguments).items() if name.startswith("image")}),
+        log_levels=_log_level(arguments, pushed_namespace, "tracker"),
+        ends_launch=EndsLaunch.ALWAYS,
+    )
+
+
+def _locator(arguments: Arguments, pushed_namespace: str) -> Process:
+    return Process(
+        package="cs3_ros",
+        executable="locator",
+        name="locator",
+        namespace=arguments.namespace,
+        params_file=Path(arguments.params_file) if arguments.params_file else None,
+        parameters=_sim_time(arguments),
+        remappings=_remappings({"camera_info": arguments.camera_info, "depth": arguments.depth}),
+        log_levels=_log_level(arguments, pushed_namespace, "locator"),
+        ends_launch=EndsLaunch.ALWAYS,
+    )
+
+
 def _rerun_viewer(arguments: Arguments) -> Process:
     """It listens as the node does."""
     return Process(
@@ -145,7 +177,7 @@ def _rerun_viewer(arguments: Arguments) -> Process:
         arguments=("--save", arguments.rerun_file) if arguments.rerun_file else (),
         params_file=Path(arguments.params_file) if arguments.params_file else None,
         parameters={**arguments.node_parameters(), **_sim_time(arguments)},
-        remappings=_input_remappings(arguments),
+        remappings=_remappings(_inputs(arguments)),
         ends_launch=EndsLaunch.ON_FAILURE,
     )
 
@@ -162,10 +194,20 @@ def _rviz(arguments: Arguments, config: Path) -> Process:
     )
 
 
-def _input_remappings(arguments: Arguments) -> tuple[tuple[str, str], ...]:
+def _inputs(arguments: Arguments) -> dict[str, str]:
+    """Topics on the graph by their names inside the perception node."""
     names = {"image": arguments.image, "image/compressed": f"{arguments.image}/compressed"}
-    names |= {"camera_info": arguments.camera_info, "audio": arguments.audio}
-    return tuple((old, new) for old, new in names.items() if old != new)
+    return {**names, "camera_info": arguments.camera_info, "audio": arguments.audio}
+
+
+def _remappings(topics: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple((old, new) for old, new in topics.items() if old != new)
+
+
+def _log_level(arguments: Arguments, pushed_namespace: str, name: str) -> dict[str, str]:
+    """A logger is named after the node and its namespaces."""
+    node = full_node_name(arguments, pushed_namespace=pushed_namespace, name=name)
+    return {node[1:].replace("/", "."): arguments.log_level}
 
 
 def _sim_time(arguments: Arguments) -> dict[str, bool]:

@@ -63,6 +63,28 @@ def test_what_is_switched_on_comes_along() -> None:
     assert started(rerun_file="a.rrd")["rerun_viewer"].arguments == ("--save", "a.rrd")
 
 
+def test_the_tracker_sees_what_the_node_sees_by_the_same_networks() -> None:
+    given = {
+        "tracker": "true",
+        "namespace": "head",
+        "image": "/rgb",
+        "audio": "/mic",
+        "preset": "micro",
+        "log_level": "debug",
+    }
+    tracker = started("/robot", **given)["tracker"]
+    line = " ".join(tracker.ros_arguments())
+    assert "-r image:=/rgb -r image/compressed:=/rgb/compressed" in line and "audio" not in line
+    assert "-r __ns:=/head" in line and "-p preset:=micro" in line
+    assert tracker.log_levels == {"robot.head.tracker": "debug"} and tracker.ends_launch is EndsLaunch.ALWAYS
+
+
+def test_the_locator_gets_depth_and_calibration_of_the_camera() -> None:
+    locator = started(locator="true", depth="/depth", camera_info="/rgb/camera_info", use_sim_time="true")["locator"]
+    line = " ".join(locator.ros_arguments())
+    assert "-r camera_info:=/rgb/camera_info -r depth:=/depth" in line and "-p use_sim_time:=true" in line
+
+
 def test_a_node_that_respawns_does_not_end_the_launch() -> None:
     node = started(respawn="true")["perception"]
     assert node.respawn and node.ends_launch is EndsLaunch.NEVER
