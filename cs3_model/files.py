@@ -50,6 +50,15 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
         raise ValueError(f"{path} cannot be written ({size:.1f} MB): {error.strerror}") from None
 
 
+def write_whole_text(path: Path, text: str) -> None:
+    """The same with text, in UTF-8.
+
+    Raises:
+        ValueError: as `write_whole`.
+    """
+    write_whole(path, text.encode())
+
+
 def file_digest(path: Path) -> str:
     """The first 16 hexadecimal digits of the SHA-256 of a file: which weights these are, whatever their name.
 

@@ -16,6 +16,7 @@ import yaml
 from tqdm import tqdm
 
 from cs3_model.command_errors import one_line_errors
+from cs3_model.files import write_whole_text
 from cs3_ros.bringup.params_file import read_params_file
 from cs3_ros.command_line import run_command
 from cs3_ros.default_parameters import default_values
@@ -89,8 +90,8 @@ def command(
         )
         _check(tasks, options, workers=workers, on_cluster=cluster is not None)
         outcomes = _evaluate(tasks, out, options, workers=workers, on_cluster=cluster is not None)
-    summary = summarise(outcomes)
-    (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+        summary = summarise(outcomes)
+        write_whole_text(out / "summary.json", json.dumps(summary, indent=1) + "\n")
     typer.echo(_table(outcomes, summary))
     files = ("report.html", *(() if no_video else ("overlay.mp4",)), "events.jsonl", "metrics.json")
     typer.echo(f"wrote {out}/summary.json, and for each bag {', '.join(files)}")

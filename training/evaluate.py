@@ -14,6 +14,7 @@ import typer
 
 from cs3_model.build import select_device
 from cs3_model.command_errors import one_line_errors
+from cs3_model.files import write_whole_text
 from cs3_model.placement import Precision
 from training.data import READERS, DataSpec, open_data_set
 from training.data.samples import DataSet
@@ -76,7 +77,8 @@ def main(
         )
         evaluation = _run(steps, limit or len(data_set.samples))
     refuse([skipped.reason for skipped in evaluation.skipped], "samples not read", allow_skipped, way_out=_ALLOW)
-    _write(out, evaluation, data_set, config, seed)
+    with one_line_errors(status=2):
+        _write(out, evaluation, data_set, config, seed)
 
 
 def _fit_prior_map(prior_data: str) -> PriorMap | None:
@@ -102,8 +104,8 @@ def _write(out: Path, evaluation: Evaluation, data_set: DataSet, config: dict[st
     summaries = summarise_rows(evaluation, seed)
     out.mkdir(parents=True, exist_ok=True)
     report = markdown(summaries, evaluation, info)
-    (out / "results.md").write_text(report, encoding="utf-8")
-    (out / "results.json").write_text(as_json(summaries, evaluation, info), encoding="utf-8")
+    write_whole_text(out / "results.md", report)
+    write_whole_text(out / "results.json", as_json(summaries, evaluation, info))
     plots = write_plots(out, summaries, evaluation)
     typer.echo(report)
     typer.echo(f"wrote {', '.join(str(path) for path in (out / 'results.md', out / 'results.json', *plots))}", err=True)

@@ -21,6 +21,7 @@ import typer
 
 from cs3_model.build import select_device
 from cs3_model.command_errors import one_line_errors
+from cs3_model.files import write_whole_text
 from cs3_model.provenance import machine, package_versions, source_commit
 from training.data import REAL_SETS, DataSpec, open_data_set, sim_cs3
 from training.data.samples import DataSet
@@ -141,7 +142,7 @@ def _in_simulation(
             pooled = {row.label: [r for one in records[row] for r in one] for row in _PLOTTED if row in records}
             pictures = _draw(out, pooled, _examples(run, shown, data_set), run.seed)
     page = results_page(found, _provenance(commits), _beside(out, pictures))
-    out.write_text(page, encoding="utf-8")
+    write_whole_text(out, page)
     return pictures
 
 
@@ -176,7 +177,7 @@ def _on_real_data(run: _PageRun, spec: DataSpec, preset: str, clipsound: str, ou
         provenance=_provenance(commits),
         pictures=_beside(out, pictures),
     )
-    out.write_text(page, encoding="utf-8")
+    write_whole_text(out, page)
     return pictures
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import textwrap
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from cs3_model.files import write_whole
 from cs3_model.metrics import IOU_THRESHOLDS, success_curve
 from cs3_model.types import BoolMask, UInt8Image
 from training.evaluation.results.summary import RowSummary
@@ -38,7 +40,9 @@ def write_plots(folder: Path, summaries: Sequence[RowSummary], evaluation: Evalu
         figures["examples.png"] = _examples(evaluation.examples, evaluation.rows)
     for name, figure in figures.items():
         FigureCanvasAgg(figure)  # no pyplot: no display, and no state that outlives this call
-        figure.savefig(folder / name, dpi=110)
+        picture = io.BytesIO()
+        figure.savefig(picture, format="png", dpi=110)
+        write_whole(folder / name, picture.getbuffer())
     return [folder / name for name in figures]
 
 
