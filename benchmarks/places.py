@@ -30,12 +30,13 @@ from training.simulation.scenario.splits import split_named
 from training.simulation.scene.mujoco_model import HIDDEN
 from training.simulation.scene.table_layout import LayoutError
 
-_SIZE_HW = (352, 352)
+SIZE_HW = (352, 352)
 _MIN_PIXELS = 150
 _NOISE_PER_M2 = 0.003
 _HOLES = 0.1
 _MIXED_PX = 2
 _ON_TABLE_M = 0.005
+KINDS = ("surface from depth", "contact from depth", "foot on the plane")
 _MASK_ERRORS_PX = {"true": 0, "2 px off, 1 px too large": 2}
 
 
@@ -105,11 +106,11 @@ def view_of(scene: Any, outcome: Any) -> View:
     data.qpos[:], data.mocap_pos[:], data.mocap_quat[:] = state.qpos, state.mocap_pos, state.mocap_quat
     mujoco.mj_kinematics(model, data)
     mujoco.mj_camlight(model, data)
-    intrinsics = head_camera.intrinsics(scene.camera, _SIZE_HW)
+    intrinsics = head_camera.intrinsics(scene.camera, SIZE_HW)
     centre_x, centre_y = intrinsics.centre_xy
     matrix = np.array([[intrinsics.focal, 0, centre_x], [0, intrinsics.focal, centre_y], [0, 0, 1]])
-    camera = CalibratedCamera(size_wh=_SIZE_HW[::-1], matrix=matrix)
-    height, width = _SIZE_HW
+    camera = CalibratedCamera(size_wh=SIZE_HW[::-1], matrix=matrix)
+    height, width = SIZE_HW
     rays = camera.rays(np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).reshape(-1, 2))
     axes = data.cam_xmat[0].reshape(3, 3) * (1.0, -1.0, -1.0)  # columns: x right, y down, z forward, in the world
     world = np.ascontiguousarray(rays @ axes.T)
@@ -125,9 +126,9 @@ def view_of(scene: Any, outcome: Any) -> View:
     whole = labels.roots(scene)
     return View(
         camera=camera,
-        depth_m=depth_m.reshape(_SIZE_HW),
-        points_m=points_m.reshape(*_SIZE_HW, 3),
-        ids=labels.id_map(scene, geoms).reshape(_SIZE_HW),
+        depth_m=depth_m.reshape(SIZE_HW),
+        points_m=points_m.reshape(*SIZE_HW, 3),
+        ids=labels.id_map(scene, geoms).reshape(SIZE_HW),
         table=Plane(normal=normal, offset_m=-float(data.cam_xpos[0, 2])),
         contact_m=None if hit is None else head_camera.to_camera(data, np.array([hit.point]))[0],
         hit=() if hit is None else tuple(int(whole[index]) + 1 for index in hit.objects if index >= 0),
@@ -155,8 +156,7 @@ def shifted(mask: np.ndarray, pixels: int, rng: np.random.Generator) -> np.ndarr
 
 def measure(num_scenes: int) -> dict[tuple[str, str], Errors]:
     """Errors by kind of mask and kind of answer."""
-    kinds = ("surface from depth", "contact from depth", "foot on the plane")
-    errors = {(masks, kind): Errors() for masks in _MASK_ERRORS_PX for kind in kinds}
+    errors = {(masks, kind): Errors() for masks in _MASK_ERRORS_PX for kind in KINDS}
     for number, view in enumerate(views(num_scenes)):
         rng = np.random.default_rng(number)
         depth_m = worsened(view.depth_m, rng)
@@ -165,14 +165,15 @@ def measure(num_scenes: int) -> dict[tuple[str, str], Errors]:
             if value == 0 or value >= TABLE_ID or truth.sum() < _MIN_PIXELS:  # hands and the table are no objects
                 continue
             for masks, error_px in _MASK_ERRORS_PX.items():
-                of_kind = {kind: errors[masks, kind] for kind in kinds}
-                _measure_object(view, depth_m, truth, shifted(truth, error_px, rng), int(value), of_kind)
+                of_kind = {kind: errors[masks, kind] for kind in KINDS}
+                measure_object(view, depth_m, truth, shifted(truth, error_px, rng), int(value), of_kind)
     return errors
 
 
-def _measure_object(
+def measure_object(
     view: View, depth_m: np.ndarray, truth: np.ndarray, mask: np.ndarray, value: int, errors: dict[str, Errors]
 ) -> None:
+    """Notes how far the places of one mask lie from those of the object `value`, whose mask is `truth`."""
     seen = view.points_m[truth]
     heights = seen @ view.table.normal - view.table.offset_m
     contact_xy = None
