@@ -34,6 +34,16 @@ _IMAGE_DEPTH = 5
 _AUDIO_DEPTH = 200
 
 
+def expected_topics(node: Node) -> dict[str, str]:
+    """Full names of the topics that each input can come from, whether or not the node listens yet."""
+    return {name: " or ".join(map(node.resolve_topic_name, topics)) for name, topics in _topics(node).items()}
+
+
+def _topics(node: Node) -> dict[str, tuple[str, ...]]:
+    images = _IMAGE_TOPICS[node.get_parameter("image_transport").value]
+    return {"image": images, "audio": ("audio",), "camera_info": ("camera_info",)}
+
+
 class PerceptionInputs:
     """The node's subscriptions: image, audio, and the camera's calibration if there is one.
 
@@ -57,11 +67,11 @@ class PerceptionInputs:
         self._node = node
         self._on_audio, self._on_frame = on_audio, on_frame
         topic_input = partial(TopicInput, node, health=health, group=MutuallyExclusiveCallbackGroup())
-        topics = _IMAGE_TOPICS[node.get_parameter("image_transport").value]
+        topics = _topics(node)
         self._inputs = {
-            "image": topic_input(topics, self._connect_image, depth=_IMAGE_DEPTH),
-            "audio": topic_input(("audio",), self._connect_audio, depth=_AUDIO_DEPTH),
-            "camera_info": topic_input(("camera_info",), self._connect_camera_info, depth=1),
+            "image": topic_input(topics["image"], self._connect_image, depth=_IMAGE_DEPTH),
+            "audio": topic_input(topics["audio"], self._connect_audio, depth=_AUDIO_DEPTH),
+            "camera_info": topic_input(topics["camera_info"], self._connect_camera_info, depth=1),
         }
 
         values = parameter_values(node)

@@ -39,7 +39,7 @@ from cs3_model.worker import Outcome, PerceptionWorker
 from cs3_ros.distribution import LifecycleNode, ros_context
 from cs3_ros.heartbeat import beat
 from cs3_ros.perception.health import Health
-from cs3_ros.perception.inputs import PerceptionInputs
+from cs3_ros.perception.inputs import PerceptionInputs, expected_topics
 from cs3_ros.perception.loading import Loading, LoadingCancelledError, in_executor, run_in_thread
 from cs3_ros.perception.log_forwarding import LogForwarder
 from cs3_ros.perception.networks import LoadedNetworks, load_networks
@@ -158,7 +158,10 @@ class PerceptionNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Loads the networks; blocks until they are loaded, or that is given up."""
         self._health.resolve("configure")
-        self.get_logger().info(f"loading preset {self.get_parameter('preset').value}")
+        topics = expected_topics(self)
+        self.get_logger().info(
+            f"loading preset {self.get_parameter('preset').value}; will listen to {topics['image']}, and {topics['audio']}"
+        )
         values = parameter_values(self)
         self._loading = Loading(lambda: load_networks(values))
         try:
@@ -301,8 +304,8 @@ class PerceptionNode(LifecycleNode):
     def _on_diagnostics(self) -> None:
         values: dict[str, object] = {"state": self._state_machine.current_state[1], "enabled": self._enabled}
         values.update(self._static_values)
-        if self._inputs is not None:
-            values.update(self._inputs.values())
+        expected = {f"{name}_expected": topics for name, topics in expected_topics(self).items()}
+        values.update(expected if self._inputs is None else self._inputs.values())
         values.update(self._earlier_counters + self._stream.counters if self._stream else self._earlier_counters)
         values["events_waiting"] = self._worker.num_waiting if self._worker else 0
         values.update(self._stage_ms)

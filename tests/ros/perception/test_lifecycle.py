@@ -81,6 +81,7 @@ def test_a_failing_configuration_is_named_and_leaves_the_node_usable(make_percep
     status, values = graph.status()
     assert status.level == DiagnosticStatus.ERROR and words in status.message
     assert values["state"] == "unconfigured"
+    assert values["image_expected"] == "/image or /image/compressed" and values["audio_expected"] == "/audio"
     good = Parameter(name, value={"preset": "debug", "device": "cpu"}[name])
     assert all(result.successful for result in graph.perception.set_parameters([good]))
     assert change_state(graph, Transition.TRANSITION_CONFIGURE)
@@ -329,7 +330,8 @@ def assert_ends_at_once(node: NodeProcess, number: signal.Signals) -> None:
 
 def test_sigterm_ends_the_process_at_once_while_it_loads(graph) -> None:
     with NodeProcess(NODE) as node:
-        graph.wait_for(lambda: node.has_said("loading preset"), "the node to load", START_S)
+        said = "loading preset auto; will listen to /image or /image/compressed, and /audio"
+        graph.wait_for(lambda: node.has_said(said), "the node to load", START_S)
         assert_ends_at_once(node, signal.SIGTERM)
         assert not node.has_said("runs on"), "it went on loading"
 
