@@ -42,6 +42,11 @@ class Heartbeat:
         )
 
     @property
+    def is_heard(self) -> bool:
+        """Whether the node was ever there: only then would its end be noticed."""
+        return self._is_alive is not None
+
+    @property
     def has_died(self) -> bool:
         """Whether the node was there and its process ended or lost the network, which shows within a second."""
         return self._is_alive is False and time.monotonic() - self._died_s > _CERTAIN_S

@@ -47,8 +47,8 @@ class TrackerLink:
 
     @property
     def is_ready(self) -> bool:
-        """Whether the tracker is on the graph, and lives."""
-        return self._client.server_is_ready() and not self._heartbeat.has_died
+        """Whether the tracker is on the graph, lives, and would be missed if it did not."""
+        return self._client.server_is_ready() and self._heartbeat.is_heard and not self._heartbeat.has_died
 
     @property
     def num_deaths(self) -> int:
@@ -73,7 +73,8 @@ class CollisionTrack:
 
     The loop ends when the time asked for is over, after `cancel`, and when the client is closed. Leaving the block of
     a ``with`` cancels. Waiting raises `PerceptionAbsentError` where there is no tracker, within a second where it was
-    killed, and `PerceptionRefusedError` where the tracker gives up; it says why. Frames that nobody takes are dropped, the oldest first, and counted.
+    killed, and `PerceptionRefusedError` where the tracker gives up; it says why. Frames that nobody takes are dropped,
+    the oldest first, and counted.
 
     Args:
         link: The tracker.
