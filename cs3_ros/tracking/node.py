@@ -62,7 +62,6 @@ class TrackerNode(Node):
         self._recent = RecentCollisions(max_duration_s=self.declare_parameter("max_duration_s", 60.0).value)
         buffer_mb: int = self.declare_parameter("frame_buffer_mb", 256).value
         self._health = Health(self, "tracker")
-        beat(self)
         self._tracker = tracker or _load(preset, device)
         self.get_logger().info(f"following by {self._tracker.name}")
         self._follower = Follower(self._tracker, max_bytes=buffer_mb * 2**20)
@@ -88,6 +87,7 @@ class TrackerNode(Node):
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(_POLL_S, self._on_poll, clock=steady)
         self.create_timer(_DIAGNOSTICS_S, self._on_diagnostics, clock=steady)
+        beat(self)  # last: a node whose making fails must not seem to live
 
     def close(self) -> None:
         """Ends what is followed, and the node."""

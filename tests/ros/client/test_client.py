@@ -204,7 +204,7 @@ rclpy.init()
 rclpy.spin(PerceptionNode())
 """
     with NodeProcess(code) as node, CollisionClient(patience_s=600.0) as client:
-        graph.wait_for(lambda: "unconfigured" in client.diagnosis(), "the node", deadline_s=60)
+        graph.wait_for(lambda: client._link._heartbeat.is_heard, "the node's heartbeat", deadline_s=60)
         node.process.kill()
         with pytest.raises(PerceptionAbsentError, match="the node /perception has ended or cannot be reached"):
             next(client.listen())

@@ -303,6 +303,7 @@ def test_a_client_that_is_gone_ends_it(graph) -> None:
     assert list(track) == [] or track.outcome is None, "the closed client's loop ends"
 
 
+@pytest.mark.timeout(180)  # a third of the patience
 def test_a_tracker_that_is_killed_is_missed_long_before_the_patience_is_over() -> None:
     code = """
 import rclpy
