@@ -88,7 +88,7 @@ def _clip(truth: Mapping[str, Any]) -> SimulatedClip:
             table["id"]: f"{table['material']} table",
         },
         impacts=tuple(map(_impact, truth["collisions"])),
-        off_screen_s=tuple(truth["sound"].get("off_screen_s", ())),  # clips before version 3 had none
+        off_screen_s=tuple(truth["sound"].get("off_screen_s", ())),  # older clips do not say
     )
 
 

@@ -97,14 +97,11 @@ def processes(arguments: Arguments, *, rviz_config: Path, pushed_namespace: str 
 
 
 def _perception(arguments: Arguments, pushed_namespace: str) -> Process:
-    return Process(
-        package="cs3_ros",
-        executable="perception",
-        name="perception",
-        namespace=arguments.namespace,
-        params_file=Path(arguments.params_file) if arguments.params_file else None,
-        parameters={**arguments.node_parameters(), **_sim_time(arguments)},
-        remappings=_remappings(_inputs(arguments)),
+    return _with_params(
+        arguments,
+        "perception",
+        parameters=arguments.node_parameters(),
+        topics=_inputs(arguments),
         log_levels=_log_level(arguments, pushed_namespace, "perception"),
         respawn=arguments.respawn,
         ends_launch=EndsLaunch.NEVER if arguments.respawn else EndsLaunch.ALWAYS,
@@ -139,29 +136,22 @@ def _microphone(arguments: Arguments) -> Process:
 
 def _tracker(arguments: Arguments, pushed_namespace: str) -> Process:
     """It sees what the perception node sees, by the same networks."""
-    shared = {name: value for name, value in arguments.node_parameters().items() if name in ("preset", "device")}
-    return Process(
-        package="cs3_ros",
-        executable="tracker",
-        name="tracker",
-        namespace=arguments.namespace,
-        params_file=Path(arguments.params_file) if arguments.params_file else None,
-        parameters={**shared, **_sim_time(arguments)},
-        remappings=_remappings({name: topic for name, topic in _inputs(arguments).items() if name.startswith("image")}),
+    given = arguments.node_parameters()
+    return _with_params(
+        arguments,
+        "tracker",
+        parameters={name: given[name] for name in ("preset", "device") if name in given},
+        topics={name: topic for name, topic in _inputs(arguments).items() if name.startswith("image")},
         log_levels=_log_level(arguments, pushed_namespace, "tracker"),
         ends_launch=EndsLaunch.ALWAYS,
     )
 
 
 def _locator(arguments: Arguments, pushed_namespace: str) -> Process:
-    return Process(
-        package="cs3_ros",
-        executable="locator",
-        name="locator",
-        namespace=arguments.namespace,
-        params_file=Path(arguments.params_file) if arguments.params_file else None,
-        parameters=_sim_time(arguments),
-        remappings=_remappings({"camera_info": arguments.camera_info, "depth": arguments.depth}),
+    return _with_params(
+        arguments,
+        "locator",
+        topics={"camera_info": arguments.camera_info, "depth": arguments.depth},
         log_levels=_log_level(arguments, pushed_namespace, "locator"),
         ends_launch=EndsLaunch.ALWAYS,
     )
@@ -169,15 +159,12 @@ def _locator(arguments: Arguments, pushed_namespace: str) -> Process:
 
 def _rerun_viewer(arguments: Arguments) -> Process:
     """It listens as the node does."""
-    return Process(
-        package="cs3_ros",
-        executable="rerun_viewer",
-        name="rerun_viewer",
-        namespace=arguments.namespace,
+    return _with_params(
+        arguments,
+        "rerun_viewer",
         arguments=("--save", arguments.rerun_file) if arguments.rerun_file else (),
-        params_file=Path(arguments.params_file) if arguments.params_file else None,
-        parameters={**arguments.node_parameters(), **_sim_time(arguments)},
-        remappings=_remappings(_inputs(arguments)),
+        parameters=arguments.node_parameters(),
+        topics=_inputs(arguments),
         ends_launch=EndsLaunch.ON_FAILURE,
     )
 
@@ -194,14 +181,34 @@ def _rviz(arguments: Arguments, config: Path) -> Process:
     )
 
 
+def _with_params(
+    launch: Arguments, name: str, *, topics: Mapping[str, str], parameters: Mapping[str, Any] | None = None, **rest: Any
+) -> Process:
+    """A node of ours that reads the params file.
+
+    Args:
+        launch: Arguments of the launch.
+        name: Of the node and its executable.
+        topics: Names on the graph by those inside the node.
+        parameters: Values that override the params file, beside the clock.
+        rest: Fields of the process.
+    """
+    return Process(
+        package="cs3_ros",
+        executable=name,
+        name=name,
+        namespace=launch.namespace,
+        params_file=Path(launch.params_file) if launch.params_file else None,
+        parameters={**(parameters or {}), **_sim_time(launch)},
+        remappings=tuple((old, new) for old, new in topics.items() if old != new),
+        **rest,
+    )
+
+
 def _inputs(arguments: Arguments) -> dict[str, str]:
     """Topics on the graph by their names inside the perception node."""
     names = {"image": arguments.image, "image/compressed": f"{arguments.image}/compressed"}
     return {**names, "camera_info": arguments.camera_info, "audio": arguments.audio}
-
-
-def _remappings(topics: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    return tuple((old, new) for old, new in topics.items() if old != new)
 
 
 def _log_level(arguments: Arguments, pushed_namespace: str, name: str) -> dict[str, str]:
