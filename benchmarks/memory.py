@@ -26,9 +26,9 @@ class Memory(NamedTuple):
         return f"{self.resident:.0f} MiB ({self.anonymous:.0f} anonymous, {self.files:.0f} from files)"
 
 
-def memory_now() -> Memory:
-    """Returns the memory of this process (Linux)."""
-    lines = (line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
+def memory_now(process: int | str = "self") -> Memory:
+    """Returns the memory of this process, or that with another id (Linux)."""
+    lines = (line.split(":") for line in Path(f"/proc/{process}/status").read_text().splitlines())
     kib = {name: float(rest[0].split()[0]) for name, *rest in lines if name in _FIELDS}
     return Memory(*(kib[name] / 1024 for name in _FIELDS))
 

@@ -38,6 +38,7 @@ from cs3_model.types import AudioBlock, Reason, Verdict
 from cs3_model.worker import Outcome, PerceptionWorker
 from cs3_ros.distribution import LifecycleNode, ros_context
 from cs3_ros.heartbeat import beat
+from cs3_ros.perception.device_watch import DeviceWatch
 from cs3_ros.perception.health import Health
 from cs3_ros.perception.inputs import PerceptionInputs, expected_topics
 from cs3_ros.perception.loading import Loading, LoadingCancelledError, in_executor, run_in_thread
@@ -92,8 +93,7 @@ class PerceptionNode(LifecycleNode):
         self._enabled = True
         self._said_worst = ""
         self._seen_ns = 0
-        self._watched_work: int | None = None
-        self._num_polls_of_work = 0
+        self._device_watch = DeviceWatch(_POLL_PERIOD_S)
         self._static_values: dict[str, object] = {}
         self._earlier_counters: Counter[str] = Counter()
         self._stage_ms: dict[str, float] = {}
@@ -281,17 +281,10 @@ class PerceptionNode(LifecycleNode):
             self._on_diagnostics()
 
     def _watch_device(self) -> None:
-        """Stops, and says so, when the networks do not come to an end with one piece of work.
-
-        Time is counted in polls: a machine that was suspended does not look like a device that hangs.
-        """
+        """Stops, and says so, when the networks do not come to an end with one piece of work."""
         assert self._worker is not None
-        work = self._worker.work_in_progress
-        is_same = work is not None and work == self._watched_work
-        self._num_polls_of_work = self._num_polls_of_work + 1 if is_same else 0
-        self._watched_work = work
         limit_s = self.get_parameter("device_timeout_s").value
-        if self._num_polls_of_work * _POLL_PERIOD_S >= limit_s:
+        if self._device_watch.poll(self._worker.work_in_progress) >= limit_s:
             self.hang = f"the networks have not answered for {limit_s:g} s (device_timeout_s): the device hangs"
             self._health.hold("device", f"{self.hang}; the node has to be started anew, which respawn:=true does")
             self._on_diagnostics()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.memory import memory_now
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Held:
@@ -27,5 +29,4 @@ def held(pid: int) -> Held:
 
 def resident_mb(pid: int) -> float:
     """Resident memory, millions of bytes."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) * 1.024e-3
+    return memory_now(pid).resident * 2**20 / 1e6

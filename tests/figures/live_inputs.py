@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from cs3_msgs.msg import AudioChunk, Collision
-from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Header
 
@@ -65,7 +64,7 @@ class LiveInputs:
         self._jpegs = [_jpeg(self._rng, size_wh) for _ in range(_NUM_PICTURES)]
         self._audio = graph.publisher(AudioChunk, "/audio", 1000)
         self._image = graph.publisher(CompressedImage, IMAGE_TOPIC, 30)
-        graph.node.create_subscription(Collision, "/perception/collision", self._on_collision, _all_of())
+        graph.node.create_subscription(Collision, "/perception/collision", self._on_collision, publication(1000))
 
     def run(self, seconds: float, each_period: Callable[[], None] = lambda: None, period_s: float = 1.0) -> None:
         """Sends for that long; `each_period` is called every so many seconds."""
@@ -138,7 +137,3 @@ def _jpeg(rng: np.random.Generator, size_wh: tuple[int, int]) -> bytes:
     """A picture of coarse blobs, as detailed as a room."""
     blobs = rng.integers(0, 255, (size_wh[1] // 40, size_wh[0] // 40, 3), np.uint8)
     return bytes(image_to_jpeg(cv2.resize(blobs, size_wh, interpolation=cv2.INTER_CUBIC), Header()).data)
-
-
-def _all_of() -> QoSProfile:
-    return publication(1000)
