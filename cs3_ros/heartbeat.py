@@ -1,4 +1,4 @@
-"""Whether a node lives: its topic `~/alive` carries nothing but that."""
+"""Whether a node lives and knows who listens: its topic `~/alive` says nothing but that."""
 
 from __future__ import annotations
 
@@ -17,8 +17,12 @@ _CERTAIN_S = 0.1
 
 
 def beat(node: Node) -> None:
-    """Makes a node's heartbeat, for as long as the node is there."""
-    node.create_publisher(Empty, f"~/{_TOPIC}", heartbeat())
+    """Makes a node's heartbeat, for as long as the node is there.
+
+    Call it once the node's other publishers are made. Its one message reaches each listener when the middleware of the
+    node has found it.
+    """
+    node.create_publisher(Empty, f"~/{_TOPIC}", heartbeat()).publish(Empty())
 
 
 class Heartbeat:
@@ -31,12 +35,13 @@ class Heartbeat:
 
     def __init__(self, node: Node, peer: str) -> None:
         self._is_alive: bool | None = None
+        self._is_known = False
         self._died_s = 0.0
         self._num_revivals = 0
         node.create_subscription(
             Empty,
             f"{peer}/{_TOPIC}",
-            lambda _: None,
+            self._hear,
             heartbeat(),
             event_callbacks=SubscriptionEventCallbacks(liveliness=self._note),
         )
@@ -45,6 +50,14 @@ class Heartbeat:
     def is_heard(self) -> bool:
         """Whether the node was ever there: only then would its end be noticed."""
         return self._is_alive is not None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the node has found the listener's subscriptions: from now on neither its messages nor its end are missed.
+
+        Discovery is in order, so where the node found this subscription it found those that the listener made before it.
+        """
+        return self._is_known and self._is_alive is True
 
     @property
     def has_died(self) -> bool:
@@ -56,9 +69,13 @@ class Heartbeat:
         """How often that has been so: whoever looks seldom may miss that a node was started anew."""
         return self._num_revivals + self.has_died
 
+    def _hear(self, _: Empty) -> None:
+        self._is_known = True
+
     def _note(self, event: Any) -> None:
         self._num_revivals += self.has_died and event.alive_count > 0
         if self._is_alive and not event.alive_count:
             self._died_s = time.monotonic()
+            self._is_known = False
         if self._is_alive or event.alive_count:
             self._is_alive = event.alive_count > 0

@@ -47,12 +47,13 @@ def publication(depth: int = 10) -> QoSProfile:
 
 
 def heartbeat() -> QoSProfile:
-    """Returns the profile of a topic that carries nothing but whether its publisher lives.
+    """Returns the profile of a topic that says nothing but whether its publisher lives; it keeps its one message for all.
 
     The middleware asserts it from a thread of its own, so a node that computes is alive, and one that was killed is
     noticed after the lease; without one that takes as long as a participant is remembered, 20 s.
     """
     profile = publication(1)
+    profile.durability = DurabilityPolicy.TRANSIENT_LOCAL
     profile.liveliness = LivelinessPolicy.AUTOMATIC
     profile.liveliness_lease_duration = Duration(seconds=_LEASE_S)
     return profile

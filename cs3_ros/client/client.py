@@ -26,6 +26,7 @@ from cs3_ros.client.track import CollisionTrack
 _MAX_QUEUE = 100_000
 _MAX_BUFFER_MB = 64 * 1024
 _MAX_TRACK_S = 3600.0
+_FIND_S = 0.02
 
 
 class CollisionClient:
@@ -98,6 +99,32 @@ class CollisionClient:
         self._link.close()
 
     # --- listening ---
+
+    def wait_for_node(self, timeout: float = 30.0) -> None:
+        """Waits until the node has found this client, so that no collision from then on is missed.
+
+        On a ROS graph that takes a while after both are there, mostly under a second. Call it before doing what makes a
+        sound.
+
+        Args:
+            timeout: How long it may take, seconds.
+
+        Raises:
+            ValueError: if the timeout is no number of seconds.
+            PerceptionAbsentError: if the node is not there.
+            PerceptionSilentError: if the time is up.
+            RuntimeError: if the client is closed.
+        """
+        watch = self.watch(seconds("timeout", timeout))
+        try:
+            while not self._link.is_known:
+                self._check_open()
+                time.sleep(min(_FIND_S, watch.look("no heartbeat")))
+        except PerceptionSilentError:
+            raise PerceptionSilentError(
+                f"{self._link.node_name} did not find this client within {timeout:g} s: is {self._link.topic} from a "
+                "node, not from a bag, and can the node's computer reach this one?"
+            ) from None
 
     def listen(self, timeout: float | None = None) -> CollisionListener:
         """Returns an iterator over all collisions from now on, for one thread or task.

@@ -92,7 +92,7 @@ class PerceptionLink:
         self._node.create_subscription(CollisionMsg, self.topic, self._receive, publication(_COLLISION_DEPTH))
         self._node.create_subscription(DiagnosticArray, "/diagnostics", self._note_diagnostics, publication())
         self._definition = DefinitionCheck(self._node, self.topic)
-        self._heartbeat = Heartbeat(self._node, self.node_name)
+        self._heartbeat = Heartbeat(self._node, self.node_name)  # after the collisions, which `is_known` speaks of
         self._segment: Client[Any, Any] = self._node.create_client(
             SegmentCollision, f"{self.node_name}/segment", qos_profile=requests()
         )
@@ -154,6 +154,11 @@ class PerceptionLink:
     def has_died(self) -> bool:
         """Whether the node was there and its process ended or lost the network, which shows within a second."""
         return self._heartbeat.has_died
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the node has found this client: no collision from now on is missed."""
+        return self._heartbeat.is_known
 
     @property
     def can_segment(self) -> bool:

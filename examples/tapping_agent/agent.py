@@ -61,12 +61,13 @@ class TappingAgent:
         """What came of each tap; None where nothing was heard."""
 
     def explore(self, num_objects: int, num_taps: int) -> Shares:
-        """Taps each object several times, in rounds.
+        """Taps each object several times, in rounds, once the node has found the agent's client.
 
         Returns:
             How much each object sounds like each sample, [num_objects, num_samples]: the mean over its taps of the
             score of the heard objects at the sample's place.
         """
+        self._client.wait_for_node()
         shares = np.zeros((num_objects, len(self._samples)))
         for _ in range(num_taps):
             for index in range(num_objects):

@@ -14,6 +14,7 @@ import pytest
 
 rclpy = pytest.importorskip("rclpy", reason="needs ROS 2")
 
+from cs3_msgs.msg import Collision as CollisionMsg  # noqa: E402
 from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 
 from cs3_model.types import Verdict  # noqa: E402
@@ -86,6 +87,33 @@ def test_with_the_camera_s_topic_collisions_come_with_their_image(make_perceptio
     np.testing.assert_allclose(collision.image.astype(int), picture(), atol=30 if compressed else 0)
     heard = collision.with_role("heard")
     assert heard.image_crop.shape[:2] == heard.mask_crop.shape
+
+
+def test_whoever_waits_for_the_node_is_heard_of_by_it(make_perception, pool) -> None:
+    graph = make_perception()
+    for _ in range(5):
+        with CollisionClient() as client:
+            result_of(graph, pool.submit(client.wait_for_node))
+            assert graph.perception._outputs._collision.get_subscription_count() == 2, (
+                "the test's own, and the client's"
+            )
+        graph.wait_for(lambda: heard_by(graph) == 0, "the client to leave")
+
+
+def test_to_wait_for_what_is_no_node_ends_with_a_line(graph) -> None:
+    graph.node.create_publisher(CollisionMsg, "/perception/collision", 1)
+    with CollisionClient(patience_s=0.3) as client:
+        with pytest.raises(
+            PerceptionSilentError, match=r"^/perception did not find this client within 0\.5 s: is .* a bag"
+        ):
+            client.wait_for_node(timeout=0.5)
+        with pytest.raises(ValueError, match="timeout"):
+            client.wait_for_node(timeout=float("nan"))
+    with pytest.raises(RuntimeError, match="closed"):
+        client.wait_for_node()
+    absent = pytest.raises(PerceptionAbsentError, match=r"^no node /head/listener publishes")
+    with CollisionClient("listener", "/head", patience_s=0.3) as client, absent:
+        client.wait_for_node()
 
 
 def test_a_coroutine_misses_nothing_between_two_calls(make_perception, pool) -> None:
@@ -204,7 +232,7 @@ rclpy.init()
 rclpy.spin(PerceptionNode())
 """
     with NodeProcess(code) as node, CollisionClient(patience_s=600.0) as client:
-        graph.wait_for(lambda: client._link._heartbeat.is_heard, "the node's heartbeat", deadline_s=60)
+        client.wait_for_node(timeout=60.0)
         node.process.kill()
         with pytest.raises(PerceptionAbsentError, match="the node /perception has ended or cannot be reached"):
             next(client.listen())
