@@ -23,7 +23,7 @@ from cs3_model.geometry import intersection_over_union
 from cs3_model.types import AudioWindow, Frame
 from training.simulation.dataset.generation_plan import SampleFormat
 from training.simulation.dataset.scene_samples import SimulatedSample, make_scene
-from training.simulation.rendering.renderers import make_renderer
+from training.simulation.rendering.renderer_process import RendererProcess
 
 _FITS_IOU = 0.5
 _PLACES = tuple(kind for kind in KINDS if kind != "contact from depth")
@@ -47,7 +47,7 @@ class Tally:
 
 def samples(num_scenes: int) -> Iterator[tuple[View, SimulatedSample]]:
     """The collisions of the first scenes of the validation split: both variants, where they collide."""
-    form, renderer = SampleFormat(size_hw=SIZE_HW, only_at_onset=True), make_renderer("filament", SIZE_HW)
+    form, renderer = SampleFormat(size_hw=SIZE_HW, only_at_onset=True), RendererProcess("filament", SIZE_HW)
     for number in range(num_scenes):
         made = make_scene("val", number, form, renderer)
         for outcome, sample in zip(made.outcomes, made.samples, strict=True):

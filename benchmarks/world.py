@@ -3,6 +3,7 @@
     scripts/run python benchmarks/world.py                     100 still samples and a clip of 2 s
     scripts/run python benchmarks/world.py --samples 2000      memory over 2,000 samples
     scripts/run python benchmarks/world.py --labels 500        checks 500 labels against contact forces and clean sounds
+    scripts/run python benchmarks/world.py --clip-memory 60    peak memory of a long clip, drawn in one process and in several
 
 Stills are made as the generator makes them, in workers that are replaced after a hundred scenes. Prints Markdown
 tables. CPU seconds count all threads, those of the software renderer too.
@@ -12,12 +13,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -32,11 +34,13 @@ from training.simulation.dataset.generation_plan import GenerationPlan
 from training.simulation.dataset.scene_processes import SCENES_PER_PROCESS
 from training.simulation.physics import hand_motion, variants
 from training.simulation.rendering import sensor
+from training.simulation.rendering.renderer_process import RendererProcess
 from training.simulation.rendering.renderers import FilamentRenderer, make_renderer
 from training.simulation.scenario.scenarios import draw_recipe, request_at_level
 from training.simulation.scene.table_layout import LayoutError
 from training.simulation.validation.label_check import label_violations, rerun, sound_violations
 
+T = TypeVar("T")
 STAGES = {
     "layout": (variants, "lay_out"),
     "model": (variants, "build_scene"),
@@ -109,10 +113,30 @@ def clip(duration_s: float) -> Batch:
     return Batch(seconds=seconds, cpu_s=cpu_s, resident_mib=[process.memory_info().rss / 2**20])
 
 
-def in_worker(function: Callable[..., Batch], *arguments: object) -> Batch:
+def peaks_of_clip(duration_s: float, replaced: bool) -> tuple[float, float]:
+    """Makes a clip; returns the peak memory of this process and of the largest that it started, MiB."""
+    renderer = (RendererProcess if replaced else make_renderer)("filament", (352, 352))
+    with tempfile.TemporaryDirectory() as folder:
+        clips.make_clip(0, clips.ClipPlan(duration_s=duration_s), Path(folder) / "clip", renderer)
+    own, started = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return own / 2**10, started / 2**10
+
+
+def in_worker(function: Callable[..., T], *arguments: object) -> T:
     """Calls a function in a process of its own, as the generator does."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(function, *arguments).result()
+
+
+def measure_clip_memory(duration_s: float) -> None:
+    """Prints the peak memory of a clip drawn in one process, and drawn in several."""
+    print_header(
+        f"clip of {duration_s:g} s, 15 fps, drawn in", "peak of its process, MiB", "of the largest that draws, MiB"
+    )
+    own, _ = in_worker(peaks_of_clip, duration_s, False)
+    print_row("one process", f"{own:.0f}", "the same")
+    own, drawing = in_worker(peaks_of_clip, duration_s, True)
+    print_row("processes that are replaced", f"{own:.0f}", f"{drawing:.0f}")
 
 
 def measure(num_samples: int, clip_s: float) -> None:
@@ -180,11 +204,14 @@ def main(
     samples: Annotated[int, typer.Option(help="Still samples to make.")] = 100,
     clip_seconds: Annotated[float, typer.Option(help="Length of the clip.")] = 2.0,
     labels: Annotated[int, typer.Option(help="Check this many labels instead.")] = 0,
+    clip_memory: Annotated[float, typer.Option(help="Measure the memory of a clip of so many seconds instead.")] = 0.0,
 ) -> None:
     """Cost, memory and label truth of the simulated world, on one core."""
     print(f"{where('mujoco', 'numpy')}\n")
     if labels:
         check_labels(labels)
+    elif clip_memory:
+        measure_clip_memory(clip_memory)
     else:
         measure(samples, clip_seconds)
 

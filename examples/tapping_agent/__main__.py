@@ -22,7 +22,7 @@ from examples.tapping_agent.pictures import robot_camera
 from examples.tapping_agent.robot import perception_graph
 from examples.tapping_agent.table import lay_table
 from examples.tapping_agent.video import write_video
-from training.simulation.rendering.renderers import make_renderer
+from training.simulation.rendering.renderer_process import RendererProcess
 
 PICTURE_HW = (352, 352)
 _PATIENCE_S = 60.0
@@ -43,7 +43,7 @@ def episode_command(
 ) -> None:
     """Run one episode and say what the agent heard and chose."""
     with one_line_errors("tapping_agent", status=1, kinds=(ValueError, RuntimeError)):
-        table, pictures = lay_table(seed), make_renderer(renderer, PICTURE_HW)
+        table, pictures = lay_table(seed), RendererProcess(renderer, PICTURE_HW)
         with (
             robot_camera(table, pictures, seed) as camera,
             perception_graph(speed=speed) as topics,
@@ -75,7 +75,7 @@ def evaluate_command(
     with one_line_errors("tapping_agent", status=1, kinds=(ValueError, RuntimeError)):
         out.parent.mkdir(parents=True, exist_ok=True)
         with perception_graph(speed=speed) as topics, CollisionClient(patience_s=_PATIENCE_S) as client:
-            pictures = make_renderer(renderer, PICTURE_HW)
+            pictures = RendererProcess(renderer, PICTURE_HW)
             evaluate(range(first, first + tables), out, pictures, topics, client, num_taps=taps)
         rows = read_rows(out)
         typer.echo(table_of(rows))

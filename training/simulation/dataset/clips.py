@@ -28,7 +28,8 @@ from training.simulation.physics.hand_motion import HeadMotion, Stroke
 from training.simulation.physics.record import PhysicsRecord, SceneState, SimulatedCollision
 from training.simulation.rendering import labels
 from training.simulation.rendering.id_map import TABLE_ID
-from training.simulation.rendering.renderers import Renderer, make_renderer
+from training.simulation.rendering.renderer_process import RendererProcess
+from training.simulation.rendering.renderers import Renderer
 from training.simulation.rendering.sensor import draw_sensor
 from training.simulation.rendering.shots import Shots
 from training.simulation.scenario.difficulty import LEVELS, SHARES
@@ -97,7 +98,7 @@ def make_clip(seed: int, plan: ClipPlan, folder: Path, renderer: Renderer | None
         seed: Fixes the clip.
         plan: What kind of clip.
         folder: New folder.
-        renderer: One to use again; None makes one.
+        renderer: What draws the pictures; None draws them in processes of their own, so that memory stays flat.
 
     Returns:
         What truth.json says.
@@ -109,7 +110,7 @@ def make_clip(seed: int, plan: ClipPlan, folder: Path, renderer: Renderer | None
     if folder.exists():
         raise ValueError(f"{folder} exists already: remove it or choose another name for the clip")
     if renderer is None:
-        renderer = make_renderer(plan.renderer, plan.form.size_hw)
+        renderer = RendererProcess(plan.renderer, plan.form.size_hw)
     rng, performance = _perform(seed, plan)
     with written_whole(folder) as workplace:
         return _write(rng, workplace, seed, plan, performance, renderer)

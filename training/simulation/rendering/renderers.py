@@ -1,7 +1,8 @@
 """Turns a simulated state into a picture and a map of geom ids, without a display.
 
 `FilamentRenderer` is physically based and runs on the CPU through Vulkan (Mesa lavapipe); `ClassicRenderer` is the
-fallback. One renderer per process; open a scene, take its pictures, close it.
+fallback. One renderer per process; open a scene, take its pictures, close it. That of `renderer_process` has memory that does
+not grow.
 """
 
 from __future__ import annotations
@@ -47,13 +48,18 @@ def make_renderer(name: str, size_hw: tuple[int, int]) -> Renderer:
         ValueError: if there is no such renderer.
         RuntimeError: if system libraries are missing; the message names them.
     """
+    check_renderer(name)
+    with _silenced():
+        return FilamentRenderer(size_hw) if name == "filament" else ClassicRenderer(size_hw)
+
+
+def check_renderer(name: str) -> None:
+    """Raises what `make_renderer` would raise."""
     if name not in RENDERERS:
         raise ValueError(f"renderer must be one of {', '.join(RENDERERS)}, got {name!r}")
     missing = missing_for_filament() if name == "filament" else missing_for_classic()
     if missing:
         raise RuntimeError(missing)
-    with _silenced():
-        return FilamentRenderer(size_hw) if name == "filament" else ClassicRenderer(size_hw)
 
 
 @contextlib.contextmanager
