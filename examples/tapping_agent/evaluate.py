@@ -1,13 +1,14 @@
 """Success over many tables: with sound, without, with the sound of another tap, and with the true labels.
 
-One row of a CSV file per table, condition and material sought; a run that was stopped goes on where it stopped.
+One row of a CSV file per table, condition and kind sought; a run that was stopped goes on where it stopped.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,28 +20,29 @@ from cs3_ros.client import CollisionClient
 from examples.tapping_agent.episode import RepeatedTaps, run_episode, true_choices
 from examples.tapping_agent.pictures import robot_camera
 from examples.tapping_agent.robot import RobotTopics
-from examples.tapping_agent.table import MATERIALS, SAMPLES, lay_table
+from examples.tapping_agent.table import TappingTable
+from examples.tapping_agent.world import TappingWorld
 from training.simulation.rendering.renderers import Renderer
 
 CONDITIONS = {"on": "with sound", "off": "without sound", "swapped": "sound of another tap", "labels": "true labels"}
-"""Conditions of the table: the microphones of the world, and the truth in place of the node."""
-_PATIENCE_S = {"on": 30.0, "swapped": 30.0, "off": 0.2}
+"""What the microphone hears: the taps, the background alone, or other taps; and the truth in place of the node."""
+_OFF_PATIENCE_S = 0.2
 """A microphone that is off is not worth a wait."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """Whether the agent found one material on one table."""
+    """Whether the agent found one kind on one table."""
 
     seed: int
     condition: str
-    material: str
-    materials: str
+    sought: str
+    kinds: str
     """Of the look-alikes, from left to right."""
     chosen: int
     is_right: bool
     num_heard: int
-    """Taps of which the node published a collision with masks."""
+    """Taps of which the node published a collision with masks first."""
 
 
 class Success(NamedTuple):
@@ -53,11 +55,12 @@ class Success(NamedTuple):
 
     @property
     def share(self) -> float:
-        """Tables on which the material was found, of all."""
+        """Tables on which it was found, of all."""
         return self.num_right / self.num_tables
 
 
 def evaluate(
+    lay: Callable[[int], TappingTable],
     seeds: Iterable[int],
     path: Path,
     renderer: Renderer,
@@ -70,33 +73,33 @@ def evaluate(
     done = {row.seed for row in read_rows(path)} if path.exists() else set()
     for seed in seeds:
         if seed not in done:
-            _append(path, _rows_of(seed, renderer, topics, client, num_taps))
+            _append(path, _rows_of(seed, lay(seed), renderer, topics, client, num_taps))
 
 
-def _rows_of(seed: int, renderer: Renderer, topics: RobotTopics, client: CollisionClient, num_taps: int) -> list[Row]:
+def _rows_of(
+    seed: int, table: TappingTable, renderer: Renderer, topics: RobotTopics, client: CollisionClient, num_taps: int
+) -> list[Row]:
     """The rows of one table. The same taps are heard three times, so that nothing but the sound differs."""
-    table = lay_table(seed)
-    rows, world = [], None
     with robot_camera(table, renderer, seed) as camera:
-        for microphone, patience_s in _PATIENCE_S.items():
-            episode = run_episode(
-                seed, table, camera, topics, client,
-                microphone=microphone, num_taps=num_taps, patience_s=patience_s, world=world,
-            )  # fmt: skip
-            world = RepeatedTaps(episode.stretches)
-            num_heard = sum(collision is not None and bool(collision.objects) for collision in episode.heard)
-            chosen = {microphone: episode.chosen}
-            if microphone == "on":
-                chosen["labels"] = true_choices(episode, num_taps)
-            rows += [
-                Row(
-                    seed=seed, condition=condition, material=material, materials=" ".join(table.materials),
-                    chosen=index, is_right=table.materials[index] == material, num_heard=num_heard,
-                )
-                for condition, choices in chosen.items()
-                for material, index in choices.items()
-            ]  # fmt: skip
-    return rows
+        run = partial(run_episode, seed, table, camera, topics, client, num_taps=num_taps)
+        heard = run(world=TappingWorld(table))
+        taps = heard.stretches
+        episodes = {
+            "on": heard,
+            "off": run(world=RepeatedTaps(taps), microphone="off", patience_s=_OFF_PATIENCE_S),
+            "swapped": run(world=RepeatedTaps(taps, swapped=len(table.kinds))),
+        }
+    chosen = {condition: episode.chosen for condition, episode in episodes.items()}
+    chosen["labels"] = true_choices(heard, num_taps)
+    return [
+        Row(
+            seed=seed, condition=condition, sought=sought, kinds=" ".join(table.kinds), chosen=index,
+            is_right=table.kinds[index] == sought,
+            num_heard=sum(bool(found and found[0].objects) for found in episodes.get(condition, heard).heard),
+        )
+        for condition, choices in chosen.items()
+        for sought, index in choices.items()
+    ]  # fmt: skip
 
 
 def _append(path: Path, rows: Sequence[Row]) -> None:
@@ -115,8 +118,8 @@ def read_rows(path: Path) -> list[Row]:
             Row(
                 seed=int(line["seed"]),
                 condition=line["condition"],
-                material=line["material"],
-                materials=line["materials"],
+                sought=line["sought"],
+                kinds=line["kinds"],
                 chosen=int(line["chosen"]),
                 is_right=line["is_right"] == "True",
                 num_heard=int(line["num_heard"]),
@@ -125,27 +128,23 @@ def read_rows(path: Path) -> list[Row]:
         ]
 
 
-def success(rows: Iterable[Row], condition: str, material: str) -> Success:
-    """How often a material was found in a condition.
+def success(rows: Iterable[Row], condition: str, sought: str) -> Success:
+    """How often a kind was found in a condition.
 
     Raises:
         ValueError: if there is no such row.
     """
-    right = [row.is_right for row in rows if (row.condition, row.material) == (condition, material)]
+    right = [row.is_right for row in rows if (row.condition, row.sought) == (condition, sought)]
     if not right:
-        raise ValueError(f"no row of condition {condition!r} and material {material!r}: run the evaluation first")
+        raise ValueError(f"no row of condition {condition!r} and kind {sought!r}: run the evaluation first")
     return _share(right)
 
 
-def misled(rows: Iterable[Row], material: str) -> Success:
-    """How often the agent, where another tap was heard, chose the look-alike that then sounded like the material."""
-    return _share(
-        [
-            row.materials.split()[(row.chosen + 1) % len(MATERIALS)] == material
-            for row in rows
-            if (row.condition, row.material) == ("swapped", material)
-        ]
-    )
+def misled(rows: Iterable[Row], sought: str) -> Success:
+    """How often the agent, where another tap was heard, chose the look-alike that then sounded like the kind."""
+    swapped = [row for row in rows if (row.condition, row.sought) == ("swapped", sought)]
+    kinds = [row.kinds.split() for row in swapped]
+    return _share([names[(row.chosen + 1) % len(names)] == sought for row, names in zip(swapped, kinds, strict=True)])
 
 
 def _share(right: Sequence[bool]) -> Success:
@@ -155,13 +154,18 @@ def _share(right: Sequence[bool]) -> Success:
 
 def table_of(rows: Sequence[Row]) -> str:
     """The figures as a Markdown table."""
-    lines = ["| condition | " + " | ".join(f"finds the {material} one" for material in SAMPLES) + " |"]
-    lines.append("|---|" + "---|" * len(SAMPLES))
+    sought = _sought(rows)
+    lines = ["| condition | " + " | ".join(f"finds the {kind} one" for kind in sought) + " |"]
+    lines.append("|---|" + "---|" * len(sought))
     for condition, name in CONDITIONS.items():
-        lines.append(_line(name, [success(rows, condition, material) for material in SAMPLES]))
+        lines.append(_line(name, [success(rows, condition, kind) for kind in sought]))
         if condition == "swapped":
-            lines.append(_line("- chose what then sounded so", [misled(rows, material) for material in SAMPLES]))
+            lines.append(_line("- chose what then sounded so", [misled(rows, kind) for kind in sought]))
     return "\n".join(lines)
+
+
+def _sought(rows: Sequence[Row]) -> list[str]:
+    return list(dict.fromkeys(row.sought for row in rows))
 
 
 def _line(name: str, found: Sequence[Success]) -> str:
@@ -171,10 +175,11 @@ def _line(name: str, found: Sequence[Success]) -> str:
 
 def plot(rows: Sequence[Row], path: Path) -> None:
     """Draws the figures as bars with their intervals, and chance as a line."""
+    sought, num_alike = _sought(rows), len(rows[0].kinds.split())
     figure = Figure(figsize=(7.2, 3.0), layout="constrained")
     FigureCanvasAgg(figure)
-    for axes, material in zip(figure.subplots(1, len(SAMPLES), sharey=True), SAMPLES, strict=True):
-        found = [success(rows, condition, material) for condition in CONDITIONS]
+    for axes, kind in zip(figure.subplots(1, len(sought), sharey=True), sought, strict=True):
+        found = [success(rows, condition, kind) for condition in CONDITIONS]
         shares = [item.share for item in found]
         reach = [
             [s - f.low for s, f in zip(shares, found, strict=True)],
@@ -182,9 +187,9 @@ def plot(rows: Sequence[Row], path: Path) -> None:
         ]
         axes.bar(list(CONDITIONS.values()), shares, color=["#2a7f62", "#b0b7bf", "#b0b7bf", "#d8dde2"])
         axes.errorbar(range(len(found)), shares, yerr=reach, fmt="none", ecolor="#222222", capsize=3)
-        axes.axhline(1 / len(MATERIALS), color="#aa3333", linewidth=1, linestyle="--")
-        axes.text(3.5, 1 / len(MATERIALS) + 0.01, "chance", color="#aa3333", ha="right", fontsize=8)
-        axes.set_title(f"finds the {material} one of {len(MATERIALS)} ({found[0].num_tables} tables)", fontsize=9)
+        axes.axhline(1 / num_alike, color="#aa3333", linewidth=1, linestyle="--")
+        axes.text(3.5, 1 / num_alike + 0.01, "chance", color="#aa3333", ha="right", fontsize=8)
+        axes.set_title(f"finds the {kind} one of {num_alike} ({found[0].num_tables} tables)", fontsize=9)
         axes.set_ylim(0, 1.02)
         axes.tick_params(axis="x", labelrotation=20, labelsize=8)
     figure.savefig(path, dpi=110)

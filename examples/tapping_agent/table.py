@@ -1,10 +1,13 @@
-"""The table: samples of known material before the camera, look-alikes around a robot arm that is out of its view.
+"""A table: samples of known material before the camera, look-alikes around a robot arm that is out of its view.
+
+Here the look-alikes are bowls of different material; `jars` has closed jars.
 
 Axes are those of the simulated world: x to the right, y away from the camera, z up, the table top at z = 0.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,11 +39,13 @@ _ARM_SIDE = 1
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class TappingTable:
-    """What stands where. Items of the scene: the look-alikes, then the stick, then the samples."""
+    """What stands where. Items of the scene: the look-alikes, then the stick, the samples, and loose lids."""
 
     scene: SimulatedScene
-    materials: tuple[str, ...]
-    """What each look-alike is made of, from left to right: what the agent is to find out."""
+    kinds: tuple[str, ...]
+    """What each look-alike is, from left to right: what the agent is to find out."""
+    sought: tuple[str, ...]
+    """The kinds that the agent is asked for."""
     samples: tuple[str, ...]
     """Material of each sample, from left to right."""
     listening: HeadCamera
@@ -51,51 +56,88 @@ class TappingTable:
     @property
     def stick(self) -> int:
         """Number of the stick among the items."""
-        return len(self.materials)
+        return len(self.kinds)
+
+    @property
+    def lids(self) -> dict[int, int]:
+        """Numbers of the loose lids among the items, and of the look-alikes that they lie on."""
+        items = enumerate(self.scene.layout.items)
+        return {index: item.part_of for index, item in items if item.part_of is not None}
 
 
-def lay_table(seed: int) -> TappingTable:
+def lay_bowls(seed: int) -> TappingTable:
     """Draws a table, its light, the order of its samples and look-alikes, and what they look like."""
     rng = np.random.default_rng([20, seed])
-    materials, samples = _shuffled(rng, MATERIALS), _shuffled(rng, tuple(SAMPLES))
-    items = [*_look_alikes(rng, materials), _stick(rng), *_samples(rng, samples)]
+    materials, samples = shuffled(rng, MATERIALS), shuffled(rng, tuple(SAMPLES))
+    return lay_table(rng, materials, tuple(SAMPLES), samples, _bowls(rng, materials))
+
+
+def lay_table(
+    rng: np.random.Generator,
+    kinds: tuple[str, ...],
+    sought: tuple[str, ...],
+    samples: tuple[str, ...],
+    look_alikes: Sequence[Item],
+    lids: Sequence[Item] = (),
+    *,
+    in_rack: bool = False,
+) -> TappingTable:
+    """Puts look-alikes, samples and arm on a table under a light, which it draws.
+
+    Args:
+        rng: Source of chance.
+        kinds: What each look-alike is, from left to right.
+        sought: The kinds that the agent is asked for.
+        samples: Material of each sample, from left to right.
+        look_alikes: As many as kinds.
+        lids: What lies loose on them.
+        in_rack: Whether the look-alikes stand firmly: tall ones would fall over.
+    """
+    items = [*look_alikes, _stick(rng), *_samples(rng, samples), *lids]
     builder = Builder()
     table = table_top(rng)
     furnish(rng, builder, table, held_out=False)
     light(rng, builder)
     for index, item in enumerate(items):
-        if index != len(materials):
-            body = builder.body(f"item{index}", item.position, item.rotation, free=index < len(materials))
+        if index != len(kinds):
+            is_free = item.part_of is not None or (index < len(kinds) and not in_rack)
+            body = builder.body(f"item{index}", item.position, item.rotation, free=is_free)
             builder.item(body, index, item)
     wrist = add_arm(builder, BASE_XY)
-    stick = items[len(materials)]
-    builder.item(wrist, len(materials), stick, stick_offset(stick.shape), STICK_TURN)
+    stick = items[len(kinds)]
+    builder.item(wrist, len(kinds), stick, stick_offset(stick.shape), STICK_TURN)
     listening = _camera(rng, np.array([0.0, 0.05, 0.0]), rng.uniform(0.80, 1.00), rng.uniform(0.60, 0.70))
     head = builder.world.add_body(
         name="head", mocap=True, pos=list(listening.position), quat=quaternion(listening.rotation)
     )
     head.add_camera(name="head", fovy=float(np.rad2deg(listening.fov_y)))
     return TappingTable(
-        scene=_scene(builder, table, items, len(materials), listening),
-        materials=materials,
+        scene=_scene(builder, table, items, len(kinds), listening),
+        kinds=kinds,
+        sought=sought,
         samples=samples,
         listening=listening,
         watching=_camera(rng, np.array([0.95, 0.2, 0.1]), 0.75, 0.80),
     )
 
 
-def _shuffled(rng: np.random.Generator, names: tuple[str, ...]) -> tuple[str, ...]:
+def shuffled(rng: np.random.Generator, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names in another order."""
     return tuple(names[index] for index in rng.permutation(len(names)))
 
 
-def _look_alikes(rng: np.random.Generator, materials: tuple[str, ...]) -> list[Item]:
-    """One bowl in several materials under one coat of paint, in an arc around the arm."""
+def places_xy(num: int) -> list[Points]:
+    """Where look-alikes stand: an arc around the arm, from left to right."""
+    angles = np.linspace(-1.0, 1.0, num) * _SPREAD_RAD
+    return [BASE_XY + _REACH_M * np.array([np.sin(angle), -np.cos(angle)]) for angle in angles]
+
+
+def _bowls(rng: np.random.Generator, materials: tuple[str, ...]) -> list[Item]:
+    """One bowl in several materials under one coat of paint."""
     proportions, paint = int(rng.integers(2**31)), ambiguous(rng)
     shapes = [build_shape(np.random.default_rng(proportions), LOOK_ALIKE, material) for material in materials]
-    angles = np.linspace(-1.0, 1.0, len(materials)) * _SPREAD_RAD
     items = []
-    for shape, angle in zip(shapes, angles, strict=True):
-        x, y = BASE_XY + _REACH_M * np.array([np.sin(angle), -np.cos(angle)])
+    for shape, (x, y) in zip(shapes, places_xy(len(shapes)), strict=True):
         # Walls differ in thickness by material; what is seen is the same.
         seen_alike = replace(shape, body=shapes[0].body)
         items.append(Item(

@@ -51,7 +51,7 @@ def write_video(episode: Episode, camera: RobotCamera, seed: int, microphone: st
 
 def _images(episode: Episode, camera: RobotCamera, material: str) -> Iterator[UInt8Image]:
     """The finished pictures, RGB uint8 [H, W, 3], `FPS` per second."""
-    num_objects = len(episode.table.materials)
+    num_objects = len(episode.table.kinds)
     place = [sample.material for sample in episode.samples].index(material)
     sums, counts = np.zeros(num_objects), np.zeros(num_objects)
     shown: Collision | None = None
@@ -60,7 +60,7 @@ def _images(episode: Episode, camera: RobotCamera, material: str) -> Iterator[UI
         is_new = 0 <= tap < len(episode.heard)
         for state in stretch.states:
             if is_new and stretch.touch_s is not None and state.time_s > stretch.touch_s + _AFTER_TOUCH_S:
-                shown, is_new = episode.heard[tap], False
+                shown, is_new = next(iter(episode.heard[tap]), None), False
                 counts[tap % num_objects] += 1
                 if shown is not None:
                     sums[tap % num_objects] += shares_of(shown, episode.samples)[place]
@@ -92,7 +92,7 @@ def _bars(episode: Episode, shares: Shares, chosen: int | None, material: str, w
         _write(image, f"{index + 1}: like the {material} {share:.2f}", (left, 24))
         if chosen is not None:
             mark = "chosen: " if index == chosen else ""
-            _write(image, f"{mark}it is {episode.table.materials[index]}", (left, 82))
+            _write(image, f"{mark}it is {episode.table.kinds[index]}", (left, 82))
     return image
 
 

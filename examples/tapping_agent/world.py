@@ -26,15 +26,15 @@ RATE_HZ = 16_000
 FPS = 10
 _TRAVEL_S, _BACK_S, _TAP_S = 0.4, 0.25, 1.5
 _STANDOFF_M, _TOO_FAR_M, _SPEED_M_S = 0.06, 0.04, 0.5
-_TAP_HEIGHT_M = 0.02
+_TAP_HEIGHT_M, _OVER_M = 0.02, 0.03
 _TAIL_S = 0.7
 """How long a sound may go on in the next stretch of time."""
 _BED = 0.002
 """Root mean square of the background at the microphone."""
 _SNR_DB = (15.0, 30.0)
 """Level of each tap over the background: the microphone's gain follows what it hears, as in Sim-CS3."""
-MICROPHONES = ("on", "off", "swapped")
-"""The microphone hears what is tapped, or the background alone, or always another of the look-alikes."""
+MICROPHONES = ("on", "off")
+"""The microphone hears what is tapped, or the background alone."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -50,12 +50,21 @@ class Stretch:
     states: tuple[SceneState, ...]
     """`FPS` of them per second, the first at the start."""
 
-    def struck(self, stick: int) -> int | None:
-        """Number of the object that the stick struck first, None if it struck none."""
+    def struck(self, table: TappingTable) -> int | None:
+        """Number of the look-alike whose body or lid the stick struck first, None if it struck none."""
         for collision in self.collisions:
-            if stick in collision.objects:
-                return next(index for index in collision.objects if index != stick)
+            if table.stick in collision.objects:
+                struck = next(index for index in collision.objects if index != table.stick)
+                struck = table.lids.get(struck, struck)
+                return struck if 0 <= struck < table.stick else None
         return None
+
+    def sounding_like(self, other: Stretch) -> Stretch:
+        """The same motion with the collisions of another tap, at the moment of this one's touch."""
+        if self.touch_s is None or other.touch_s is None:
+            return replace(self, collisions=())
+        shift_s = self.touch_s - other.touch_s
+        return replace(self, collisions=tuple(replace(c, time_s=c.time_s + shift_s) for c in other.collisions))
 
 
 class TappingWorld:
@@ -65,7 +74,9 @@ class TappingWorld:
         self.table = table
         self._model = table.scene.model
         self.data = mujoco.MjData(self._model)
-        self._watcher = ContactWatcher(table.scene, self._model, self.data, frozenset())
+        self._watcher = ContactWatcher(
+            table.scene, self._model, self.data, scraping=frozenset(), rocking=table.lids.keys()
+        )
         self._steps = 0
         self._tip = Tip(-np.pi / 2, 0.2, 0.08)
         arm.place(self._model, self.data, self._tip)
@@ -99,8 +110,10 @@ class TappingWorld:
         """Holds the stick over a look-alike."""
         start = self._tip
         touch = self._in_front_of(index)
-        over = Tip(touch.angle, touch.reach_m + self.table.scene.layout.items[index].shape.radius, 0.12)
-        high = start._replace(height_m=0.12)
+        shape = self.table.scene.layout.items[index].shape
+        height_m = max(0.12, shape.height + _OVER_M)
+        over = Tip(touch.angle, touch.reach_m + shape.radius, height_m)
+        high = start._replace(height_m=height_m)
         return self._move(
             2 * _TRAVEL_S,
             lambda t, touch_s: (
@@ -159,12 +172,7 @@ class TappingMicrophone:
         if heard not in MICROPHONES:
             raise ValueError(f"heard must be one of {', '.join(MICROPHONES)}, got {heard!r}")
         self._rng = np.random.default_rng([21, seed])
-        self._heard, self._scene, self._stick = heard, table.scene, table.stick
-        if heard == "swapped":
-            items = list(table.scene.layout.items)
-            alike = items[: table.stick]
-            layout = replace(table.scene.layout, items=[*alike[1:], alike[0], *items[table.stick :]])
-            self._scene = replace(table.scene, layout=layout)
+        self._heard, self._scene = heard, table.scene
         self._room = soundscape.draw_room(self._rng, RATE_HZ)
         self._background = str(self._rng.choice(soundscape.BACKGROUNDS))
         self._tail = np.zeros(round(_TAIL_S * RATE_HZ))

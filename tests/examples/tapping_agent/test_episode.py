@@ -13,7 +13,7 @@ from cs3_ros.client import Collision, CollisionClient
 from examples.tapping_agent.episode import run_episode, true_choices
 from examples.tapping_agent.pictures import robot_camera
 from examples.tapping_agent.robot import perception_graph
-from examples.tapping_agent.table import lay_table
+from examples.tapping_agent.table import lay_bowls
 from examples.tapping_agent.video import write_video
 from training.simulation.rendering.renderers import make_renderer
 from training.simulation.rendering.system_libraries import missing_for_filament
@@ -29,28 +29,30 @@ def has_heard_object(collision: Collision) -> bool:
 def test_the_agent_hears_each_tap_through_the_node_and_chooses_by_what_it_heard(tmp_path):
     if missing := missing_for_filament():
         pytest.skip(missing)
-    table = lay_table(SEED)
+    table = lay_bowls(SEED)
     renderer = make_renderer("filament", (352, 352))
     with (
         robot_camera(table, renderer, SEED) as camera,
         perception_graph(speed=4.0) as topics,
         CollisionClient(patience_s=60.0) as client,
     ):
-        episode = run_episode(SEED, table, camera, topics, client, microphone="on", num_taps=1)
+        episode = run_episode(SEED, table, camera, topics, client, num_taps=1)
         beginning = replace(episode, stretches=episode.stretches[:2])
         write_video(beginning, camera, SEED, "on", tmp_path / "episode.mp4")
     heard = episode.heard
     assert len(heard) == 4
-    answers = [collision for collision in heard if collision is not None and has_heard_object(collision)]
-    assert len(answers) == 4, [collision and (collision.reason, collision.detail) for collision in heard]
+    answers = [collisions[0] for collisions in heard if collisions and has_heard_object(collisions[0])]
+    assert len(answers) == 4, [[(collision.reason, collision.detail) for collision in tap] for tap in heard]
     assert {(collision.preset, collision.trained) for collision in answers} == {("micro", True)}
-    assert episode.shares.sum() > 0.0
+    assert episode.evidence.shares.sum() > 0.0
     assert {sample.material for sample in episode.samples} == {"metal", "wood"} == set(episode.chosen)
     for place, sample in enumerate(episode.samples):
-        assert episode.shares[episode.chosen[sample.material], place] == episode.shares[:, place].max()
+        assert (
+            episode.evidence.shares[episode.chosen[sample.material], place] == episode.evidence.shares[:, place].max()
+        )
     truth = true_choices(episode, 1)
-    assert {table.materials[index] for index in truth.values()} == {"metal", "wood"}
-    assert all(table.materials[index] == material for material, index in truth.items())
+    assert {table.kinds[index] for index in truth.values()} == {"metal", "wood"}
+    assert all(table.kinds[index] == material for material, index in truth.items())
     with av.open(str(tmp_path / "episode.mp4")) as video:
         # 1.2 s of rest and a tap of 1.5 s, ten pictures per second
         assert video.streams.video[0].frames == 27

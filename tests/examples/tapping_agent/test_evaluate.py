@@ -14,7 +14,7 @@ from examples.tapping_agent.evaluate import CONDITIONS, Row, evaluate, misled, p
 
 def row(**changes: object) -> Row:
     first = Row(
-        seed=0, condition="on", material="metal", materials="wood metal ceramic plastic", chosen=0, is_right=False,
+        seed=0, condition="on", sought="metal", kinds="wood metal ceramic plastic", chosen=0, is_right=False,
         num_heard=4,
     )  # fmt: skip
     return replace(first, **changes)
@@ -22,7 +22,7 @@ def row(**changes: object) -> Row:
 
 def rows(num_right: int, num_tables: int) -> list[Row]:
     return [
-        row(seed=seed, condition=condition, material=material, is_right=seed < num_right)
+        row(seed=seed, condition=condition, sought=material, is_right=seed < num_right)
         for seed in range(num_tables)
         for condition in CONDITIONS
         for material in ("metal", "wood")
@@ -52,14 +52,14 @@ def test_who_follows_the_sound_of_another_tap_is_misled():
     """The swapped microphone hears of each look-alike the one to its right; to the right of the last is the first."""
     # of wood, metal, ceramic and plastic, 0 sounds like 1, the metal one; 1 like ceramic; 3 like wood
     assert misled([row(condition="swapped", chosen=chosen) for chosen in (0, 1, 3)], "metal").share == 1 / 3
-    assert misled([row(condition="swapped", material="wood", chosen=3)], "wood").share == 1.0
+    assert misled([row(condition="swapped", sought="wood", chosen=3)], "wood").share == 1.0
 
 
 def test_rows_survive_the_file_and_finished_tables_are_not_run_again(tmp_path):
     path = tmp_path / "rows.csv"
     write(path, rows(1, 2))
     assert read_rows(path) == rows(1, 2)
-    evaluate(range(2), path, None, None, None, num_taps=1)  # would need a renderer, a robot and a client
+    evaluate(None, range(2), path, None, None, None, num_taps=1)  # would need a renderer, a robot and a client
     assert read_rows(path) == rows(1, 2)
 
 

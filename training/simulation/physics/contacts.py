@@ -51,10 +51,27 @@ class _WatchedTouch:
 class ContactWatcher:
     """Follows touches over time steps."""
 
-    def __init__(self, scene: SimulatedScene, model: Any, data: Any, scraping: AbstractSet[int | None]) -> None:
+    def __init__(
+        self,
+        scene: SimulatedScene,
+        model: Any,
+        data: Any,
+        scraping: AbstractSet[int | None],
+        rocking: AbstractSet[int] = frozenset(),
+    ) -> None:
+        """Makes a watcher that has seen nothing yet.
+
+        Args:
+            scene: Whose objects are watched.
+            model: MuJoCo's model of it.
+            data: MuJoCo's state, which the caller steps.
+            scraping: Objects whose sliding is recorded.
+            rocking: Objects that may rock on what they lie on: each of their parts touches for itself, as one side
+                of a lid may rest while the other falls back.
+        """
         self._model, self._data, self._scraping = model, data, scraping
         self._objects = scene.object_of_geom
-        self._pair_of_geoms = _pair_numbers(scene.object_of_geom)
+        self._pair_of_geoms = _pair_numbers(scene.object_of_geom, rocking)
         held = [plan.item for plan in scene.layout.plans.values() if plan.item is not None]
         self._of_hands = set(self._pair_of_geoms[np.isin(scene.object_of_geom, held)].ravel().tolist())
         """Numbers of the pairs that hands bring together."""
@@ -180,11 +197,16 @@ class ContactWatcher:
         )
 
 
-def _pair_numbers(object_of_geom: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """A number for the pair of objects of each two geoms, [num_geoms, num_geoms]; `_NO_PAIR` within one object."""
-    one, other = object_of_geom[:, None], object_of_geom[None]
+def _pair_numbers(object_of_geom: npt.NDArray[np.int64], rocking: AbstractSet[int]) -> npt.NDArray[np.int64]:
+    """A number for the pair of objects of each two geoms, [num_geoms, num_geoms]; `_NO_PAIR` within one object.
+
+    Each geom of a rocking object counts as an object.
+    """
+    parts = object_of_geom.max() + 1 + np.arange(len(object_of_geom))
+    part_of_geom = np.where(np.isin(object_of_geom, list(rocking)), parts, object_of_geom)
+    one, other = part_of_geom[:, None], part_of_geom[None]
     numbers = np.minimum(one, other) * 4096 + np.maximum(one, other)
-    return np.where(one == other, _NO_PAIR, numbers)
+    return np.where(object_of_geom[:, None] == object_of_geom[None], _NO_PAIR, numbers)
 
 
 def _masses(scene: SimulatedScene) -> dict[int, float]:

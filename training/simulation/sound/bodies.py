@@ -23,6 +23,8 @@ class Body:
     surface: float
     resonator: Resonator | None
     """None for a part of a hand, which does not ring."""
+    contents: float = 0.0
+    """Kilograms of the mass that lie loose against the walls."""
     damping: float = 0.0
     """Extra decay by hand or table, nepers per second."""
 
@@ -32,7 +34,12 @@ def body_of(rng: np.random.Generator, shape: Shape, *, held: bool, standing: boo
     grip = rng.uniform(10, 45) * (0.4 if shape.resonator.kind == "bar" else 1.0) if held else 0.0
     table = rng.uniform(3, 18) if standing else 0.0
     return Body(
-        material=shape.material, mass=shape.mass, surface=shape.surface, resonator=shape.resonator, damping=grip + table
+        material=shape.material,
+        mass=shape.mass,
+        surface=shape.surface,
+        resonator=shape.resonator,
+        contents=shape.contents,
+        damping=grip + table,
     )
 
 

@@ -18,7 +18,7 @@ from scipy.signal import butter, lfilter, sosfilt
 
 from training.simulation.objects.materials import acoustics
 from training.simulation.sound.bodies import Body
-from training.simulation.sound.modes import Sound, measured_modes, plain_modes
+from training.simulation.sound.modes import Sound, laden, measured_modes, plain_modes
 
 _SUBSAMPLES = 8
 _SILENT_NEPERS = 9.0
@@ -188,6 +188,7 @@ def _ring(rng: np.random.Generator, body: Body, force: Sound, rate_hz: int, mann
     """The response of one body to the force on it: its modes, and the jerk of the body as a whole."""
     limit_hz = 0.475 * rate_hz
     modes = plain_modes(rng, body, limit_hz) if manner is Manner.PLAIN else measured_modes(rng, body, limit_hz)
+    modes = laden(rng, body, modes)
     start = int(np.argmax(force != 0.0))
     ends = np.flatnonzero(force)
     driven = force[start:]

@@ -108,6 +108,19 @@ def measured_modes(rng: np.random.Generator, body: Body, limit_hz: float) -> Mod
     return Modes(frequency, decay, gain)
 
 
+def laden(rng: np.random.Generator, body: Body, modes: Modes) -> Modes:
+    """What loose contents make of a body's modes: lower by the mass that moves with the walls, and damped by friction.
+
+    Both ranges are assumptions: how much of the contents moves along, and the loss factor of grains that rub.
+    """
+    if not body.contents:
+        return modes
+    load = rng.uniform(0.2, 0.6) * body.contents / (body.mass - body.contents)
+    frequency = modes.frequency_hz / np.sqrt(1.0 + load)
+    friction = np.pi * rng.uniform(0.05, 0.2) * frequency * load / (1.0 + load)
+    return Modes(frequency, modes.decay + friction, modes.gain)
+
+
 def _strike_gain(rng: np.random.Generator, body: Body, count: int) -> Sound:
     """How much of each mode a blow excites, which depends on where it falls."""
     return rng.standard_normal(count) * np.sqrt(body.surface / max(body.mass, 0.01))

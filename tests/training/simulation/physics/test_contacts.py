@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from training.simulation.physics.contacts import _NO_PAIR, _pair_numbers
 from training.simulation.physics.hand_motion import release_s
 from training.simulation.physics.record import PhysicsRecord
 from training.simulation.physics.simulation import Simulation
@@ -40,3 +41,12 @@ def test_only_the_variant_that_scrapes_has_friction(outcomes):
     assert np.array_equal(shared.sliding_speed, alone.sliding_speed)
     assert shared.sliding_speed.max() > 0.05
     assert hit.record.frictions == ()
+
+
+def test_each_part_of_a_rocking_object_touches_for_itself():
+    """Geoms 0 to 3 are of objects 0, 0, 1 and 1, of which 1 rocks on 0."""
+    numbers = _pair_numbers(np.array([0, 0, 1, 1]), {1})
+    assert numbers[0, 2] == numbers[1, 2] == numbers[2, 1] != numbers[0, 3]
+    assert numbers[2, 3] == numbers[0, 1] == _NO_PAIR
+    rigid = _pair_numbers(np.array([0, 0, 1, 1]), frozenset())
+    assert rigid[0, 2] == rigid[0, 3] == rigid[1, 3]

@@ -86,7 +86,9 @@ class Shape:
     """Radius of the circle around the origin that the object covers on the table."""
     height: float
     mass: float
-    """Kilograms."""
+    """Kilograms, with contents."""
+    contents: float = 0.0
+    """Kilograms of it that lie loose against the walls, such as rice: they make the sound lower and shorter."""
     resonator: Resonator
     surface: float
     """Radiating surface, m^2."""
