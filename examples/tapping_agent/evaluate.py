@@ -26,8 +26,8 @@ from training.simulation.rendering.renderers import Renderer
 
 CONDITIONS = {"on": "with sound", "off": "without sound", "swapped": "sound of another tap", "labels": "true labels"}
 """What the microphone hears: the taps, the background alone, or other taps; and the truth in place of the node."""
-_OFF_PATIENCE_S = 0.2
-"""A microphone that is off is not worth a wait."""
+_PATIENCE_S, _OFF_PATIENCE_S = 8.0, 0.2
+"""An answer that comes later still counts for its tap; a microphone that is off is not worth a wait."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,7 +81,7 @@ def _rows_of(
 ) -> list[Row]:
     """The rows of one table. The same taps are heard three times, so that nothing but the sound differs."""
     with robot_camera(table, renderer, seed) as camera:
-        run = partial(run_episode, seed, table, camera, topics, client, num_taps=num_taps)
+        run = partial(run_episode, seed, table, camera, topics, client, num_taps=num_taps, patience_s=_PATIENCE_S)
         heard = run(world=TappingWorld(table))
         taps = heard.stretches
         episodes = {

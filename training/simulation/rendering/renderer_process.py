@@ -17,13 +17,15 @@ from training.worker_processes import end_with_parent
 
 SHOTS_PER_PROCESS = 300
 """Pictures and maps of ids. The library keeps about 1.4 MB of each, whatever its size, until its process ends."""
+_SHOTS_PER_SCENE = 4
+"""It keeps about as much of a scene as of so many pictures."""
 
 
 class RendererProcess:
-    """A `Renderer` whose memory does not grow: each scene has a process, a long one has several after another."""
+    """A `Renderer` whose memory does not grow, as it draws in one process after another."""
 
     def __init__(self, name: str, size_hw: tuple[int, int], *, shots_per_process: int = SHOTS_PER_PROCESS) -> None:
-        """Prepares a renderer; its first process starts with the first picture.
+        """Prepares a renderer; its first process starts with the first picture, the last ends with this object.
 
         Args:
             name: One of `RENDERERS`.
@@ -37,6 +39,7 @@ class RendererProcess:
         check_renderer(name)
         self._name, self._size_hw, self._shots_per_process = name, size_hw, shots_per_process
         self._pool: ProcessPoolExecutor | None = None
+        self._is_open = False
         self._num_shots = 0
         self.num_started = 0
         """Processes that were started so far."""
@@ -48,10 +51,10 @@ class RendererProcess:
         self._unsent: dict[int, Mesh] = {}
 
     def close(self) -> None:
-        """Forgets the current scene and ends its process."""
-        if self._pool is not None:
-            self._pool.shutdown()
-            self._pool = None
+        """Forgets the current scene."""
+        if self._pool is not None and self._is_open:
+            self._is_open = False
+            self._pool.submit(_close).result()
 
     def reshape(self, geom: int, mesh: Mesh) -> None:
         """Lets a mesh geom of the current scene show `mesh`, of as many vertices as before, in the geom's own frame."""
@@ -66,32 +69,46 @@ class RendererProcess:
         return self._shoot("geom_ids", data)
 
     def _shoot(self, what: str, data: Any) -> Any:
-        if self._num_shots == self._shots_per_process:
-            self.close()
-        if self._pool is None:
-            self._start()
-        assert self._pool is not None
+        pool = self._pool
+        if pool is None or self._num_shots >= self._shots_per_process:
+            pool = self._replace()
+        if not self._is_open:
+            pool.submit(_open, self._model).result()
+            self._is_open, self._unsent = True, dict(self._meshes)
+            self._num_shots += _SHOTS_PER_SCENE
         self._num_shots += 1
         meshes, self._unsent = self._unsent, {}
-        return self._pool.submit(_shoot, what, SceneState.of(data, data.time), meshes).result()
+        return pool.submit(_shoot, what, SceneState.of(data, data.time), meshes).result()
 
-    def _start(self) -> None:
+    def _replace(self) -> ProcessPoolExecutor:
+        if self._pool is not None:
+            self._pool.shutdown()
         context = multiprocessing.get_context("spawn")  # a renderer does not survive a fork
-        self._pool = ProcessPoolExecutor(1, context, _begin, (self._name, self._size_hw, self._model))
-        self._num_shots, self._unsent = 0, dict(self._meshes)
+        self._pool = ProcessPoolExecutor(1, context, _begin, (self._name, self._size_hw))
+        self._is_open, self._num_shots = False, 0
         self.num_started += 1
+        return self._pool
 
 
 _renderer: Renderer
 _data: Any
 
 
-def _begin(name: str, size_hw: tuple[int, int], model: Any) -> None:
-    """Opens the scene in the new process, which ends when the first one is killed."""
-    global _renderer, _data
+def _begin(name: str, size_hw: tuple[int, int]) -> None:
+    """Prepares the new process, which ends when the first one is killed."""
+    global _renderer
     end_with_parent()
-    _renderer, _data = make_renderer(name, size_hw), mujoco.MjData(model)
+    _renderer = make_renderer(name, size_hw)
+
+
+def _open(model: Any) -> None:
+    global _data
+    _data = mujoco.MjData(model)
     _renderer.open(model)
+
+
+def _close() -> None:
+    _renderer.close()
 
 
 def _shoot(what: str, state: SceneState, meshes: dict[int, Mesh]) -> Any:
