@@ -2,6 +2,7 @@
 
     scripts/run python -m training.simulation clip clips/0 --seed 0 --seconds 6 --width 320 --height 320 --all-ids
     scripts/run python benchmarks/tracking_accuracy.py clips
+    scripts/run python benchmarks/tracking_accuracy.py clips --preset foundation    with the published weights
 
 Each object of each collision is taken up with its true mask, so that the tracker alone is measured, and compared with
 the true mask later. Trivial rows: the mask stays where it was, and the mask moves by optical flow alone.
@@ -22,7 +23,7 @@ import torch
 import typer
 
 from benchmarks.scaffold import print_header, print_row, where
-from cs3_model.build import load_preset
+from cs3_model.build import load_preset, select_device
 from cs3_model.metrics import bootstrap
 from cs3_model.tracking.build_tracker import build_tracker
 from cs3_model.tracking.flow_tracker import FlowTracker
@@ -125,6 +126,7 @@ def follow(tracker: Tracker, case: Case) -> Iterator[tuple[float, float, float]]
 def main(
     folder: Annotated[Path, typer.Argument(help="Clips with the id maps of all frames.")],
     preset: Annotated[str, typer.Option(help="Whose tracker is measured beside the trivial ones.")] = "micro",
+    device: Annotated[str, typer.Option(help="Of that tracker: auto, cpu, cuda or cuda:N.")] = "auto",
 ) -> None:
     torch.set_num_threads(1)
     found = list(cases(folder))
@@ -132,7 +134,7 @@ def main(
         StillMask(),
         PixelFlow(),
         FlowTracker(None),
-        build_tracker(load_preset(preset), device=torch.device("cpu")),
+        build_tracker(load_preset(preset), device=select_device(device)),
     ]
     num_clips = len({case.clip for case in found})
     num_objects = sum(len(case.ids) for case in found)

@@ -11,6 +11,7 @@ pytest.importorskip("rclpy", reason="needs ROS 2")
 
 from cs3_ros.client import Collision, CollisionClient
 from examples.tapping_agent.episode import run_episode, true_choices
+from examples.tapping_agent.jars import lay_jars
 from examples.tapping_agent.pictures import robot_camera
 from examples.tapping_agent.robot import perception_graph
 from examples.tapping_agent.table import lay_bowls
@@ -57,3 +58,22 @@ def test_the_agent_hears_each_tap_through_the_node_and_chooses_by_what_it_heard(
         # 1.2 s of rest and a tap of 1.5 s, ten pictures per second
         assert video.streams.video[0].frames == 27
         assert float(video.duration) / av.time_base == pytest.approx(2.7, abs=0.2)
+
+
+def test_the_agent_hears_a_loose_lid_knock_again_and_chooses_that_jar():
+    if missing := missing_for_filament():
+        pytest.skip(missing)
+    seed = 2002
+    table = lay_jars(seed)
+    with (
+        robot_camera(table, make_renderer("filament", (352, 352)), seed) as camera,
+        perception_graph(speed=4.0) as topics,
+        CollisionClient(patience_s=60.0) as client,
+    ):
+        episode = run_episode(seed, table, camera, topics, client, num_taps=1)
+    loose = table.kinds.index("loose")
+    onsets_s = [collision.onset_s for collision in episode.heard[loose]]
+    assert len(onsets_s) >= 2 and onsets_s[1] - onsets_s[0] >= 0.04
+    assert episode.evidence.num_sounds.tolist() == [len(heard) for heard in episode.heard]
+    assert episode.chosen["loose"] == loose
+    assert true_choices(episode, 1) == {"full": table.kinds.index("full"), "loose": loose}
