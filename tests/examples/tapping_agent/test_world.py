@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import mujoco
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import pytest
 pytest.importorskip("rclpy", reason="needs ROS 2")
 
 from examples.tapping_agent import arm
+from examples.tapping_agent.episode import RepeatedTaps
 from examples.tapping_agent.table import BASE_XY, MATERIALS, lay_bowls
 from examples.tapping_agent.world import RATE_HZ, TappingMicrophone, TappingWorld
 
@@ -74,6 +77,17 @@ def test_a_tap_with_the_sound_of_another_keeps_its_own_touch(tapped):
     assert [c.objects for c in mixed.collisions] == [c.objects for c in second.collisions]
     delays = [[c.time_s - tap.touch_s for c in tap.collisions] for tap in (mixed, second)]
     assert delays[0] == pytest.approx(delays[1])
+
+
+def test_swapped_taps_sound_like_the_next_look_alike_of_their_round(tapped):
+    """Of two look-alikes, tapped twice, a and b: b a, b a; the rest before and the pointing after stay."""
+    _, (a, b) = tapped
+    rest = replace(a, collisions=(), touch_s=None)
+    swapped = RepeatedTaps([rest, a, b, a, b, rest], swapped=2)
+    assert swapped.rest(1.0) is rest
+    objects = [[c.objects for c in swapped.tap(index).collisions] for index in (0, 1, 0, 1)]
+    assert objects == 2 * [[c.objects for c in b.collisions], [c.objects for c in a.collisions]]
+    assert swapped.point_at(0) is rest
 
 
 def test_a_microphone_of_another_kind_is_refused():
