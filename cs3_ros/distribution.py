@@ -71,6 +71,15 @@ class LifecycleNode(RclpyLifecycleNode):
         # Reentrant: while one transition is awaited, the others and get_state are answered.
         LifecycleNodeMixin.__init__(self, callback_group=ReentrantCallbackGroup())
 
+    def destroy_node(self) -> None:
+        """Takes the node off the graph.
+
+        rclpy leaves the state machine, and by it the node, to the garbage collector. When that came, it took the log of
+        a younger node of the same name in the same process off /rosout.
+        """
+        super().destroy_node()
+        self._state_machine.destroy_when_not_in_use()
+
     async def transition(self, transition_id: int) -> TransitionCallbackReturn:
         """Does what a request asks for; override it to do so elsewhere than in the executor's thread."""
         return self.change_state(transition_id)

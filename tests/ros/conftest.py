@@ -262,6 +262,16 @@ class Graph:
             assert time.monotonic() < deadline, f"waited {deadline_s} s in vain for {what}"
             self.spin_once()
 
+    def listen_to_log(self) -> list[Any]:
+        """Returns a list that grows with each line of the log; what was said in the last seconds comes as well."""
+        from rcl_interfaces.msg import Log
+        from rclpy.qos import DurabilityPolicy, QoSProfile
+
+        received: list[Log] = []
+        quality = QoSProfile(depth=1000, durability=DurabilityPolicy.TRANSIENT_LOCAL)  # as the log is published
+        self.node.create_subscription(Log, "/rosout", received.append, quality)
+        return received
+
     def spin_once(self) -> None:
         """Handles what is waiting, for at most 20 ms."""
         self._executor.spin_once(timeout_sec=0.02)

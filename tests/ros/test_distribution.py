@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -46,6 +47,16 @@ def test_a_transition_that_does_not_fit_is_refused_by_call_and_by_service(graph)
     graph.wait_for(answer.done, "the answer")
     assert not answer.result().success
     graph._executor.remove_node(node)
+    node.destroy_node()
+
+
+def test_the_log_of_a_node_outlives_one_of_the_same_name_that_was_destroyed_before(graph) -> None:
+    lines = graph.listen_to_log()
+    LifecycleNode("again", context=graph.context).destroy_node()
+    node = LifecycleNode("again", context=graph.context)
+    gc.collect()
+    node.get_logger().warning("still here")
+    graph.wait_for(lambda: any(line.msg == "still here" for line in lines), "the line")
     node.destroy_node()
 
 

@@ -129,12 +129,15 @@ class MediaGraph(Graph):
     # --- what the node hears and sees ---
 
     def publisher(self, kind: type, topic: str, qos: QoSProfile | int = 100) -> Any:
-        """Returns the test's publisher of a topic, made on first use, once somebody listens to it."""
+        """Returns the test's publisher of a topic, made on first use, once somebody listens to it.
+
+        A node that was activated anew listens only after it has looked at the graph; what is sent before is lost.
+        """
         if topic not in self._publishers:
             self._publishers[topic] = self.node.create_publisher(kind, topic, qos)
-            listens = self._publishers[topic].get_subscription_count
-            self.wait_for(listens, f"a subscription of {topic}")
-        return self._publishers[topic]
+        publisher = self._publishers[topic]
+        self.wait_for(publisher.get_subscription_count, f"a subscription of {topic}")
+        return publisher
 
     def play(
         self,

@@ -15,14 +15,13 @@ from cs3_msgs.msg import Collision  # noqa: E402
 from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
 from lifecycle_msgs.msg import Transition  # noqa: E402
 from lifecycle_msgs.srv import ChangeState, GetState  # noqa: E402
-from rcl_interfaces.msg import Log  # noqa: E402
 from rcl_interfaces.srv import GetParameters  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 from rosgraph_msgs.msg import Clock  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 
 from cs3_ros.conversions.images import mask_from_msg  # noqa: E402
-from cs3_ros.conversions.times import NS_PER_S, ns_to_stamp  # noqa: E402
+from cs3_ros.conversions.times import NS_PER_S, ns_to_stamp, stamp_to_ns  # noqa: E402
 from tests.ros.perception.perception_graph import START_S, MediaGraph, NodeProcess  # noqa: E402
 from tests.ros.perception.test_services import Hold  # noqa: E402
 
@@ -109,7 +108,7 @@ def test_each_failed_transition_is_a_line_of_its_own_and_its_reason_stays_in_the
 
     monkeypatch.setattr(health, "_FORGET_S", 0.3)
     graph = make_perception(start=False, preset="huge")
-    lines = graph.listen(Log, "/rosout", depth=100)
+    lines = graph.listen_to_log()
     for _ in range(2):
         assert not change_state(graph, Transition.TRANSITION_CONFIGURE)
     words = "cannot configure: unknown preset 'huge'"
@@ -120,7 +119,7 @@ def test_each_failed_transition_is_a_line_of_its_own_and_its_reason_stays_in_the
 
 def test_a_transition_that_does_not_fit_says_what_would(make_perception) -> None:
     graph = make_perception(start=False)
-    lines = graph.listen(Log, "/rosout", depth=100)
+    lines = graph.listen_to_log()
     assert not change_state(graph, Transition.TRANSITION_ACTIVATE)
     expected = "transition 3 is refused: the node is unconfigured; possible: configure, shutdown"
     graph.wait_for(lambda: any(line.msg == expected for line in lines), "the line")
@@ -237,12 +236,17 @@ def test_every_accepted_onset_ends_once_through_every_disturbance(make_perceptio
     change_state(graph, Transition.TRANSITION_ACTIVATE)
     graph.play(1.0, [0.4])
     graph.now_ns += 60 * NS_PER_S
-    graph.play(1.5, [0.4, 0.9])
+    *_, last_ns = graph.play(1.5, [0.4, 0.9])
+
+    def is_last(collision: Collision) -> bool:
+        return abs(stamp_to_ns(collision.onset) - last_ns) < NS_PER_S // 10
+
+    graph.wait_for(lambda: any(map(is_last, graph.collisions)), "the end of the last onset")
     graph.wait_for(lambda: graph.status()[1].get("onsets_confirmed") == str(len(graph.collisions)), "all ends")
     values = graph.status()[1]
     for reason in {collision.reason for collision in graph.collisions}:
         assert int(values[f"events_{reason}"]) == sum(c.reason == reason for c in graph.collisions)
-    assert int(values["onsets_confirmed"]) == ended(values) == len(graph.collisions) >= 7
+    assert int(values["onsets_confirmed"]) == ended(values) == len(graph.collisions) == 8
     assert int(values["onsets_provisional"]) == int(values["onsets_confirmed"]) + int(values.get("onsets_withdrawn", 0))
 
 
@@ -267,7 +271,7 @@ def test_the_overlay_is_drawn_only_while_somebody_looks(make_perception, monkeyp
 
 def test_the_log_of_the_model_reaches_the_ros_log_until_the_node_ends(make_perception) -> None:
     graph = make_perception()
-    lines = graph.listen(Log, "/rosout", depth=100)
+    lines = graph.listen_to_log()
     for level in ("info", "warning", "error", "info"):
         getattr(logging.getLogger("cs3_model.somewhere"), level)("a %s of the model", level)
     graph.wait_for(lambda: sum("of the model" in line.msg for line in lines) == 4, "four lines")
