@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from cs3_msgs.action import TrackCollision
 from cs3_msgs.msg import Collision
 
 launch_ros = pytest.importorskip("launch_ros", reason="launch_ros comes with a ROS 2 installation only")
@@ -21,6 +22,7 @@ launch_ros = pytest.importorskip("launch_ros", reason="launch_ros comes with a R
 from launch.actions import DeclareLaunchArgument  # noqa: E402
 from launch.launch_description_sources import get_launch_description_from_python_launch_file  # noqa: E402
 from lifecycle_msgs.srv import GetState  # noqa: E402
+from rclpy.action import ActionClient  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 
 from cs3_ros.demo import SHIPPED_BAG  # noqa: E402
@@ -164,6 +166,26 @@ def test_a_node_that_cannot_start_ends_the_launch_with_a_failure(graph) -> None:
         assert launch.returncode == 1
         output = launch.communicate()[0]
     assert "device 'cuda:99' is not there" in output and "perception ended with status 1" in output
+
+
+def test_tracker_and_locator_come_up_beside_the_node_on_its_topics(graph) -> None:
+    arguments = ("namespace:=head", "preset:=debug", "image:=/camera/rgb", "camera_info:=/camera/info")
+    with launched("perception.launch.py", *arguments, "tracker:=true", "locator:=true", "depth:=/camera/depth"):
+        state = state_of(graph, "/head/perception")
+        graph.wait_for(lambda: state() == "active", "the node to become active", START_S)
+        nodes = graph.node.get_node_names_and_namespaces
+        others = {("tracker", "/head"), ("locator", "/head")}
+        graph.wait_for(lambda: others <= set(nodes()), "tracker and locator", START_S)
+        track = ActionClient(graph.node, TrackCollision, "/head/tracker/track")
+        graph.wait_for(track.server_is_ready, "the tracker to take goals", START_S)
+        graph.wait_for(lambda: "locator" in listeners(graph, "/camera/depth"), "the locator to take depth", START_S)
+        assert "locator" in listeners(graph, "/camera/info")
+        track.destroy()
+
+
+def listeners(graph, topic: str) -> list[str]:
+    """The names of the nodes that subscribe to a topic."""
+    return [info.node_name for info in graph.node.get_subscriptions_info_by_topic(topic)]
 
 
 @pytest.mark.skipif(find_spec("rerun") is None, reason="rerun-sdk is not installed")
