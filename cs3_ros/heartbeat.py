@@ -35,7 +35,7 @@ class Heartbeat:
 
     def __init__(self, node: Node, peer: str) -> None:
         self._is_alive: bool | None = None
-        self._is_known = False
+        self._is_known = self._was_known = False
         self._died_s = 0.0
         self._num_revivals = 0
         node.create_subscription(
@@ -76,6 +76,9 @@ class Heartbeat:
         self._num_revivals += self.has_died and event.alive_count > 0
         if self._is_alive and not event.alive_count:
             self._died_s = time.monotonic()
-            self._is_known = False
+            self._was_known, self._is_known = self._is_known, False
+        elif self._is_alive is False and event.alive_count and event.not_alive_count_change < 0:
+            # The same node, that was held up: what it has found it does not forget, and says only once.
+            self._is_known |= self._was_known
         if self._is_alive or event.alive_count:
             self._is_alive = event.alive_count > 0

@@ -43,6 +43,8 @@ class Evidence:
 
     shares: Shares
     """How much it sounds like each sample, [num_objects, num_samples]: the score of the heard objects at its place."""
+    answered: Shares
+    """Share of its taps whose touch was heard and answered with masks, [num_objects]."""
     num_sounds: Shares
     """Collisions per tap, [num_objects]."""
 
@@ -51,11 +53,12 @@ class Evidence:
 
         Args:
             kind: A material of the samples; `full`, of closed jars of metal: what fills a jar takes its ring away, so
-                that it sounds less like metal; or `loose`, of jars with lids: a loose lid knocks again as it falls back.
+                that it sounds less like metal (a tap without an answer speaks for nothing); or `loose`, of jars with lids:
+                a loose lid knocks again as it falls back.
             materials: Of the samples.
         """
         if kind == "full":
-            return -self.shares[:, list(materials).index("metal")]
+            return self.answered - self.shares[:, list(materials).index("metal")]
         if kind == "loose":
             return self.num_sounds
         return self.shares[:, list(materials).index(kind)]
@@ -104,11 +107,16 @@ class TappingAgent:
         while (collision := collisions.poll()) is not None:
             found.append(collision)
         self.heard = [_following(touch_ns, found) for touch_ns in touches_ns]
-        evidence = Evidence(shares=np.zeros((num_objects, len(self._samples))), num_sounds=np.zeros(num_objects))
+        evidence = Evidence(
+            shares=np.zeros((num_objects, len(self._samples))),
+            answered=np.zeros(num_objects),
+            num_sounds=np.zeros(num_objects),
+        )
         for tap, (touch_ns, heard) in enumerate(zip(touches_ns, self.heard, strict=True)):
             evidence.num_sounds[tap % num_objects] += len(heard) / num_taps
             if touch_ns is not None and heard and heard[0].onset_ns < touch_ns + _NEAR_S * _NS_PER_S:
                 evidence.shares[tap % num_objects] += shares_of(heard[0], self._samples) / num_taps
+                evidence.answered[tap % num_objects] += bool(heard[0].objects) / num_taps
         return evidence
 
     def find(self, kind: str, evidence: Evidence, rng: np.random.Generator) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 rclpy = pytest.importorskip("rclpy", reason="needs ROS 2")
@@ -33,3 +35,19 @@ def test_a_node_that_is_killed_has_died_and_one_that_was_never_there_has_not(gra
     with NodeProcess(BEATING):
         graph.wait_for(lambda: not watch.has_died, "it to be back", START_S)
         assert watch.num_deaths == 1, "it is remembered"
+
+
+def test_a_node_that_was_held_up_still_knows_its_listener_and_another_must_find_it_first(graph) -> None:
+    watch = Heartbeat(graph.node, "/locator")
+    with NodeProcess(BEATING) as process:
+        graph.wait_for(lambda: watch.is_known, "the node to find the listener", START_S)
+        process.process.send_signal(signal.SIGSTOP)
+        graph.wait_for(lambda: watch.has_died, "its silence to be noticed")
+        assert not watch.is_known
+        process.process.send_signal(signal.SIGCONT)
+        graph.wait_for(lambda: watch.is_known, "it to be back")
+        process.process.kill()
+        graph.wait_for(lambda: watch.has_died, "its end to be noticed")
+    with NodeProcess(BEATING):
+        graph.wait_for(lambda: watch._is_alive, "another in its place", START_S)
+        graph.wait_for(lambda: watch.is_known, "the other to find the listener")

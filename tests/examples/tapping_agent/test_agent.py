@@ -60,7 +60,12 @@ def test_the_choice_is_the_greatest_share_and_any_of_equal_ones():
 
 
 def test_a_full_jar_is_what_sounds_least_like_metal_and_a_loose_lid_what_is_heard_most_often():
-    evidence = Evidence(shares=np.array([[0.2, 0.9], [0.7, 0.6], [0.5, 0.0]]), num_sounds=np.array([1.0, 1.0, 2.5]))
+    """The fourth was never answered, which speaks for nothing."""
+    evidence = Evidence(
+        shares=np.array([[0.2, 0.9], [0.7, 0.6], [0.5, 0.0], [0.0, 0.0]]),
+        answered=np.array([1.0, 1.0, 0.5, 0.0]),
+        num_sounds=np.array([1.0, 1.0, 2.5, 0.0]),
+    )
     chosen = {kind: int(np.argmax(evidence.speaks_for(kind, ["wood", "metal"]))) for kind in ("full", "loose", "wood")}
     assert chosen == {"full": 2, "loose": 2, "wood": 1}
 
