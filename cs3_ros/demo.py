@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-import cv2
 import typer
 from cs3_msgs.msg import Collision as CollisionMsg
 from rclpy.node import Node
@@ -23,6 +22,7 @@ from rosbags.rosbag2 import Reader
 from sensor_msgs.msg import Image
 
 from cs3_model.command_errors import one_line_errors
+from cs3_model.picture_files import write_picture
 from cs3_ros.bags.bag_reader import RecordedBag
 from cs3_ros.bags.bag_writer import BagWriter
 from cs3_ros.bags.video_to_bag import VideoToBag, video_to_bag
@@ -66,8 +66,7 @@ class ResultRecorder(Node):
     def _on_overlay(self, message: Image) -> None:
         self._bag.write("/perception/overlay", message, stamp_to_ns(message.header.stamp))
         stamp_s = (stamp_to_ns(message.header.stamp) - self._time_zero_ns) / NS_PER_S
-        image = cv2.cvtColor(image_decoder(message)(), cv2.COLOR_RGB2BGR)
-        cv2.imwrite(str(self._folder / f"overlay_{stamp_s:07.3f}s.png"), image)
+        write_picture(self._folder / f"overlay_{stamp_s:07.3f}s.png", image_decoder(message)())
 
 
 def run_demo(video: Path | None, out: Path, preset: str) -> tuple[int, int | None]:

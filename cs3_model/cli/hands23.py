@@ -10,6 +10,7 @@ import numpy as np
 import typer
 
 from cs3_model.command_errors import one_line_errors
+from cs3_model.picture_files import write_picture
 from cs3_model.types import UInt8Image
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ def hands23_compare(
         network = load_hands23(weights).to(select_device(device))
     detections = Hands23Detector(network, name="hands23", trained=True).detect_hands(pixels)
     if drawing is not None:
-        cv2.imwrite(str(drawing), draw_detections(pixels, detections)[..., ::-1])
+        with one_line_errors(status=2):
+            write_picture(drawing, draw_detections(pixels, detections))
     agreement = compare_detections(detections, reference)
     typer.echo(report(agreement))
     raise typer.Exit(0 if agreement.agrees else 1)

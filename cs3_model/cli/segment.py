@@ -14,6 +14,8 @@ import typer
 
 from cs3_model.cli.sound import Onset, read_window
 from cs3_model.command_errors import one_line_errors
+from cs3_model.files import write_whole_text
+from cs3_model.picture_files import write_picture
 from cs3_model.pipeline import HeardMask
 from cs3_model.strategies import Strategy
 from cs3_model.types import AudioWindow, Candidate, CollisionResult, Frame, Role
@@ -58,7 +60,6 @@ def segment(
         )
         pipeline = build_pipeline(replace(chosen, pipeline=options), device=select_device(device))
         result = pipeline.process(frame, window)
-        out.mkdir(parents=True, exist_ok=True)
         _write(out, frame, window, heard, result, {"preset": preset, "models": pipeline.models}, pipeline.trained)
     typer.echo(f"{len(result.masks)} masks ({result.reason}: {result.detail}) in {out}")
 
@@ -81,16 +82,16 @@ def _write(
 ) -> None:
     from cs3_model.overlay import draw_overlay
 
-    for stale in out.glob("mask_[12].png"):
-        stale.unlink()
+    for stale in (out / "verdict.json", *out.glob("mask_[12].png")):
+        stale.unlink(missing_ok=True)
     masks = []
     for number, candidate in enumerate(result.masks, start=1):
         name = f"mask_{number}.png"
-        cv2.imwrite(str(out / name), candidate.mask.astype(np.uint8) * 255)
+        write_picture(out / name, candidate.mask.astype(np.uint8) * 255)
         masks.append({"file": name, **_describe(candidate)})
     caption = f"{identity['preset']}: {', '.join(identity['models'])}"
     overlay = draw_overlay(frame.image, result, window=window, onset_ns=heard.time_ns, trained=trained, caption=caption)
-    cv2.imwrite(str(out / "overlay.png"), overlay[..., ::-1])
+    write_picture(out / "overlay.png", overlay)
     verdict = {
         "verdict": result.verdict.name.lower(),
         "reason": result.reason.value,
@@ -103,7 +104,7 @@ def _write(
         "trained": trained,
         "stage_s": {stage: round(seconds, 4) for stage, seconds in result.stage_s.items()},
     }
-    (out / "verdict.json").write_text(json.dumps(verdict, indent=2) + "\n", encoding="utf-8")
+    write_whole_text(out / "verdict.json", json.dumps(verdict, indent=2) + "\n")
 
 
 def _describe(candidate: Candidate) -> dict[str, Any]:

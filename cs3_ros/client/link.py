@@ -92,10 +92,10 @@ class PerceptionLink:
         self._node.create_subscription(CollisionMsg, self.topic, self._receive, publication(_COLLISION_DEPTH))
         self._node.create_subscription(DiagnosticArray, "/diagnostics", self._note_diagnostics, publication())
         self._definition = DefinitionCheck(self._node, self.topic)
-        self._heartbeat = Heartbeat(self._node, self.node_name)  # after the collisions, which `is_known` speaks of
         self._segment: Client[Any, Any] = self._node.create_client(
             SegmentCollision, f"{self.node_name}/segment", qos_profile=requests()
         )
+        self._heartbeat = Heartbeat(self._node, self.node_name)  # after all of which `is_known` speaks
         self._status: tuple[float, DiagnosticStatus] | None = None
         self.inputs = RecentInputs(self._node, image=image, audio=audio, image_buffer_bytes=image_buffer_bytes)
         """What camera and microphone sent last."""
@@ -162,9 +162,9 @@ class PerceptionLink:
 
     @property
     def can_segment(self) -> bool:
-        """Whether the node's service is there."""
+        """Whether the node's service is there, and the node would find whom to answer: else its answer is lost."""
         with self._lock:
-            return self._context.ok() and self._segment.service_is_ready()
+            return self._context.ok() and self._segment.service_is_ready() and self.is_known
 
     def complaint_of_version(self) -> str:
         """What is wrong where all who publish collisions mean another message by that name; empty otherwise."""

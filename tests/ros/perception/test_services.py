@@ -128,7 +128,7 @@ def test_deactivation_answers_requests_that_wait(make_perception, monkeypatch) -
 
 
 def test_enable_switches_listening_off_and_on(make_perception) -> None:
-    graph = make_perception()
+    graph = make_perception(patience_s=10.0)
     graph.play_until_collision()
     answer = graph.call(SetBool, "enable", SetBool.Request(data=False))
     assert answer.success and answer.message == "not listening"

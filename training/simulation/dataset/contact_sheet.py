@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from cs3_model.picture_files import write_picture
 from training.simulation.dataset.storage import FRAME_NAMES, read_ids, read_truth, sample_folder
 from training.simulation.scenario.splits import split_named
 
@@ -55,12 +56,11 @@ def write_sheet(root: Path, split: str, picture: Path, count: int, *, pairs: boo
     blank = np.full_like(tiles[0], 255)
     tiles += [blank] * (-len(tiles) % columns)
     rows = [np.concatenate(tiles[start : start + columns], 1) for start in range(0, len(tiles), columns)]
-    picture.parent.mkdir(parents=True, exist_ok=True)
     sheet = np.concatenate(rows)
     options = []
     if picture.suffix == ".png":
         sheet, options = _with_few_colours(sheet), [cv2.IMWRITE_PNG_COMPRESSION, 9]
-    cv2.imwrite(str(picture), sheet, options)
+    write_picture(picture, sheet[..., ::-1], options)
 
 
 def _with_few_colours(sheet: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
