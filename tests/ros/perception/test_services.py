@@ -15,7 +15,14 @@ from cs3_msgs.srv import SegmentCollision  # noqa: E402
 from std_srvs.srv import SetBool  # noqa: E402
 
 from cs3_ros.conversions.times import NS_PER_S, stamp_to_ns  # noqa: E402
-from tests.ros.perception.perception_graph import RATE_HZ, jpeg_picture, raw_picture, sound_chunk  # noqa: E402
+from tests.ros.perception.perception_graph import (  # noqa: E402
+    BLOCK_S,
+    RATE_HZ,
+    WINDOW_S,
+    jpeg_picture,
+    raw_picture,
+    sound_chunk,
+)
 
 pytestmark = pytest.mark.ros
 
@@ -134,6 +141,8 @@ def test_enable_switches_listening_off_and_on(make_perception) -> None:
     assert answer.success and answer.message == "not listening"
     graph.play()
     graph.play()
+    num_blocks = str(round((1.0 + WINDOW_S + 0.2 + 1.0 + 1.0) / BLOCK_S))
+    graph.wait_for(lambda: graph.status()[1]["audio_messages"] == num_blocks, "all sound to have come and gone")
     assert graph.status()[1]["enabled"] == "False"
     answer = graph.call(SetBool, "enable", SetBool.Request(data=True))
     assert answer.success and answer.message == "listening"
