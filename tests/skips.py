@@ -19,6 +19,7 @@ HOW_TO_ENABLE = {
     "shared/data": "put the recordings there",
     "rerun-sdk": ".venv/bin/uv pip install --python .venv/bin/python rerun-sdk",
     "does not compress": "nothing: the case does not exist",
+    "history is not here": "git fetch --unshallow",
     "is an extra": ".venv/bin/uv pip install --python .venv/bin/python submitit",
 }
 """From words of the reason to the command; the first that fits counts."""
