@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cs3_model.localisation import (
@@ -222,6 +222,7 @@ def test_a_map_of_equal_values_is_nowhere_better_than_anywhere():
     assert peak_mask(scores, (60, 90), config).all()
 
 
+@settings(deadline=None)
 @given(
     map_hw=st.tuples(st.integers(1, 40), st.integers(1, 40)),
     frame_hw=st.tuples(st.integers(1, 2000), st.integers(1, 2000)),

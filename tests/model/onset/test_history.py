@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cs3_model.onset.history import SampleHistory
@@ -16,6 +16,7 @@ def test_segments_are_addressed_by_absolute_position():
     assert history.segment(5, 9).tolist() == []
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 12), max_size=40))
 def test_the_last_span_of_samples_is_always_held(counts):
     history = SampleHistory(4)

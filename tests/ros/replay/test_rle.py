@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cs3_ros.replay.rle import decode_mask, encode_mask
@@ -33,6 +33,7 @@ def test_masks_become_strings_that_never_change(mask, counts) -> None:
     np.testing.assert_array_equal(decode_mask(encoded), mask)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1), st.floats(0, 1))
 def test_every_mask_comes_back(height, width, seed, share) -> None:
     mask = np.random.default_rng(seed).random((height, width)) < share
