@@ -23,8 +23,7 @@ it is taken to live. Right after the message it may have been killed before its 
 def beat(node: Node) -> None:
     """Makes a node's heartbeat, for as long as the node is there.
 
-    Call it once the node's other publishers are made. Its one message reaches each listener when the middleware of the
-    node has found it.
+    Its one message reaches each listener when the middleware of the node has found it.
     """
     node.create_publisher(Empty, f"~/{_TOPIC}", heartbeat()).publish(Empty())
 
@@ -53,16 +52,10 @@ class Heartbeat:
         )
 
     @property
-    def is_heard(self) -> bool:
-        """Whether the node was ever there: only then would its end be noticed."""
-        self._take_to_live()
-        return self._is_alive is not None
-
-    @property
     def is_known(self) -> bool:
-        """Whether the node has found the listener's subscriptions: from now on neither its messages nor its end are missed.
+        """Whether the node has found the listener: from now on its messages, its answers and its end are not missed.
 
-        Discovery is in order, so where the node found this subscription it found those that the listener made before it.
+        Discovery is in order, so where the node found this subscription it found all that the listener made before it.
         """
         self._take_to_live()
         return self._known_s is not None and self._is_alive is True

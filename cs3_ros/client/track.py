@@ -42,13 +42,13 @@ class TrackerLink:
         self.name = node.resolve_topic_name(name)
         """Full name of the tracker."""
         self._executor = executor
-        self._heartbeat = Heartbeat(node, self.name)
         self._client: ActionClient[Any, Any, Any] = ActionClient(node, TrackCollision, f"{self.name}/track")
+        self._heartbeat = Heartbeat(node, self.name)  # after the client, of which `is_known` speaks
 
     @property
     def is_ready(self) -> bool:
-        """Whether the tracker is on the graph, lives, and would be missed if it did not."""
-        return self._client.server_is_ready() and self._heartbeat.is_heard and not self._heartbeat.has_died
+        """Whether the tracker is on the graph and lives, knows whom to answer, and would be missed if it ended."""
+        return self._client.server_is_ready() and self._heartbeat.is_known
 
     @property
     def num_deaths(self) -> int:

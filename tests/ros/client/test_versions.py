@@ -51,7 +51,7 @@ def test_a_client_hears_the_node_that_comes_after_the_one_that_was_killed() -> N
         listener = client.listen(timeout=DEADLINE_S)
         with NodeProcess(PERCEIVE_UNTIL_KILLED):
             first = next(listener)
-            wait_for(lambda: client._link._heartbeat.is_heard)  # killed sooner, it would not be known as ended
+            client.wait_for_node(DEADLINE_S)  # killed sooner, it would not be known as ended
         with pytest.raises(PerceptionAbsentError, match=r"/perception (has ended|publishes)"):
             while True:
                 next(listener)
