@@ -13,11 +13,11 @@ from cs3_model.files import write_whole
 
 
 def write_picture(path: Path, image: npt.NDArray[np.uint8], options: Sequence[int] = ()) -> None:
-    """Writes a picture that is there as a whole or not at all: RGB uint8 [H, W, 3] or grey uint8 [H, W], in the format that the name's ending says.
+    """Writes a picture that is there as a whole or not at all.
 
     Args:
-        path: Where to.
-        image: The picture.
+        path: Where to; the ending says in which format.
+        image: RGB uint8 [H, W, 3], or grey uint8 [H, W].
         options: OpenCV's for the format, such as ``(cv2.IMWRITE_PNG_COMPRESSION, 9)``.
 
     Raises:

@@ -11,8 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
-import cv2
-
+from cs3_model.picture_files import write_picture
 from cs3_ros.client import Collision, CollisionClient, PerceptionError
 
 
@@ -32,7 +31,7 @@ def keep_pictures(collision: Collision, folder: Path) -> None:
         crop = item.image_crop.copy()
         crop[~item.mask_crop] //= 4
         name = f"{collision.onset_ns}_{number}_{'_'.join(item.roles).replace(' ', '-')}.png"
-        cv2.imwrite(str(folder / name), cv2.cvtColor(crop, cv2.COLOR_RGB2BGR))
+        write_picture(folder / name, crop)
 
 
 def main() -> int:
@@ -50,7 +49,7 @@ def main() -> int:
             for collision in client.listen(timeout=arguments.timeout):
                 print(observation(collision), flush=True)
                 keep_pictures(collision, arguments.out)
-    except PerceptionError as error:
+    except (PerceptionError, ValueError) as error:
         print(f"agent: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""Each write of an evaluation, a training and `cs3 segment` fails once: what is said, what is left, and whether a second try is equal.
+"""Each write of an evaluation, a training and `cs3 segment` fails once: what is said and left, and if a second try is equal.
 
 scripts/run python -m tests.figures.failing_disk
 """
