@@ -102,7 +102,8 @@ def test_whoever_waits_for_the_node_is_heard_of_by_it(make_perception, pool) -> 
 
 def test_to_wait_for_what_is_no_node_ends_with_a_line(graph) -> None:
     graph.node.create_publisher(CollisionMsg, "/perception/collision", 1)
-    with CollisionClient(patience_s=0.3) as client:
+    with CollisionClient() as client:
+        graph.wait_for(lambda: client._link.is_present, "the publisher")
         with pytest.raises(
             PerceptionSilentError, match=r"^/perception did not find this client within 0\.5 s: is .* a bag"
         ):
