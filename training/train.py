@@ -19,6 +19,7 @@ from cs3_model.command_errors import one_line_errors
 from cs3_model.placement import Precision
 from training.data import READERS, DataSpec, open_data_set
 from training.data.samples import DataSet
+from training.loop.distributed import ProcessLostError
 from training.loop.trainer import LoopConfig, RunStoppedError
 from training.weak.recipe import Recipe, load_recipe, recipe_names
 from training.weak.run import RunSettings, train
@@ -62,7 +63,8 @@ def main(
     """Train on pairs of picture and sound. Exit code 1: the run had to stop; 2: bad input."""
     command = {name: str(value) if isinstance(value, Path) else value for name, value in locals().items()}
     logging.basicConfig(format="%(message)s")
-    with one_line_errors(status=2), one_line_errors("stopped", status=1, kinds=(RunStoppedError,)):
+    stops = (RunStoppedError, ProcessLostError)
+    with one_line_errors(status=2), one_line_errors("stopped", status=1, kinds=stops):
         settings = RunSettings(
             preset=preset, recipe=_recipe(recipe, steps, batch_size), out=out, resume=resume, seed=seed, device=device,
             precision=precision, recompute=recompute, max_pairs=max_pairs, workers=workers,

@@ -43,9 +43,17 @@ class Ranks:
         return slice(self.rank * share, (self.rank + 1) * share)
 
 
+class ProcessLostError(Exception):
+    """Another process of the training has ended, which its own line explains."""
+
+
 @contextmanager
 def joined_ranks(*, on_cuda: bool) -> Iterator[Ranks]:
-    """Joins the other processes that `torchrun` started, if it did."""
+    """Joins the other processes that `torchrun` started, if it did.
+
+    Raises:
+        ProcessLostError: if the block waits for a process that has ended.
+    """
     if "WORLD_SIZE" not in os.environ:
         yield Ranks()
         return
@@ -55,6 +63,11 @@ def joined_ranks(*, on_cuda: bool) -> Iterator[Ranks]:
     distributed.init_process_group("nccl" if on_cuda else "gloo")
     try:
         yield ranks
+    except RuntimeError as error:
+        # NCCL's errors have a class of their own, gloo's are known by where they come from.
+        if isinstance(error, distributed.DistError) or "gloo/transport" in str(error):
+            raise ProcessLostError("another process of this training has ended, see what it printed") from None
+        raise
     finally:
         distributed.destroy_process_group()
 

@@ -71,6 +71,7 @@ def train(settings: RunSettings, data_set: DataSet, command: Mapping[str, Any]) 
     Raises:
         ValueError: for settings that do not fit each other, the machine, the data or an earlier run.
         RunStoppedError: if training cannot go on.
+        ProcessLostError: if another process has ended.
     """
     with joined_ranks(on_cuda=settings.device != "cpu" and torch.cuda.is_available()) as ranks:
         recipe, preset = settings.recipe, load_preset(settings.preset)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import resource
 import signal
 import socket
 import time
@@ -76,21 +77,39 @@ def curve(out: Path, name: str) -> dict[int, float]:
     return read_curve(out / "tensorboard", f"{group}/{name}")
 
 
-def in_new_process(arguments: list[str], environment: dict[str, str]) -> None:
+def in_new_process(arguments: list[str], environment: dict[str, str], room: int, said: Path) -> None:
     """Runs the command in a process of its own; its exit code is that of the command."""
     torch.set_num_threads(1)
     os.environ.update(environment)
-    result = run(*arguments)
-    print(result.output)
+    with room_for(room):
+        result = run(*arguments)
+    said.write_text(result.output)
     raise SystemExit(result.exit_code)
 
 
-def start(arguments: list[str], **environment: str) -> multiprocessing.Process:
+def start(
+    arguments: list[str], said: Path, *, room: int = resource.RLIM_INFINITY, **environment: str
+) -> multiprocessing.Process:
+    """Starts the command, on a disk with room for files of that size; what it says comes into a file."""
     context = multiprocessing.get_context("forkserver")  # imports once; forks from a process without threads
     context.set_forkserver_preload(["tests.training.weak.test_train", "training.weak.clipseg_model"])
-    process = context.Process(target=in_new_process, args=(arguments, environment))
+    process = context.Process(target=in_new_process, args=(arguments, environment, room, said))
     process.start()
     return process
+
+
+def start_both(
+    arguments: list[str], said: Path, *, room_of_first: int = resource.RLIM_INFINITY
+) -> list[multiprocessing.Process]:
+    """Starts two processes that train together, as torchrun does; what each says comes into a file of its number."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    launched = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    return [
+        start(arguments, said.with_suffix(f".{rank}"), room=room, RANK=rank, LOCAL_RANK=rank, **launched)
+        for rank, room in (("0", room_of_first), ("1", resource.RLIM_INFINITY))
+    ]
 
 
 def test_a_run_writes_weights_that_fit_a_card_curves_and_what_it_was(arguments, tmp_path) -> None:
@@ -124,7 +143,7 @@ def test_a_run_writes_weights_that_fit_a_card_curves_and_what_it_was(arguments, 
 def test_a_killed_run_goes_on_with_the_same_curve(arguments, tmp_path) -> None:
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     arguments += ["--batch-size", "2"]
-    process = start([*arguments, "--out", str(killed), "--steps", "500"])
+    process = start([*arguments, "--out", str(killed), "--steps", "500"], tmp_path / "said")
     deadline = time.monotonic() + 200
     while not list(killed.glob("checkpoints/step-*2.pt")) and process.is_alive() and time.monotonic() < deadline:
         time.sleep(0.002)
@@ -148,12 +167,8 @@ def test_a_killed_run_goes_on_with_the_same_curve(arguments, tmp_path) -> None:
 
 
 def test_two_processes_equal_one_with_the_same_batch(arguments, tmp_path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
     both, alone = tmp_path / "both", tmp_path / "alone"
-    launched = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}  # as torchrun sets them
-    processes = [start([*arguments, "--out", str(both)], RANK=rank, LOCAL_RANK=rank, **launched) for rank in ("0", "1")]
+    processes = start_both([*arguments, "--out", str(both)], tmp_path / "said")
     assert run(*arguments, "--out", str(alone)).exit_code == 0
     for process in processes:
         process.join(timeout=200)
@@ -184,6 +199,17 @@ def test_a_full_disk_ends_the_run_in_one_line(arguments, tmp_path) -> None:
     assert result.exit_code == 1
     assert "stopped: step 2: " in result.output.splitlines()[-1] and "go on with --resume" in result.output
     assert list((out / "checkpoints").iterdir()) == []
+
+
+def test_a_full_disk_of_the_process_that_writes_ends_all_of_them_in_a_line_each(arguments, tmp_path) -> None:
+    said = tmp_path / "said"
+    processes = start_both([*arguments, "--out", str(tmp_path / "out")], said, room_of_first=300_000)
+    for process in processes:
+        process.join(timeout=200)
+    assert [process.exitcode for process in processes] == [1, 1]
+    assert "stopped: step 2: " in said.with_suffix(".0").read_text().splitlines()[-1]
+    other = said.with_suffix(".1").read_text()
+    assert other == "stopped: another process of this training has ended, see what it printed\n"
 
 
 def test_unreadable_samples_stop_the_run_or_are_counted(arguments, epic, tmp_path) -> None:
