@@ -1,20 +1,25 @@
-"""Each write of an evaluation, a training and `cs3 segment` fails once: what is said and left, and if a second try is equal.
+"""Each write of four commands fails once: what is said and left, and if a second try is equal.
+
+They are an evaluation, a training, `cs3 segment` and `evaluate_bag`.
 
 scripts/run python -m tests.figures.failing_disk
 """
 
 from __future__ import annotations
 
+import atexit
 import builtins
 import errno
 import io
+import json
 import os
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 from unittest import mock
@@ -82,7 +87,8 @@ class FailingDisk:
             return strike_and_call
 
         patches = [mock.patch.object(module, "open", checked_open) for module in (builtins, io)]
-        patches += [mock.patch.object(os, name, checked(getattr(os, name))) for name in ("fsync", "replace", "mkdir")]
+        calls = ("fsync", "replace", "rename", "mkdir")
+        patches += [mock.patch.object(os, name, checked(getattr(os, name))) for name in calls]
         for patch in patches:
             patch.start()
         try:
@@ -125,12 +131,13 @@ class Attempt:
 Work = Callable[[Path], Attempt]
 
 
-def failures(work: Work, *, every: int = 1) -> Counter[str]:
+def failures(work: Work, *, every: int = 1, errors: Sequence[int] = ERRORS) -> Counter[str]:
     """Lets each operation fail once with each error, and then does the work again on a disk that works.
 
     Args:
         work: Writes to a folder.
         every: Each so many-th operation alone.
+        errors: Their numbers.
     """
     outcomes: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as place:
@@ -138,7 +145,7 @@ def failures(work: Work, *, every: int = 1) -> Counter[str]:
         with disk():
             whole = work(Path(place) / "out")
     assert not whole.error, whole.error
-    for code in ERRORS:
+    for code in errors:
         for number in range(1, disk.num_operations + 1, every):
             with tempfile.TemporaryDirectory() as place:
                 out = Path(place) / "out"
@@ -155,7 +162,7 @@ def _judged(failed: Attempt, work: Work, out: Path, whole: Attempt) -> str:
         return "failed in silence"
     if partial := [name for name, text in failed.result.items() if text != whole.result[name]]:
         return f"partial: {', '.join(partial)}"
-    if left := [path.name for path in out.rglob("*.incomplete")]:
+    if left := [path.name for path in out.rglob(".*")]:
         return f"left: {', '.join(left)}"
     if work(out) != whole:
         return "another result at the second try"
@@ -229,7 +236,39 @@ def segmentation(out: Path) -> Attempt:
     return Attempt(error=_error_of(ended), result=found)
 
 
-WORKS: dict[str, Work] = {"evaluation": evaluation, "training": training, "segmentation": segmentation}
+def bag_evaluation(out: Path) -> Attempt:
+    """`evaluate_bag` on two seconds of a bag, with hand-made parts in place of networks."""
+    from cs3_ros.evaluate_bag import main as evaluate_bag  # needs ROS 2, which the others do not
+
+    bag = _recording()
+    arguments = [str(bag), "--out", str(out), "--preset", "debug", "--param", "device:=cpu"]
+    with redirect_stderr(io.StringIO()) as said, redirect_stdout(io.StringIO()):
+        status = evaluate_bag(arguments)
+    pictures = (f"bag/{kind}/event_00000.png" for kind in ("overlays", "spectrograms"))
+    found = _texts(out, ("summary.json", "bag/events.jsonl", "bag/config.json", *pictures, "bag/overlay.mp4"))
+    if status and json.loads(found.get("summary.json", "{}")):
+        del found["summary.json"]  # whole, but of a bag that failed
+    return Attempt(error=said.getvalue() if status else "", result=found)
+
+
+@cache
+def _recording() -> Path:
+    """A bag with one impact, which the hand-made parts see; it lasts as long as the process."""
+    from tests.ros.perception.perception_graph import use_hand_made_parts
+    from tests.ros.replay.recordings import write_recording
+
+    use_hand_made_parts()
+    folder = tempfile.TemporaryDirectory(dir="/var/tmp")
+    atexit.register(folder.cleanup)
+    return write_recording(Path(folder.name) / "bag", seconds=2.0)
+
+
+WORKS: dict[str, Work] = {
+    "evaluation": evaluation,
+    "training": training,
+    "segmentation": segmentation,
+    "bag evaluation": bag_evaluation,
+}
 
 
 def main(every: Annotated[int, typer.Option(help="Each so many-th operation alone.")] = 1) -> None:
