@@ -10,10 +10,14 @@ from typing import Any
 import rclpy
 from lifecycle_msgs.srv import ChangeState
 from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode as RclpyLifecycleNode
-from rclpy.lifecycle import LifecycleNodeMixin, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleNodeMixin, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
+
+RCLError: type[Exception] = rclpy_implementation.RCLError
+"""What the middleware and the layer above it refuse."""
 
 
 @contextmanager
@@ -22,7 +26,8 @@ def ros_context(
 ) -> Iterator[None]:
     """Joins the ROS graph, and leaves it at the end of the block.
 
-    `rclpy.init` is a context manager of its own from Kilted on only.
+    `rclpy.init` is a context manager of its own from Kilted on only. What the middleware refuses in the block, such as
+    a node or a topic that an enclave of SROS2 has no permission for, becomes a ValueError too.
 
     Args:
         args: Command line without the program's name; None takes that of the process.
@@ -31,22 +36,39 @@ def ros_context(
 
     Raises:
         ValueError: if rclpy refuses the command line, a parameter file, or the environment (HOME, ROS_LOG_DIR,
-            ROS_DOMAIN_ID): one line.
+            ROS_DOMAIN_ID, the keys of SROS2): one line.
     """
+    join_graph(args, context=context, signals=signals)
+    try:
+        with refusals_in_a_line():
+            yield
+    finally:
+        rclpy.try_shutdown(context=context)
+
+
+def join_graph(
+    args: Sequence[str] | None, *, context: rclpy.Context | None = None, signals: SignalHandlerOptions | None = None
+) -> None:
+    """Initialises a context that lives longer than a block; arguments and errors as of `ros_context`."""
     try:
         given = None if args is None else list(args)
         rclpy.init(args=given, context=context, signal_handler_options=signals)
     except Exception as error:  # classes without a common base, of which most are private and differ
         raise ValueError(f"ROS refuses to start: {_one_line(error)}") from error
+
+
+@contextmanager
+def refusals_in_a_line() -> Iterator[None]:
+    """Makes a ValueError of what the middleware refuses in the block."""
     try:
         yield
-    finally:
-        rclpy.try_shutdown(context=context)
+    except RCLError as error:
+        raise ValueError(f"ROS refuses: {_one_line(error)}") from error
 
 
 def _one_line(error: Exception) -> str:
     """What rcl says, without the places in its sources."""
-    text = re.sub(r",? at \.?/\S+:\d+", "", str(error))
+    text = re.sub(r",? at (line \d+ in )?\.?/\S+(:\d+)?", "", str(error))
     return " ".join(text.split())
 
 
@@ -61,9 +83,10 @@ def sender_of(info: Mapping[str, Any]) -> bytes | None:
 
 
 class LifecycleNode(RclpyLifecycleNode):
-    """rclpy's, with transitions that may take minutes, and that say why they do not start.
+    """rclpy's, with transitions that may take minutes, and that say why they do not start and why they fail.
 
-    A transition that the state does not allow is refused; up to Jazzy rclpy ends the whole process.
+    A transition that the state does not allow is refused; up to Jazzy rclpy ends the whole process. Where a transition
+    raises, such as for a topic that SROS2 forbids, rclpy says nothing.
     """
 
     def __init__(self, name: str, **node_options: Any) -> None:
@@ -94,6 +117,19 @@ class LifecycleNode(RclpyLifecycleNode):
     # The names that rclpy.lifecycle gives its own private methods.
     def _LifecycleNodeMixin__change_state(self, transition_id: int) -> TransitionCallbackReturn:  # noqa: N802
         return self.change_state(transition_id)
+
+    def _LifecycleNodeMixin__execute_callback(  # noqa: N802
+        self, state_id: int, previous: LifecycleState
+    ) -> TransitionCallbackReturn:
+        callback = self._callbacks.get(state_id)
+        if callback is None:
+            return TransitionCallbackReturn.SUCCESS
+        try:
+            return callback(previous)
+        except Exception as error:  # whatever it is, the node must come to a state that it can leave
+            label = self._state_machine.current_state[1]
+            self.get_logger().error(f"{label} failed: {type(error).__name__}: {_one_line(error)}")
+            return TransitionCallbackReturn.ERROR
 
     async def _LifecycleNodeMixin__on_change_state(  # noqa: N802
         self, request: ChangeState.Request, response: ChangeState.Response

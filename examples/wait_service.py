@@ -9,16 +9,18 @@ It is what state machines and behaviour trees of other languages can call: it an
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
-import rclpy
 from cs3_msgs.msg import Collision
 from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.task import Future
 from std_srvs.srv import Trigger
+
+from cs3_ros.node_command import run_node
 
 _MAX_WAITING = 16
 _LOOK_S = 0.1
@@ -65,16 +67,10 @@ def _sentence(msg: Collision) -> str:
     return f"{msg.reason}: {msg.detail}" + "".join(f"; box {box}" for box in boxes)
 
 
-def main() -> None:
-    """Runs the node until Ctrl-C."""
-    rclpy.init()
-    try:
-        rclpy.spin(CollisionWaiter())
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    finally:
-        rclpy.try_shutdown()
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the node until Ctrl-C; returns the exit status."""
+    return run_node(CollisionWaiter, argv, name="wait_service", close=CollisionWaiter.destroy_node)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

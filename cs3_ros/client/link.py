@@ -18,7 +18,6 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.client import Client
 from rclpy.exceptions import NameValidationException
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 
 from cs3_model.types import UInt8Image
@@ -26,7 +25,7 @@ from cs3_ros.client.definition_check import DefinitionCheck
 from cs3_ros.client.recent_inputs import RecentInputs
 from cs3_ros.client.track import TrackerLink
 from cs3_ros.conversions.times import stamp_to_ns
-from cs3_ros.distribution import sender_of
+from cs3_ros.distribution import RCLError, join_graph, refusals_in_a_line, sender_of
 from cs3_ros.heartbeat import Heartbeat
 from cs3_ros.qos import publication, requests
 
@@ -54,7 +53,7 @@ class PerceptionLink:
         on_collision: Called in the link's thread with each message, and its image where that is there.
 
     Raises:
-        ValueError: if a name cannot be one of a node, namespace or topic.
+        ValueError: if a name cannot be one of a node, namespace or topic, or ROS refuses to start.
     """
 
     def __init__(
@@ -67,26 +66,53 @@ class PerceptionLink:
         image_buffer_bytes: int,
         on_collision: OnCollision,
     ) -> None:
+        self._on_collision = on_collision
+        self._status: tuple[float, DiagnosticStatus] | None = None
         self._context = rclpy.Context()
         # No arguments of the program: they may give a name and remappings that are meant for another node.
-        rclpy.init(args=[], context=self._context)
+        join_graph([], context=self._context)
         try:
-            self._node = Node(
+            with refusals_in_a_line():
+                self._node = self._make_node(namespace)
+            image, audio = self._resolve_names(node, image, audio)
+            with refusals_in_a_line():
+                self._listen(image, audio, image_buffer_bytes)
+        except ValueError:
+            self._context.shutdown()
+            raise
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self._node)
+        self._thread = threading.Thread(target=self._executor.spin, name="collision_client", daemon=True)
+        self._thread.start()
+        self._lock = threading.Lock()
+        self._tracker: TrackerLink | None = None
+        atexit.register(self.close)  # a thread that still waits in the middleware crashes an ending interpreter
+
+    def _make_node(self, namespace: str) -> Node:
+        try:
+            return Node(
                 f"collision_client_{uuid.uuid4().hex[:8]}",
                 context=self._context,
                 namespace=namespace,
                 start_parameter_services=False,
                 enable_rosout=False,
             )
+        except NameValidationException as error:
+            names = f"the client's own and namespace {namespace!r}"
+            raise ValueError(f"{names} cannot all be names in ROS: {_first_line(error)}") from None
+
+    def _resolve_names(self, node: str, image: str | None, audio: str | None) -> tuple[str | None, str | None]:
+        """Notes the full name of the node, and returns those of the topics."""
+        try:
             self.node_name = self._node.resolve_topic_name(node)
             """Full name of the perception node."""
-            image = None if image is None else self._node.resolve_topic_name(image)
-            audio = None if audio is None else self._node.resolve_topic_name(audio)
-        except (NameValidationException, rclpy_implementation.RCLError) as error:
-            self._context.shutdown()
-            names = f"node {node!r}, namespace {namespace!r}, image {image!r} and audio {audio!r}"
+            topics = [None if topic is None else self._node.resolve_topic_name(topic) for topic in (image, audio)]
+        except RCLError as error:
+            names = f"node {node!r}, image {image!r} and audio {audio!r}"
             raise ValueError(f"{names} cannot all be names in ROS: {_first_line(error)}") from None
-        self._on_collision = on_collision
+        return topics[0], topics[1]
+
+    def _listen(self, image: str | None, audio: str | None, image_buffer_bytes: int) -> None:
         self.topic = f"{self.node_name}/collision"
         """Full name of the topic of collisions."""
         self._node.create_subscription(CollisionMsg, self.topic, self._receive, publication(_COLLISION_DEPTH))
@@ -96,16 +122,8 @@ class PerceptionLink:
             SegmentCollision, f"{self.node_name}/segment", qos_profile=requests()
         )
         self._heartbeat = Heartbeat(self._node, self.node_name)  # after all of which `is_known` speaks
-        self._status: tuple[float, DiagnosticStatus] | None = None
         self.inputs = RecentInputs(self._node, image=image, audio=audio, image_buffer_bytes=image_buffer_bytes)
         """What camera and microphone sent last."""
-        self._executor = SingleThreadedExecutor(context=self._context)
-        self._executor.add_node(self._node)
-        self._thread = threading.Thread(target=self._executor.spin, name="collision_client", daemon=True)
-        self._thread.start()
-        self._lock = threading.Lock()
-        self._tracker: TrackerLink | None = None
-        atexit.register(self.close)  # a thread that still waits in the middleware crashes an ending interpreter
 
     def close(self) -> None:
         """Leaves the graph; may be called more than once."""
@@ -134,7 +152,7 @@ class PerceptionLink:
                 self._executor.create_task(lambda: _into(made, lambda: TrackerLink(self._node, self._executor, name)))
                 try:
                     self._tracker = made.result()
-                except (NameValidationException, rclpy_implementation.RCLError) as error:
+                except (NameValidationException, RCLError) as error:
                     raise ValueError(f"tracker {name!r} cannot be a name in ROS: {_first_line(error)}") from None
             return self._tracker
 
