@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 from collections import defaultdict
 from typing import Annotated
@@ -23,7 +21,8 @@ os.environ.setdefault("ROS_DOMAIN_ID", "96")
 import numpy as np
 import typer
 
-from benchmarks.scaffold import ROOT, percentiles, print_header, print_row, where
+from benchmarks.scaffold import percentiles, print_header, print_row, where
+from cs3_model.child_processes import start_module
 from cs3_ros.client import Collision, CollisionClient, PerceptionError
 from cs3_ros.client.track import CollisionTrack
 
@@ -31,10 +30,6 @@ _IMAGES = "/image/compressed"
 _FOLLOWED_S = 9.5
 _START_S = 300.0
 _RESAMPLES = 2000
-
-
-def start(module: str, *arguments: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", module, *arguments], cwd=ROOT)
 
 
 class Followed:
@@ -104,9 +99,9 @@ def main(
     """Print the table."""
     before = where("torch", "rclpy")
     processes = [
-        start("cs3_ros.perception.node", "--ros-args", "-p", "preset:=micro"),
-        start("cs3_ros.tracking.node", "--ros-args", "-p", "preset:=micro"),
-        start(
+        start_module("cs3_ros.perception.node", "--ros-args", "-p", "preset:=micro"),
+        start_module("cs3_ros.tracking.node", "--ros-args", "-p", "preset:=micro"),
+        start_module(
             "cs3_ros.bags.bag_player",
             "cs3_ros/demo_bag",
             "--loop",

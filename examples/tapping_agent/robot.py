@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
+from cs3_model.child_processes import start_module
 from cs3_model.types import Float32Array, UInt8Image
 from cs3_ros.conversions.audio import AudioFormat, audio_chunk_msg
 from cs3_ros.conversions.images import image_to_msg
@@ -127,15 +127,15 @@ def perception_graph(*, speed: float) -> Iterator[RobotTopics]:
     Raises:
         RuntimeError: if the node does not start.
     """
-    command = [sys.executable, "-m", "cs3_ros.perception.node", "--ros-args", "-p", "use_sim_time:=true"]
-    command += ["-p", "preset:=micro", "-p", "image_transport:=raw", "--log-level", "perception:=error"]
+    arguments = ["--ros-args", "-p", "use_sim_time:=true"]
+    arguments += ["-p", "preset:=micro", "-p", "image_transport:=raw", "--log-level", "perception:=error"]
     # The robot's time may run faster than a busy machine follows: nothing is to be lost or given up for that.
-    command += ["-p", "patience_s:=10.0", "-p", f"qos_overrides.{IMAGE_TOPIC}.subscription.depth:=100"]
+    arguments += ["-p", "patience_s:=10.0", "-p", f"qos_overrides.{IMAGE_TOPIC}.subscription.depth:=100"]
     context = rclpy.Context()
     with ros_context([], context=context):
         robot = rclpy.create_node("tapping_robot", context=context)
         topics = RobotTopics(robot, speed=speed)
-        perception = subprocess.Popen(command)
+        perception = start_module("cs3_ros.perception.node", *arguments)
         try:
             deadline_s = time.monotonic() + _START_S
             while not topics.ready():

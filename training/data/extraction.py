@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 import soundfile
 
+from cs3_model.child_processes import end_with_parent
 from cs3_model.files import written_whole
 from cs3_model.media import NS_PER_S, MediaFile, Picture
 from cs3_model.types import MODEL_SAMPLE_RATE_HZ, UInt8Image
@@ -26,7 +27,6 @@ from training.data.clip_media import read_sound
 from training.data.folder_layout import DiskFinder
 from training.data.real_sets import RealDataSet
 from training.data.samples import SampleError
-from training.worker_processes import end_with_parent
 
 _PIECE_S = 60.0
 """Sound is read in pieces of this length, so that an hour needs little memory."""

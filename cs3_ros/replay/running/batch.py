@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cs3_model.child_processes import end_with_parent
 from cs3_ros.bags.bag_reader import is_bag, storage_files
 from cs3_ros.replay.reporting.scoring import BagScore, pooled_metrics
 from cs3_ros.replay.running.bag_evaluation import evaluate_bag, run_config
@@ -97,9 +98,7 @@ def evaluate_parallel(
 ) -> Iterator[BagOutcome]:
     """Evaluates bags in processes of their own, and yields outcomes as they come."""
     context = multiprocessing.get_context("spawn")  # PyTorch's threads do not survive a fork
-    with ProcessPoolExecutor(
-        num_workers, mp_context=context, initializer=_share_cores, initargs=(num_workers,)
-    ) as pool:
+    with ProcessPoolExecutor(num_workers, mp_context=context, initializer=_begin, initargs=(num_workers,)) as pool:
         task_of = {pool.submit(evaluate_one, task, out, options): task for task in tasks}
         for future in as_completed(task_of):
             name, path = task_of[future]
@@ -168,9 +167,10 @@ def _evaluate_share(tasks: Sequence[Task], out: Path, options: EvaluationOptions
     return [evaluate_one(task, out, options) for task in tasks]
 
 
-def _share_cores(num_workers: int) -> None:
+def _begin(num_workers: int) -> None:
     import torch
 
+    end_with_parent()
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // num_workers))
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+
+from cs3_model.child_processes import start_module
 
 NODE_NAME = "perception"
 COLLISION_TOPIC, OVERLAY_TOPIC = f"{NODE_NAME}/collision", f"{NODE_NAME}/overlay"
@@ -41,7 +42,7 @@ def play_to_node(
     """
     executor = SingleThreadedExecutor(context=listener.context)
     executor.add_node(listener)
-    node = _start("cs3_ros.perception.node", node_arguments)
+    node = start_module("cs3_ros.perception.node", *node_arguments)
     player = None
 
     def spin_until(done: Callable[[], bool], timeout_s: float = float("inf"), complaint: str = "") -> None:
@@ -62,7 +63,7 @@ def play_to_node(
             "the perception node did not start",
         )
         on_play()
-        player = _start("cs3_ros.bags.bag_player", player_arguments)
+        player = start_module("cs3_ros.bags.bag_player", *player_arguments)
         spin_until(lambda: player.poll() is not None)
         if player.returncode:
             raise ValueError(f"the bag player ended with status {player.returncode}")
@@ -73,10 +74,6 @@ def play_to_node(
             if process is not None:
                 _stop(process)
         executor.shutdown()
-
-
-def _start(module: str, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", module, *arguments])
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -26,6 +26,7 @@ import numpy.typing as npt
 import typer
 from tqdm import tqdm
 
+from cs3_model.child_processes import end_with_parent
 from cs3_model.command_errors import one_line_errors
 from cs3_model.files import write_whole
 from training.micro.audio.drawn_collisions import DrawnCollision, struck_collision, world_collision
@@ -35,7 +36,6 @@ from training.simulation.sound.impact_sound import Manner, synthesize
 from training.simulation.sound.microphone import hear
 from training.simulation.sound.modes import Sound
 from training.simulation.sound.recording_devices import Recording, record
-from training.worker_processes import end_with_parent
 
 RATE_HZ = 16_000
 DURATION_S = 2.0

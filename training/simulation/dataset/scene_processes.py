@@ -12,9 +12,9 @@ from typing import Any
 import cv2
 from tqdm import tqdm
 
+from cs3_model.child_processes import end_with_parent
 from training.simulation.dataset.generation_plan import GenerationPlan
 from training.simulation.rendering.renderers import Renderer, make_renderer
-from training.worker_processes import end_with_parent
 
 SCENES_PER_PROCESS = 100
 """After so many a worker is replaced, as the renderer keeps some memory of each scene."""

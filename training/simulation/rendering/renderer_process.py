@@ -10,10 +10,10 @@ import mujoco
 import numpy as np
 import numpy.typing as npt
 
+from cs3_model.child_processes import end_with_parent
 from training.simulation.objects.meshes import Mesh
 from training.simulation.physics.record import SceneState
 from training.simulation.rendering.renderers import Renderer, check_renderer, make_renderer
-from training.worker_processes import end_with_parent
 
 SHOTS_PER_PROCESS = 300
 """Pictures and maps of ids. The library keeps about 1.4 MB of each, whatever its size, until its process ends."""
