@@ -127,7 +127,8 @@ class BagPlayer:
                 f"no messages from {self._playback.start_s} s on: the bag is {self._bag.duration_s:.3f} s long"
             )
         deadline_s = time.monotonic() + _LAST_ACKNOWLEDGEMENT_S
-        for publisher in set(self._publishers.values()):
+        clock = [self._clock] if self._clock else []
+        for publisher in {*self._publishers.values(), *clock}:
             publisher.wait_for_all_acked(Duration(seconds=max(0.0, deadline_s - time.monotonic())))
         return PlaybackReport(num_messages=count, lateness_p99_s=float(np.percentile(self._lateness_s, 99)))
 
