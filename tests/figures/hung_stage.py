@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cs3_model.files import write_whole_text
 from tests.ros.perception.perception_graph import START_S, MediaGraph, NodeProcess, jpeg_picture, use_hand_made_parts
 
 DEADLINE_S = 2.0
@@ -46,7 +47,7 @@ class Hang:
 
 
 def run_node(stage: str, flag: str, deadline_s: float) -> None:
-    """The node; the stage hangs from its first call after the file `flag` is there, and says so by emptying it."""
+    """The node; the stage has the fault that the file `flag` names, once, and takes the file away."""
     from cs3_model.frame_ring import StoredFrame
     from cs3_ros.perception.node import main
     from cs3_ros.perception.outputs import CollisionOutputs
@@ -60,19 +61,27 @@ def run_node(stage: str, flag: str, deadline_s: float) -> None:
         "sound": (parts["audio_visual"], "embed_audio"),
         "publishing": (CollisionOutputs, "publish"),
     }[stage]
-    setattr(owner, method, _hanging(getattr(owner, method), Path(flag)))
+    setattr(owner, method, _failing(getattr(owner, method), Path(flag)))
     settings = ("preset:=debug", "audio_pre_s:=0.3", "audio_post_s:=0.3", f"device_timeout_s:={deadline_s}")
     main(["perception", "--ros-args", *(word for setting in settings for word in ("-p", setting))])
 
 
-def _hanging(call: Callable[..., Any], flag: Path) -> Callable[..., Any]:
-    def hang_or_call(*arguments: Any, **named: Any) -> Any:
+def _failing(call: Callable[..., Any], flag: Path) -> Callable[..., Any]:
+    def fail_or_call(*arguments: Any, **named: Any) -> Any:
         if flag.exists():
+            fault = flag.read_text()
             flag.unlink()
-            threading.Event().wait()
+            if fault == "hang":
+                threading.Event().wait()
+            raise {"error": RuntimeError, "memory": MemoryError}[fault]("made to fail")
         return call(*arguments, **named)
 
-    return hang_or_call
+    return fail_or_call
+
+
+def arm(flag: Path, fault: str) -> None:
+    """Gives the next call of the stage a fault: hang, error or memory."""
+    write_whole_text(flag, fault)
 
 
 def hang(stage: str) -> Hang:
@@ -85,7 +94,7 @@ def hang(stage: str) -> Hang:
             graph.now_ns = time.time_ns()
             graph.play_until_collision(**devices)
             num_before = len(graph.collisions)
-            flag.touch()
+            arm(flag, "hang")
             _play_until(graph, lambda: not flag.exists(), devices)
             begin_s = time.monotonic()
             graph.wait_for_problem("the device hangs")
