@@ -37,6 +37,7 @@ class Heartbeat:
     """
 
     def __init__(self, node: Node, peer: str) -> None:
+        self._node, self._topic = node, f"{peer}/{_TOPIC}"
         self._is_alive: bool | None = None
         self._known_s: float | None = None
         self._known_before_s: float | None = None
@@ -45,7 +46,7 @@ class Heartbeat:
         self._lock = threading.RLock()
         node.create_subscription(
             Empty,
-            f"{peer}/{_TOPIC}",
+            self._topic,
             self._hear,
             heartbeat(),
             event_callbacks=SubscriptionEventCallbacks(liveliness=self._note),
@@ -59,6 +60,15 @@ class Heartbeat:
         """
         self._take_to_live()
         return self._known_s is not None and self._is_alive is True
+
+    @property
+    def is_unheard(self) -> bool:
+        """Whether the graph shows a heartbeat that was never heard.
+
+        Such a node has just been met, or was killed right then: the graph shows it for 20 s more.
+        """
+        self._take_to_live()
+        return self._is_alive is None and self._node.count_publishers(self._topic) > 0
 
     @property
     def has_died(self) -> bool:

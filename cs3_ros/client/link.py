@@ -160,10 +160,13 @@ class PerceptionLink:
 
     @property
     def is_present(self) -> bool:
-        """Whether the node, or at least something that publishes its collisions, such as a bag, is on the graph."""
+        """Whether the node, or at least something that publishes its collisions, such as a bag, is on the graph.
+
+        A node whose heartbeat was not heard yet may have been killed when it was met: it is not counted until then.
+        """
         namespace, _, name = self.node_name.rpartition("/")
         with self._lock:
-            if not self._context.ok() or self.has_died:
+            if not self._context.ok() or self.has_died or self._heartbeat.is_unheard:
                 return False
             nodes = self._node.get_node_names_and_namespaces
             return self._node.count_publishers(self.topic) > 0 or (name, namespace or "/") in nodes()

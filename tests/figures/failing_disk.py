@@ -271,10 +271,13 @@ WORKS: dict[str, Work] = {
 }
 
 
-def main(every: Annotated[int, typer.Option(help="Each so many-th operation alone.")] = 1) -> None:
+def main(
+    every: Annotated[int, typer.Option(help="Each so many-th operation alone.")] = 1,
+    only: Annotated[list[str] | None, typer.Option(help="Which work; all by default.")] = None,
+) -> None:
     """Print what came of each failure."""
-    for name, work in WORKS.items():
-        for outcome, count in failures(work, every=every).most_common():
+    for name in only or WORKS:
+        for outcome, count in failures(WORKS[name], every=every).most_common():
             typer.echo(f"{name}: {count:4d} {outcome}")
 
 

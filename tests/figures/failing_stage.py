@@ -18,6 +18,8 @@ from tests.figures.hung_stage import NODE, STAGES, arm
 from tests.ros.perception.perception_graph import START_S, WINDOW_S, MediaGraph, NodeProcess, jpeg_picture
 
 FAULTS = ("error", "memory")
+DEADLINE_S = 60.0
+"""`device_timeout_s` of the node, which nothing here shall reach on a busy machine."""
 DEVICES = {"image": jpeg_picture, "image_topic": "/image/compressed"}
 
 
@@ -29,7 +31,7 @@ def failures(stage: str, times: int) -> Counter[tuple[str, str, str]]:
     outcomes: Counter[tuple[str, str, str]] = Counter()
     with closing(MediaGraph()) as graph, tempfile.TemporaryDirectory() as folder:
         flag = Path(folder) / "fault"
-        with NodeProcess(NODE, stage, str(flag)) as node:
+        with NodeProcess(NODE, stage, str(flag), str(DEADLINE_S)) as node:
             graph.wait_for(lambda: node.has_said("nobody publishes"), "the node", START_S)
             graph.now_ns = time.time_ns()
             graph.play_until_collision(**DEVICES)

@@ -22,11 +22,12 @@ from tests.ros.perception.perception_graph import START_S, MediaGraph, NodeProce
 DEADLINE_S = 2.0
 """`device_timeout_s` of the node."""
 STAGES = ("decoding", "picture", "hands", "boxes", "sound", "publishing")
-NODE = f"""
+NODE = """
 import sys
 from tests.figures.hung_stage import run_node
-run_node(sys.argv[1], sys.argv[2], {DEADLINE_S})
+run_node(sys.argv[1], sys.argv[2], float(sys.argv[3]))
 """
+"""Its arguments are the stage, the file that gives it a fault, and `device_timeout_s`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,7 +90,7 @@ def hang(stage: str) -> Hang:
     devices = {"image": jpeg_picture, "image_topic": "/image/compressed", "real_time": True}
     with closing(MediaGraph()) as graph, tempfile.TemporaryDirectory() as folder:
         flag = Path(folder) / "hang"
-        with NodeProcess(NODE, stage, str(flag)) as node:
+        with NodeProcess(NODE, stage, str(flag), str(DEADLINE_S)) as node:
             graph.wait_for(lambda: node.has_said("nobody publishes"), "the node", START_S)
             graph.now_ns = time.time_ns()
             graph.play_until_collision(**devices)
@@ -103,7 +104,7 @@ def hang(stage: str) -> Hang:
             ended_s, status = time.monotonic() - begin_s, node.process.returncode
             reasons = tuple(collision.reason for collision in graph.collisions[num_before:])
         begin_s = time.monotonic()
-        with NodeProcess(NODE, stage, str(flag)) as node:
+        with NodeProcess(NODE, stage, str(flag), str(DEADLINE_S)) as node:
             graph.wait_for(lambda: node.has_said("preset debug runs on"), "the next node", START_S)
             ready_s = time.monotonic() - begin_s
             _play_until(graph, lambda: len(graph.collisions) > num_before + len(reasons), devices)

@@ -47,9 +47,10 @@ def main(
     within_s: Annotated[
         float, typer.Option(help="They come until so long after the start; the node should be up.")
     ] = 20.0,
+    seed: Annotated[int, typer.Option(help="Of the moments: another one for each part of a long run.")] = 0,
 ) -> None:
     """Print how the nodes ended; what those said that did not end well goes to stderr."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     outcomes = Counter(
         interrupt(float(rng.uniform(0.0, within_s)), signal.SIGINT if count % 2 else signal.SIGTERM)
         for count in range(signals)
