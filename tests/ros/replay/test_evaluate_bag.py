@@ -288,16 +288,16 @@ def test_bags_of_one_name_get_the_names_of_their_folders_too(tmp_path) -> None:
 
 @pytest.mark.parametrize("option", [("--workers", "2"), ("--workers", "2", "--cluster", "submitit")])
 def test_bags_are_evaluated_by_two_processes(tmp_path, option) -> None:
-    """With the preset's own parts: other processes do not know the hand-made ones."""
+    """With the parts that ship: other processes do not know the hand-made ones."""
     if "submitit" in option:
         pytest.importorskip("submitit", reason="submitit is an extra")
     for name in ("a", "b"):
         write_recording(tmp_path / "bags" / name, seconds=2.0)
-    arguments = [str(tmp_path / "bags"), "--out", str(tmp_path / "out"), "--no-video", "--preset", "debug", *option]
-    assert main(arguments) == 0
+    arguments = [str(tmp_path / "bags"), "--out", str(tmp_path / "out"), "--no-video", "--preset", "micro", *option]
+    assert main([*arguments, "--param", "device:=cpu"]) == 0
     for name in ("a", "b"):
         assert len(read_events(tmp_path / "out" / name / "events.jsonl")) == 1
-        assert metrics_of(tmp_path / "out" / name)["preset"] == "debug"
+        assert metrics_of(tmp_path / "out" / name)["preset"] == "micro"
 
 
 @pytest.mark.parametrize(
@@ -337,7 +337,7 @@ def test_a_live_replay_gives_the_events_and_masks_of_the_offline_one(tmp_path) -
     """Allowed: onsets 1 ms apart and masks of IoU 0.99, for a block of sound that the middleware lost."""
     for mode, out in (((), "offline"), (("--live",), "live")):
         arguments = [str(DEMO_BAG), "--ground-truth", "/ground_truth/collision", "--no-video", *mode]
-        assert main([*arguments, "--preset", "debug", "--out", str(tmp_path / out), "--param", "device:=cpu"]) == 0
+        assert main([*arguments, "--preset", "micro", "--out", str(tmp_path / out), "--param", "device:=cpu"]) == 0
     offline, live = (read_events(tmp_path / out / "demo_bag/events.jsonl") for out in ("offline", "live"))
     assert len(offline) == len(live) == 6
     for one, other in zip(offline, live, strict=True):
