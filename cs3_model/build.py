@@ -6,7 +6,7 @@ import gc
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -99,12 +99,17 @@ def load_preset(name: str) -> Preset:
     """
     text, folder = read_preset_file(name)
     try:
-        preset = from_mapping(Preset, yaml.safe_load(text) or {})
+        preset = _preset_of(text)
     except (ValueError, yaml.YAMLError) as error:
         raise ValueError(f"preset '{name}': {error}") from None
     paths = {name: getattr(preset, name) for name in ("audio_weights", "micro_weights", "selection_weights")}
     paths = {name: str(folder / Path(path).expanduser()) for name, path in paths.items() if path}
     return replace(preset, **paths)
+
+
+@lru_cache(maxsize=32)  # to read YAML takes long, and a table of results asks a thousand times
+def _preset_of(text: str) -> Preset:
+    return from_mapping(Preset, yaml.safe_load(text) or {})
 
 
 def select_device(device: str) -> torch.device:

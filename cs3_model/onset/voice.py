@@ -101,22 +101,31 @@ class VoiceDetector:
         self._filter_state = np.zeros((len(self._low_pass), 2))
         self._samples.clear()
         self._ends.clear()
-        self._num_windows = 0
+        self._waiting: list[npt.NDArray[np.float64]] = []
+        self._num_waiting = 0
+        self._begin_window(0)
 
     def push(self, samples: npt.NDArray[np.float64]) -> None:
         """Hears the next samples [T] of the stream, at most a second."""
-        filtered, self._filter_state = scipy.signal.sosfilt(self._low_pass, samples, zi=self._filter_state)
+        self._waiting.append(samples)
+        self._num_waiting += len(samples)
+        if self._samples.end + self._num_waiting < self._window_end:
+            return  # to filter a stream sample by sample would take longer than all else
+        waiting, self._waiting, self._num_waiting = np.concatenate(self._waiting), [], 0
+        filtered, self._filter_state = scipy.signal.sosfilt(self._low_pass, waiting, zi=self._filter_state)
         self._samples.append(filtered)
-        while True:
+        while self._window_end <= self._samples.end:
+            first = int(self._positions[0])
+            held = self._samples.segment(first, self._window_end)
             # The low-pass leaves little to interpolate wrongly.
-            positions = (self._num_windows * WINDOW + np.arange(WINDOW)) * self._step
-            first, end = int(positions[0]), int(positions[-1]) + 2
-            if end > self._samples.end:
-                return
-            held = self._samples.segment(first, end)
-            window = np.interp(positions - first, np.arange(len(held)), held).astype(np.float32)
-            self._ends.append((end, self._network(window)))
-            self._num_windows += 1
+            window = np.interp(self._positions - first, np.arange(len(held)), held).astype(np.float32)
+            self._ends.append((self._window_end, self._network(window)))
+            self._begin_window(self._num_windows + 1)
+
+    def _begin_window(self, number: int) -> None:
+        self._num_windows = number
+        self._positions = (number * WINDOW + np.arange(WINDOW)) * self._step
+        self._window_end = int(self._positions[-1]) + 2
 
     def probability(self, start: int, stop: int) -> float:
         """Returns the highest probability of a voice among the windows that end at positions in (start, stop]."""
