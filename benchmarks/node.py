@@ -104,17 +104,17 @@ def run_node(duration_s: float) -> None:
         while time.monotonic() < end_s:
             executor.spin_once(timeout_sec=0.1)
 
-    while node._stream is None or node._stream.counters["audio_blocks"] == 0:
+    while node._listening is None or node._listening.counters["audio_blocks"] == 0:
         spin(0.1)
     spin(WARM_UP_S)
     overheads_ms.clear()
-    begin = time.monotonic(), sum(process.cpu_times()[:2]), detector.seconds, node._stream.counters.copy()
+    begin = time.monotonic(), sum(process.cpu_times()[:2]), detector.seconds, node._listening.counters.copy()
     memory_mb = []
     while time.monotonic() - begin[0] < duration_s:
         memory_mb.append(process.memory_info().rss / 2**20)
         spin(min(MEMORY_PERIOD_S, duration_s))
     elapsed_s = time.monotonic() - begin[0]
-    counted = node._stream.counters - begin[3]
+    counted = node._listening.counters - begin[3]
     result = {
         "elapsed_s": elapsed_s,
         "cpu": (sum(process.cpu_times()[:2]) - begin[1]) / elapsed_s,

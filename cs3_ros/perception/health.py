@@ -43,6 +43,8 @@ class Health:
     def __init__(self, node: Node, component: str = "perception") -> None:
         self.hardware_id = ""
         """Names the device in the diagnostics."""
+        self.stage_ms: dict[str, float] = {}
+        """How long the stages of the last event took, milliseconds, for the diagnostics."""
         self._node = node
         self._name = f"{node.get_fully_qualified_name()}: {component}"
         self._counters: Counter[str] = Counter()
@@ -106,7 +108,7 @@ class Health:
             counters = dict(self._counters)
         worst = max(problems.values(), key=lambda problem: problem.level, default=None)
         pairs = {f"problem: {key}": f"{problem.message} ({problem.count}x)" for key, problem in problems.items()}
-        pairs.update({name: str(value) for name, value in {**values, **counters}.items()})
+        pairs.update({name: str(value) for name, value in {**values, **self.stage_ms, **counters}.items()})
         status = DiagnosticStatus(
             level=worst.level if worst else DiagnosticStatus.OK,
             name=self._name,

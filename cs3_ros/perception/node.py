@@ -1,46 +1,31 @@
 """The perception node: camera and microphone topics in, masks of what collided out.
 
-Callbacks only store what arrives; a worker thread owns the networks. Everything that decides is in cs3_model.
+Here are its states, services, parameters and diagnostics; what it does while it is active is in `listening`, how its
+process runs in `process`. Everything that decides is in cs3_model.
 """
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
-import threading
-import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from cs3_msgs.srv import SegmentCollision
 from lifecycle_msgs.msg import Transition
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.clock import Clock, JumpThreshold, ROSClock, TimeJump
+from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
-from rclpy.duration import Duration
-from rclpy.exceptions import ParameterException
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
-from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import SetBool
 
-from cs3_model.frame_ring import StoredFrame
-from cs3_model.pipeline import CollisionPipeline
-from cs3_model.steps import Event, Step
-from cs3_model.stream import CollisionStream
-from cs3_model.types import AudioBlock, Reason, Verdict
-from cs3_model.worker import Outcome, PerceptionWorker
-from cs3_ros.distribution import LifecycleNode, ros_context
+from cs3_ros.distribution import LifecycleNode
 from cs3_ros.heartbeat import beat
-from cs3_ros.perception.device_watch import DeviceWatch
 from cs3_ros.perception.health import Health
-from cs3_ros.perception.inputs import PerceptionInputs, expected_topics
+from cs3_ros.perception.inputs import expected_topics
+from cs3_ros.perception.listening import Listening
 from cs3_ros.perception.loading import Loading, LoadingCancelledError, in_executor, run_in_thread
 from cs3_ros.perception.log_forwarding import LogForwarder
 from cs3_ros.perception.networks import LoadedNetworks, load_networks
@@ -49,21 +34,13 @@ from cs3_ros.perception.parameters import (
     check_change,
     declare_parameters,
     parameter_values,
-    stream_config,
     unknown_parameters,
-    verification_config,
 )
+from cs3_ros.perception.process import run_until_stopped
 from cs3_ros.perception.segment_service import answer_segment
 from cs3_ros.qos import requests
 
-if TYPE_CHECKING:
-    from cs3_model.build import Preset
-
-_POLL_PERIOD_S = 0.1
 _DIAGNOSTICS_PERIOD_S = 1.0
-_STOP_S = 1.0
-_LAST_WORDS_S = 0.5
-"""A node whose device hangs sends for so long what it said last."""
 _GIVES_UP_LOADING = (
     Transition.TRANSITION_CLEANUP,
     Transition.TRANSITION_UNCONFIGURED_SHUTDOWN,
@@ -80,23 +57,14 @@ class PerceptionNode(LifecycleNode):
         self.hang = ""
         """What hangs, in a sentence, or empty. Nothing can end a thread that hangs: the process has to begin anew."""
         self._log_forwarder = LogForwarder(self.get_logger())
-        self._preset: Preset | None = None
-        self._pipeline: CollisionPipeline | None = None
-        self._stream: CollisionStream | None = None
-        self._worker: PerceptionWorker | None = None
+        self._networks: LoadedNetworks | None = None
         self._outputs: CollisionOutputs | None = None
-        self._inputs: PerceptionInputs | None = None
-        self._poll_timer: Any = None
-        self._jump_handle: Any = None
+        self._listening: Listening | None = None
         self._loading: Loading[LoadedNetworks] | None = None
         self._configured: Future[TransitionCallbackReturn] | None = None
         self._enabled = True
         self._said_worst = ""
-        self._seen_ns = 0
-        self._device_watch = DeviceWatch(_POLL_PERIOD_S)
-        self._static_values: dict[str, object] = {}
         self._earlier_counters: Counter[str] = Counter()
-        self._stage_ms: dict[str, float] = {}
         self.add_on_set_parameters_callback(self._on_set_parameters)
         declare_parameters(self)
         self.add_post_set_parameters_callback(self._on_parameters_set)
@@ -173,28 +141,29 @@ class PerceptionNode(LifecycleNode):
             return self._refuse("configure", error)
         finally:
             self._loading = None
-        self._preset, self._pipeline = loaded.preset, loaded.pipeline
+        self._networks = loaded
         self._outputs = CollisionOutputs(self, preset=loaded.chosen, pipeline=loaded.pipeline)
         self._health.hardware_id = loaded.device
-        self._static_values = loaded.values()
         self.get_logger().info(f"preset {loaded.chosen.title} runs on {loaded.device}: {loaded.preset.description}")
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Starts to listen."""
-        assert self._pipeline is not None
+        assert self._networks is not None and self._outputs is not None
         try:
-            self._stream = CollisionStream(stream_config(parameter_values(self), self._preset))
+            self._listening = Listening(
+                self,
+                networks=self._networks,
+                outputs=self._outputs,
+                health=self._health,
+                enabled=self._enabled,
+                steady_clock=self._steady_clock,
+                on_poll=self._on_poll,
+                on_hang=self._on_hang,
+            )
         except ValueError as error:
             return self._refuse("activate", error)
         self._health.resolve("activate")
-        max_waiting = self.get_parameter("max_waiting").value
-        self._worker = PerceptionWorker(self._pipeline, self._on_outcome, max_waiting=max_waiting)
-        self._apply_live_parameters()
-        self._inputs = PerceptionInputs(self, self._health, on_audio=self._on_audio, on_frame=self._on_frame)
-        self._poll_timer = self.create_timer(_POLL_PERIOD_S, self._on_poll, clock=self._steady_clock)
-        threshold = JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1), on_clock_change=True)
-        self._jump_handle = self.get_clock().create_jump_callback(threshold, post_callback=self._on_time_jump)
         return super().on_activate(state)
 
     def _refuse(self, transition: str, error: Exception) -> TransitionCallbackReturn:
@@ -220,105 +189,51 @@ class PerceptionNode(LifecycleNode):
         return super().on_shutdown(state)
 
     def _stop(self) -> None:
-        if self._poll_timer is not None:
-            self.destroy_timer(self._poll_timer)
-        if self._inputs is not None:
-            self._inputs.close()
-        if self._jump_handle is not None:
-            self._jump_handle.unregister()
-        if self._stream is not None and self._worker is not None:
-            self._submit(self._stream.clear(Reason.STOPPED, "perception was stopped"))
-            self._earlier_counters.update(self._stream.counters)
-            reason = Reason.ERROR if self.hang else Reason.STOPPED
-            if not self._worker.stop(_STOP_S, reason=reason, detail=self.hang or "perception was shut down"):
-                self.get_logger().error("the event in progress does not end: its thread is left behind")
-        self._poll_timer = self._inputs = self._jump_handle = self._stream = self._worker = None
+        if self._listening is not None:
+            self._listening.stop(self.hang)
+            self._earlier_counters.update(self._listening.counters)
+            self._listening = None
 
     def _free(self) -> None:
         if self._outputs is not None:
             self._outputs.close()
-        if self._pipeline is not None:
+        if self._networks is not None:
             from cs3_model.build import release_memory
 
-            self._preset, self._pipeline, self._outputs, self._static_values = None, None, None, {}
+            self._networks = self._outputs = None
             release_memory()
 
-    # --- work ---
+    # --- what it says of itself ---
 
-    def _on_audio(self, block: AudioBlock) -> None:
-        if self._enabled and self._stream is not None:
-            self._submit(self._stream.push_audio(block))
-
-    def _on_frame(self, frame: StoredFrame) -> None:
-        if self._enabled and self._stream is not None:
-            self._submit(self._stream.push_frame(frame))
-
-    def _submit(self, steps: Iterable[Step]) -> None:
-        for step in steps:
-            if self._worker is not None:
-                self._worker.submit(step)
-
-    def _on_outcome(self, event: Event, outcome: Outcome) -> None:
-        """Publishes how an event ended; called from the worker's thread or from a callback."""
-        assert self._outputs is not None
-        result = outcome.result
-        self._health.count(f"events_{result.reason}")
-        if outcome.frame is not None and self._inputs is not None:
-            self._inputs.image_size_wh = outcome.frame.size_hw[::-1]
-        if result.verdict is Verdict.NONE and result.reason is not Reason.NO_CANDIDATE:
-            self._health.warn(f"events: {result.reason}", f"a collision ended without masks: {result.detail}")
-        message = self._outputs.publish(event, outcome)
-        stages = zip(message.stage_names, message.stage_ms, strict=True)
-        self._stage_ms = {f"{stage}_ms": round(duration_ms, 1) for stage, duration_ms in stages}
+    def _on_hang(self, hang: str) -> None:
+        """Stops, and says so."""
+        self.hang = hang
+        self._health.hold("device", f"{hang}; the node has to be started anew, which respawn:=true does")
+        self._on_diagnostics()
+        self.trigger_deactivate()
 
     def _on_poll(self) -> None:
-        if self._inputs is not None and self._stream is not None:
-            missing_s = 1e-3 * self._stream.counters["audio_missing_ms"]
-            self._inputs.poll(missing_s=missing_s, is_paused=self._is_paused())
-            self._submit(self._stream.expire())
-            self._watch_device()
         if self._health.worst != self._said_worst:
             self._on_diagnostics()
 
-    def _watch_device(self) -> None:
-        """Stops, and says so, when the networks do not come to an end with one piece of work."""
-        assert self._worker is not None
-        limit_s = self.get_parameter("device_timeout_s").value
-        if self._device_watch.poll(self._worker.work_in_progress) >= limit_s:
-            self.hang = f"the networks have not answered for {limit_s:g} s (device_timeout_s): the device hangs"
-            self._health.hold("device", f"{self.hang}; the node has to be started anew, which respawn:=true does")
-            self._on_diagnostics()
-            self.trigger_deactivate()
-
-    def _on_time_jump(self, jump: TimeJump) -> None:
-        if self._stream is not None:
-            self._submit(self._stream.clear(Reason.TIME_JUMP, "the clock jumped"))
-
     def _on_diagnostics(self) -> None:
         values: dict[str, object] = {"state": self._state_machine.current_state[1], "enabled": self._enabled}
-        values.update(self._static_values)
+        if self._networks is not None:
+            values.update(self._networks.values())
+        listening = self._listening
         expected = {f"{name}_expected": topics for name, topics in expected_topics(self).items()}
-        values.update(expected if self._inputs is None else self._inputs.values())
-        values.update(self._earlier_counters + self._stream.counters if self._stream else self._earlier_counters)
-        values["events_waiting"] = self._worker.num_waiting if self._worker else 0
-        values.update(self._stage_ms)
+        values.update(expected if listening is None else listening.values())
+        values.update(self._earlier_counters if listening is None else self._earlier_counters + listening.counters)
+        values["events_waiting"] = 0 if listening is None else listening.worker.num_waiting
         self._said_worst = self._health.worst
         self._health.publish(values)
-
-    def _is_paused(self) -> bool:
-        """Whether nothing has to arrive: switched off, or simulated time stands."""
-        clock = self.get_clock()
-        assert isinstance(clock, ROSClock)
-        now_ns = clock.now().nanoseconds
-        stands, self._seen_ns = now_ns == self._seen_ns, now_ns
-        return not self._enabled or (stands and clock.ros_time_is_active)
 
     # --- services and parameters ---
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         self._enabled = request.data
-        if not self._enabled and self._stream is not None:
-            self._submit(self._stream.clear(Reason.STOPPED, "perception was switched off"))
+        if self._listening is not None:
+            self._listening.enable(self._enabled)
         response.success = True
         response.message = "listening" if self._enabled else "not listening"
         return response
@@ -327,81 +242,21 @@ class PerceptionNode(LifecycleNode):
         self, request: SegmentCollision.Request, response: SegmentCollision.Response
     ) -> SegmentCollision.Response:
         assert self.executor is not None  # it runs this callback
-        return await answer_segment(
-            request, response, worker=self._worker, outputs=self._outputs, executor=self.executor
-        )
+        worker = self._listening.worker if self._listening is not None else None
+        return await answer_segment(request, response, worker=worker, outputs=self._outputs, executor=self.executor)
 
     def _on_set_parameters(self, changes: list[Parameter[Any]]) -> SetParametersResult:
-        return check_change(self, changes, preset=self._preset, active=self._worker is not None)
+        preset = self._networks.preset if self._networks is not None else None
+        return check_change(self, changes, preset=preset, active=self._listening is not None)
 
     def _on_parameters_set(self, changes: list[Parameter[Any]]) -> None:
-        self._apply_live_parameters()
-
-    def _apply_live_parameters(self) -> None:
-        if self._worker is None or self._stream is None or self._pipeline is None or self._preset is None:
-            return
-        values = parameter_values(self)
-        self._stream.config = stream_config(values, self._preset)
-        verification = verification_config(values, self._preset)
-        self._pipeline.config = replace(self._pipeline.config, verification=verification)
+        if self._listening is not None:
+            self._listening.apply_parameters()
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Runs the node until Ctrl-C or SIGTERM, and ends the process."""
-    status = _run(argv)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # To tear PyTorch down takes a second, and may crash under a thread that still computes.
-    os._exit(status)
-
-
-def _run(argv: Sequence[str] | None) -> int:
-    try:
-        return _run_in_context(argv)
-    except KeyboardInterrupt:
-        return 0
-    except (ValueError, ParameterException) as error:
-        print(f"perception: {error}", file=sys.stderr)
-        return 1
-
-
-def _run_in_context(argv: Sequence[str] | None) -> int:
-    # rclpy's own handlers would end the context before the last events are published.
-    with ros_context(argv, signals=SignalHandlerOptions.NO):
-        stop = threading.Event()
-        _on_signals(lambda *_: stop.set())
-        node = PerceptionNode()
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        if node.get_parameter("autostart").value and not _start_while_spinning(node, executor, stop):
-            return 0 if stop.is_set() else 1
-        while not stop.is_set() and not node.hang:
-            executor.spin_once(timeout_sec=0.1)
-        if node.hang:
-            time.sleep(_LAST_WORDS_S)
-            return 1  # to free what hangs may hang too
-        node.destroy_node()
-    return 0
-
-
-def _start_while_spinning(node: PerceptionNode, executor: SingleThreadedExecutor, stop: threading.Event) -> bool:
-    """Starts the node.
-
-    Returns:
-        Whether the node is active; False where it failed, having logged why, or `stop` was set, or a request gave
-        loading up.
-    """
-    configured = node.configure_in_background()
-    while not configured.done() and not stop.is_set():
-        executor.spin_once(timeout_sec=0.1)
-    if stop.is_set() or configured.result() is not TransitionCallbackReturn.SUCCESS:
-        return False
-    return node.trigger_activate() is TransitionCallbackReturn.SUCCESS
-
-
-def _on_signals(handler: Any) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, handler)
+    run_until_stopped(PerceptionNode, argv)
 
 
 if __name__ == "__main__":
