@@ -16,9 +16,10 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import String
 
-from cs3_ros.bags.bag_player import BagPlayer, Playback, main
+from cs3_ros.bags.bag_player import main
 from cs3_ros.bags.bag_reader import RecordedBag
 from cs3_ros.bags.bag_writer import BagWriter
+from cs3_ros.bags.playback import BagPlayer, Playback
 from cs3_ros.bags.video_to_bag import VideoToBag, video_to_bag
 from cs3_ros.conversions.times import stamp_to_ns
 from tests.ros.conftest import DEADLINE_S
