@@ -89,10 +89,10 @@ def test_frames_without_a_connection_are_named():
 
 def test_history_is_bounded_and_a_clock_that_jumps_back_starts_anew():
     tree = TransformTree(span_s=1e-6, max_per_frame=5)
-    for stamp_ns in range(100_000):
+    for stamp_ns in range(10_000):
         tree.add("base", "camera", moved(stamp_ns), stamp_ns=stamp_ns)
     with pytest.raises(TransformUnknownError):
-        tree.lookup("base", "camera", stamp_ns=99_994)
+        tree.lookup("base", "camera", stamp_ns=9_994)
     tree.add("base", "camera", moved(1), stamp_ns=3)
     np.testing.assert_allclose(tree.lookup("base", "camera", stamp_ns=3).translation_m, [1, 0, 0])
 
