@@ -67,6 +67,7 @@ print(json.dumps({{package.__name__: [package.__file__, *errors(package)] for pa
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", ["cs3_model", "training"])
 def test_every_module_imports_where_ros_is_absent(package, imported_without_ros):
     """Catches what the scan of the sources cannot see: a ROS import by a dependency."""

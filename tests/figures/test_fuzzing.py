@@ -11,6 +11,7 @@ from tests.figures.fuzzing import fuzz
 pytestmark = pytest.mark.ros
 
 
+@pytest.mark.slow
 def test_malformed_messages_of_every_kind_are_counted_and_the_next_impact_is_answered() -> None:
     found = fuzz(102)
     assert len(found.sent) >= 30

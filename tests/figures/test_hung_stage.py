@@ -11,6 +11,7 @@ from tests.figures.hung_stage import hang
 pytestmark = pytest.mark.ros
 
 
+@pytest.mark.slow
 def test_a_node_whose_stage_hangs_says_so_and_ends_and_the_next_one_hears() -> None:
     found = hang("boxes")
     assert found.status == 1

@@ -221,6 +221,7 @@ def test_a_network_in_bfloat16_answers_as_in_float32(name: str, compare, request
     assert passed, detail
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["shuffled layers", "swapped channels"])
 @pytest.mark.parametrize("name", ROUNDED)
 def test_other_weights_are_further_away_than_rounding(name: str, how: str, compare, request) -> None:

@@ -43,6 +43,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return out, done.stdout
 
 
+@pytest.mark.slow
 def test_every_true_collision_is_heard_and_printed_on_a_line(demo: tuple[Path, str], truth: list) -> None:
     """Two of them are 18 ms apart: one sound, one line. A busy node answers the newest first."""
     with Reader(SHIPPED_BAG) as bag:

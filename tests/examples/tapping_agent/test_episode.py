@@ -27,6 +27,7 @@ def has_heard_object(collision: Collision) -> bool:
     return any("heard" in found.roles for found in (*collision.objects, *collision.rejected))
 
 
+@pytest.mark.slow
 def test_the_agent_hears_each_tap_through_the_node_and_chooses_by_what_it_heard(tmp_path):
     if missing := missing_for_filament():
         pytest.skip(missing)

@@ -75,6 +75,7 @@ def test_every_pair_equals_a_forward_pass_of_transformers(changes):
     assert decoded.std(dim=1).mean() > 0.01 * decoded.std(), "the conditions must make a difference"
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_every_pair_equals_a_forward_pass_of_transformers_at_the_published_size():
     network = build(rd64_refined_config(), input_size=352)

@@ -45,6 +45,7 @@ def wait_for(condition: Callable[[], object]) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_a_client_hears_the_node_that_comes_after_the_one_that_was_killed() -> None:
     """Two processes one after the other; each counts its collisions from one on."""
     with CollisionClient(patience_s=DEADLINE_S) as client:

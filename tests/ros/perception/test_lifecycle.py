@@ -354,6 +354,7 @@ main(["perception", "--ros-args", "-p", "preset:=debug"])
 """
 
 
+@pytest.mark.slow
 def test_a_node_that_loads_says_its_state_and_parameters_and_ends_at_once(graph) -> None:
     with NodeProcess(LOADING_NODE) as node:
         graph.wait_for(lambda: node.has_said("building"), "the node to load", START_S)
@@ -367,6 +368,7 @@ def test_a_node_that_loads_says_its_state_and_parameters_and_ends_at_once(graph)
         assert_ends_at_once(node, signal.SIGTERM)
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_process_at_once_amid_an_event_which_ends_as_stopped() -> None:
     with closing(MediaGraph()) as graph, NodeProcess(SLOW_NODE) as node:
         graph.wait_for(lambda: node.has_said("nobody publishes"), "the node", START_S)
@@ -377,6 +379,7 @@ def test_ctrl_c_ends_the_process_at_once_amid_an_event_which_ends_as_stopped() -
         assert collision.reason == "stopped"
 
 
+@pytest.mark.slow
 def test_sigterm_ends_a_listening_process_at_once() -> None:
     with closing(MediaGraph()) as graph, NodeProcess(SLOW_NODE) as node:
         graph.wait_for(lambda: node.has_said("nobody publishes"), "the node", START_S)

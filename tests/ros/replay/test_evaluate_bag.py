@@ -153,6 +153,7 @@ def test_a_browser_without_network_shows_the_whole_report(evaluate, browse, tmp_
     assert cv2.imread(str(tmp_path / "report.png")).std() > 10
 
 
+@pytest.mark.slow
 def test_ground_truth_of_a_topic_scores_onsets_and_masks(evaluate, tmp_path) -> None:
     assert evaluate(DEMO_BAG, "--ground-truth", "/ground_truth/collision", "--no-video")[0] == 0
     scores = metrics_of(tmp_path / "out/demo_bag")["scores"]
@@ -170,6 +171,7 @@ def test_events_are_ground_truth_for_a_later_run(evaluate, tmp_path) -> None:
     assert scores["masks"]["iou"]["mean"] == scores["masks"]["exact_pair"] == 1.0
 
 
+@pytest.mark.slow
 def test_of_many_bags_the_damaged_ones_are_reported_and_the_others_go_on(evaluate, tmp_path) -> None:
     folder = tmp_path / "bags"
     write_recording(folder / "whole")
@@ -286,6 +288,7 @@ def test_bags_of_one_name_get_the_names_of_their_folders_too(tmp_path) -> None:
     assert name_bags(paths) == [("monday-bag", paths[0]), ("tuesday-bag", paths[1])]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", [("--workers", "2"), ("--workers", "2", "--cluster", "submitit")])
 def test_bags_are_evaluated_by_two_processes(tmp_path, option) -> None:
     """With the parts that ship: other processes do not know the hand-made ones."""
@@ -333,6 +336,7 @@ def test_a_recording_for_rerun_has_what_was_seen_heard_and_decided(evaluate, tmp
     assert not rows_of(path, "/latency/after_last_audio_ms")  # nothing arrives in an offline replay
 
 
+@pytest.mark.slow
 def test_a_live_replay_gives_the_events_and_masks_of_the_offline_one(tmp_path) -> None:
     """Allowed: onsets 1 ms apart and masks of IoU 0.99, for a block of sound that the middleware lost."""
     for mode, out in (((), "offline"), (("--live",), "live")):

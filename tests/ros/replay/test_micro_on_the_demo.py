@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from cs3_ros.demo import SHIPPED_BAG, TRUTH_TOPIC
 from cs3_ros.evaluate_bag import main
 
 
+@pytest.mark.slow
 def test_micro_finds_most_of_what_collides_in_the_demo(tmp_path: Path) -> None:
     """One of seven true collisions is 18 ms after another and not heard on its own: it counts as missed."""
     arguments = ["--preset", "micro", "--param", "device:=cpu", "--no-video", "--out", str(tmp_path)]

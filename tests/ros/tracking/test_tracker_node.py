@@ -383,6 +383,7 @@ def test_a_limit_that_is_none_is_refused() -> None:
     context.shutdown()
 
 
+@pytest.mark.slow
 def test_a_preset_that_there_is_not_is_one_line() -> None:
     """In a process of its own, since the command lowers its priority."""
     command = [sys.executable, "-m", "cs3_ros.tracking.node", "--ros-args", "-p", "preset:=nosuch"]

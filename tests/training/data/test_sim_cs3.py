@@ -13,6 +13,7 @@ from training.simulation.dataset.storage import read_truth, sample_folder
 from training.simulation.objects.materials import HELD_OUT_PAIRS
 
 
+@pytest.mark.slow
 def test_one_or_two_objects_collide_where_there_is_a_collision(tiny):
     for sample in open_data_set(DataSpec(name="sim_cs3", root=tiny, split="train")).samples:
         colliding = [item for item in sample.load_objects() if item.is_colliding]

@@ -41,6 +41,7 @@ def run(tmp_path, monkeypatch):
     return run_command
 
 
+@pytest.mark.slow
 def test_it_writes_table_json_and_plots(run, tmp_path) -> None:
     methods = ["centre", "right", "held-nearest", "oracle", "prior-map"]
     arguments = [word for name in methods for word in ("--method", name)]

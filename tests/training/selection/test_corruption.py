@@ -19,6 +19,7 @@ def draws(rates: CorruptionRates, event: SelectionEvent | None = None) -> list[S
     return [corrupted(event or scene(), np.random.default_rng(seed), rates) for seed in range(30)]
 
 
+@pytest.mark.slow
 def test_without_corruption_candidates_stay_and_motion_changes_its_speed_alone() -> None:
     event = scene()
     for draw in draws(NEVER):

@@ -140,6 +140,7 @@ def test_a_run_writes_weights_that_fit_a_card_curves_and_what_it_was(arguments, 
         assert value == pytest.approx(sum(curve(out, name)[step] for name in ("image", "feature", "area")), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_with_the_same_curve(arguments, tmp_path) -> None:
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     arguments += ["--batch-size", "2"]

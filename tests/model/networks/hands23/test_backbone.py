@@ -46,6 +46,7 @@ def test_folding_the_norms_changes_no_feature() -> None:
     torch.testing.assert_close(pyramid(image), expected, rtol=0, atol=1e-4)
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_the_parts_with_static_shapes_compile_without_graph_breaks() -> None:
     image = torch.randn(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))

@@ -63,6 +63,7 @@ def lines_of(page: str, label: str) -> list[list[str]]:
     ]
 
 
+@pytest.mark.slow
 def test_the_three_tables_stand_beside_the_papers_figures(epic, tmp_path, run) -> None:
     """Also by hand: the square of 10 % of 64 x 48 px has a side of 17.5 px: columns 23 to 40, rows 15 to 32. Of the first
     object (20 x 10 px) it covers 7 x 5 px: an IoU of 35 / (324 + 200 - 35) = .0716, whole where that is alone, half beside
@@ -91,6 +92,7 @@ def test_the_three_tables_stand_beside_the_papers_figures(epic, tmp_path, run) -
     assert lines_of(page, "< 1 s")[0][-1] == "*about 40*" and lines_of(page, "1-2 s")[0][-1] == ""
 
 
+@pytest.mark.slow
 def test_rows_that_networks_cannot_make_say_what_is_missing(epic, tmp_path, run) -> None:
     result = run("--data", f"epic_cs3:{epic}", "--preset", "micro")
     assert result.exit_code == 0, result.output

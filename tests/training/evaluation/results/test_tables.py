@@ -40,6 +40,7 @@ def run(*arguments: str):
     return CliRunner().invoke(command, list(arguments))
 
 
+@pytest.mark.slow
 def test_it_writes_page_and_plots_and_goes_on_from_its_cache(arguments, tmp_path) -> None:
     result = run(*arguments)
     assert result.exit_code == 0, result.output

@@ -56,6 +56,7 @@ def test_a_sample_at_48_khz_has_the_same_picture_and_sounds_above_8_khz(tiny, tm
     assert power[16_000:].sum() > 1e-6 * power.sum()  # bins of half a hertz
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_same_data_set_with_another_number_of_workers(tmp_path, renderer):
     """Only its first process is killed; the others end by themselves."""
     whole, broken = tmp_path / "whole", tmp_path / "broken"
@@ -120,6 +121,7 @@ def test_splits_have_seeds_of_their_own():
     assert len(set(numbers)) == len(numbers)
 
 
+@pytest.mark.slow
 def test_the_pictures_before_and_after_the_onset_can_be_left_out(tmp_path):
     command = [
         sys.executable,
