@@ -67,12 +67,12 @@ def tiny(tmp_path_factory, renderer) -> Path:
 
 @pytest.fixture(scope="session")
 def generated_world(tmp_path_factory) -> Path:
-    """Sim-CS3 as its command makes it, with the few first scenes of the splits train, val and test."""
+    """Sim-CS3 as its command makes it for `micro`, with the few first scenes of the splits train, val and test."""
     _need_simulator()
     folder = tmp_path_factory.mktemp("generated") / "sim_cs3"
     splits = ["--splits", "train", "val", "test"]
     sizes = ["--size", "train=4", "--size", "val=2", "--size", "test=16", "--workers", "1"]
-    command = [sys.executable, "-m", "training.simulation", "make", str(folder), *splits, *sizes]
+    command = [sys.executable, "-m", "training.simulation", "make", str(folder), *splits, *sizes, "--only-at-onset"]
     made = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
     assert made.returncode == 0, made.stderr
     return folder

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,11 +14,14 @@ import torch
 
 from cs3_model.build import build_pipeline, load_preset
 from cs3_model.types import Frame
+from tests.forked import run_module
 from training.data import DataSpec, open_data_set
 from training.data.sound_windows import read_window
 from training.evaluation.methods import build_row
 from training.evaluation.row import LoadedSample
 from training.evaluation.row_spec import parse_row
+from training.micro import stages
+from training.micro.__main__ import main
 from training.micro.audio import audio_hits
 from training.micro.audio.audio_hits import make_hits
 from training.micro.stages import Stage, StagePlan, run_stages, stages_of
@@ -41,8 +45,8 @@ def chain(tmp_path) -> list[Stage]:
     return [first, copying("second", first.made, tmp_path)]
 
 
-def titles(stages: list[Stage], out: Path, capsys) -> list[str]:
-    assert run_stages(stages, out) == 0
+def titles(chain: list[Stage], out: Path, capsys) -> list[str]:
+    assert run_stages(chain, out) == 0
     return capsys.readouterr().err.splitlines()
 
 
@@ -90,17 +94,17 @@ def test_files_have_the_names_that_the_tables_are_made_from(tmp_path) -> None:
 
 
 @pytest.mark.slow
-def test_all_stages_end_in_weights_that_segment(generated_world, tmp_path, monkeypatch) -> None:
+def test_all_stages_end_in_weights_that_segment(generated_world, tmp_path, monkeypatch, capsys) -> None:
     """The whole command at debug size, on scenes generated for the tests, with a file of 50 hits instead of 500."""
-    out = tmp_path / "micro"
+    out, said = tmp_path / "micro", tmp_path / "said.txt"
     monkeypatch.setattr(audio_hits, "SHARD_SIZE", 50)
     assert sum(make_hits(out / "hits", 50, workers=1)) == 50
-    options = f"--data {generated_world} --out {out} --hits 500 --seeds 1 --steps 3 --debug".split()
-    command = [sys.executable, "-m", "training.micro", *options]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "stage 7 of 7, mixture" in done.stderr and f"--weights {out}/micro-seed0.safetensors" in done.stderr
-    assert "peak on target, own sound" in done.stdout and "mean AUC" in done.stdout
+    with monkeypatch.context() as patched:
+        patched.setattr(stages, "subprocess", SimpleNamespace(run=lambda command: run_module(command, said)))
+        main(data=generated_world, out=out, hits=500, seeds=1, steps=3, debug=True)
+    titles = capsys.readouterr().err
+    assert "stage 7 of 7, mixture" in titles and f"--weights {out}/micro-seed0.safetensors" in titles
+    assert "peak on target, own sound" in said.read_text() and "mean AUC" in said.read_text()
 
     sample = open_data_set(DataSpec(name="sim_cs3", root=generated_world, split="test")).samples[0]
     frame, window = Frame(image=sample.load_image()), read_window(sample.sound)
@@ -121,5 +125,7 @@ def test_all_stages_end_in_weights_that_segment(generated_world, tmp_path, monke
         assert all(item.mask.shape == frame.size_hw for item in masks), method
     assert masks  # of the mixture, which always answers
 
+    options = f"--data {generated_world} --out {out} --hits 500 --seeds 1 --steps 3 --debug".split()
+    command = [sys.executable, "-m", "training.micro", *options]
     again = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
     assert again.returncode == 0 and again.stderr.count(": finished before") == 7
