@@ -19,6 +19,7 @@ import av
 import numpy as np
 from av.stream import Disposition
 
+from cs3_model.sound_frames import in_one_format, settled
 from cs3_model.types import Float32Array, UInt8Image
 
 logger = logging.getLogger(__name__)
@@ -26,12 +27,6 @@ logger = logging.getLogger(__name__)
 NS_PER_S = 1_000_000_000
 END_NS = 2**63 - 1
 """A time after the end of every file."""
-_GAP_TOLERANCE_S = Fraction(5, 1000)
-"""Containers round times to milliseconds or worse; only more than this is a hole in the sound."""
-_JITTER_S = Fraction(25, 1000)
-"""Frame times of Ogg/Vorbis jump by up to 10 ms where the block size changes, and jump back ..."""
-_JITTER_SPAN_S = Fraction(1, 10)
-"""... within this time; a jump that stays longer is a hole."""
 _CUT_S = 0.25
 """Sound that ends this much before the time that the container states is cut off, seconds."""
 _BALANCE_S = 10
@@ -231,7 +226,7 @@ class MediaFile:
         end = None
         with self._open() as container:
             self._seek(container, start_ns)
-            for index, samples in _settled(self._frames_of_sound(container), rate_hz):
+            for index, samples in settled(self._frames_of_sound(container), rate_hz):
                 end = index + len(samples)
                 if index >= stop:
                     return
@@ -250,7 +245,7 @@ class MediaFile:
         """Yields the samples [T, C] of each frame with the index that its time says, None where it has none."""
         stream = container.streams.audio[self._audio_number]
         target = {"format": self._packed_format, "layout": stream.layout.name, "rate": self.sample_rate_hz}
-        for packed in _pack(self._decode(container, stream), target):
+        for packed in in_one_format(self._decode(container, stream), target):
             index = None
             if packed.pts is not None and packed.time_base is not None:
                 index = round((packed.pts * packed.time_base - self._zero_s) * self.sample_rate_hz)
@@ -297,65 +292,6 @@ class MediaFile:
         begin_s = Fraction(start_ns, NS_PER_S) - _SEEK_MARGIN_S
         if begin_s > 0:
             container.seek(int((begin_s + self._zero_s) * av.time_base))
-
-
-def _pack(frames: Iterator[av.AudioFrame], target: dict[str, Any]) -> Iterator[av.AudioFrame]:
-    """Brings all frames to one format, layout and rate: joined and broadcast files change theirs on the way."""
-    packer: av.AudioResampler | None = None
-    source = None
-    for frame in frames:
-        if packer is None or source != (frame.format.name, frame.layout.name, frame.sample_rate):
-            if packer is not None:
-                yield from filter(None, packer.resample(None))  # the last samples, held back by a change of rate
-            source = (frame.format.name, frame.layout.name, frame.sample_rate)
-            packer = av.AudioResampler(**target)
-        yield from packer.resample(frame)
-    if packer is not None:
-        yield from filter(None, packer.resample(None))
-
-
-def _settled(frames: Iterator[tuple[int | None, np.ndarray]], rate_hz: int) -> Iterator[tuple[int, np.ndarray]]:
-    """Gives each frame its place: contiguous, unless its time says otherwise and the times after it agree.
-
-    Times that deviate a little are waited for: if they return, nothing was missing.
-    """
-    tolerance, jitter, span = (round(time_s * rate_hz) for time_s in (_GAP_TOLERANCE_S, _JITTER_S, _JITTER_SPAN_S))
-    due: int | None = None
-    held: list[np.ndarray] = []
-    held_index = 0
-
-    for index, samples in frames:
-        if due is None:
-            due = index or 0
-        expected = due + sum(map(len, held))
-        offset = 0 if index is None else index - expected
-        if (
-            held
-            and index is not None
-            and abs(offset) > tolerance
-            and abs(index - held_index - sum(map(len, held))) > tolerance
-        ):
-            # Neither back nor as before: what was held stands where it said.
-            yield held_index, np.concatenate(held)
-            due, held = held_index + sum(map(len, held)), []
-            offset = index - due
-        if abs(offset) <= tolerance:
-            for piece in (*held, samples):
-                yield due, piece
-                due += len(piece)
-            held = []
-        elif abs(offset) > jitter:
-            due = due + sum(map(len, held)) + offset
-            yield due, samples
-            due, held = due + len(samples), []
-        else:
-            held_index = held_index if held else due + offset
-            held.append(samples)
-            if sum(map(len, held)) > span:
-                yield held_index, np.concatenate(held)
-                due, held = held_index + sum(map(len, held)), []
-    if held:
-        yield held_index, np.concatenate(held)
 
 
 def _scaled(samples: np.ndarray) -> Float32Array:
