@@ -32,7 +32,7 @@ from cs3_model.types import MODEL_SAMPLE_RATE_HZ
 from training.loop.trainer import RunStoppedError
 from training.micro.audio.audio_gate import Windows, hear_materials, markdown, read_windows
 from training.micro.audio.audio_hits import Hits, read_hits
-from training.micro.fitting import StageConfig, fit
+from training.micro.fitting import StageConfig, fit, quick_autocast
 from training.micro.initial_weights import load_part
 from training.micro.stage_options import Debug
 
@@ -138,7 +138,7 @@ def losses_of(encoder: MicroAudioEncoder, batch: tuple[Tensor, Tensor], step: in
     samples_NT, labels = batch
     with torch.no_grad():
         log_mel_NMF = equalise(encoder.spectrogram(samples_NT))
-    with torch.autocast("cpu", torch.bfloat16):
+    with quick_autocast():
         logits = encoder.encode(log_mel_NMF).material_logits
     return {"materials": functional.binary_cross_entropy_with_logits(logits.float(), labels)}
 

@@ -14,7 +14,9 @@ from torch.utils.data import Dataset
 from cs3_model.networks.micro.micro_parts import MicroNetworks
 from cs3_model.types import MODEL_SAMPLE_RATE_HZ
 from training.data.clip_media import read_sound
-from training.micro.vision.picture_batches import plain_batch, twin_of
+from training.micro.fitting import quick_autocast
+from training.micro.vision.picture_batches import plain_batch
+from training.micro.vision.scenes import twin_of
 from training.simulation.dataset.storage import read_truth
 from training.simulation.dataset.truth import SceneTruth
 
@@ -71,7 +73,7 @@ def gather(networks: MicroNetworks, folders: Sequence[Path]) -> Iterator[HeardFe
         chosen = list(folders[start : start + BATCH_SIZE])
         batch = plain_batch(chosen, side)
         both = torch.cat([batch.images, batch.images.flip(-1)]).contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
+        with quick_autocast():
             features = networks.vision.tower(both).bfloat16()
         scenes, targets, sounds = _collisions(chosen)
         heard = (

@@ -30,10 +30,10 @@ from training.micro.audio_visual.heard_data import (
     joined,
 )
 from training.micro.audio_visual.heard_store import load_heard, save_heard
-from training.micro.fitting import StageConfig, fit
+from training.micro.fitting import StageConfig, fit, quick_autocast
 from training.micro.initial_weights import load_part
 from training.micro.stage_options import DataFolder, Debug, LearningRate, Seed, Steps, Validation
-from training.micro.vision.picture_batches import list_scenes
+from training.micro.vision.scenes import list_scenes
 from training.micro.vision.vision_losses import mask_loss
 
 
@@ -91,9 +91,9 @@ class _Trained(nn.Module):
         self.prompt = networks.vision.prompt
 
     def forward(self, batch: HeardBatch) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16):
+        with quick_autocast():
             condition = self.heard.condition(self.prompt, batch.embedding, batch.materials)
-            return self.heard.decoder(batch.features, condition).float()
+            return self.heard.decoder(batch.features.float(), condition).float()
 
 
 def _losses_of(model: _Trained, batch: HeardBatch, step: int) -> Mapping[str, Tensor]:

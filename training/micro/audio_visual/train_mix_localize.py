@@ -26,7 +26,7 @@ from training.data.samples import Sample
 from training.data.sound_windows import read_window
 from training.evaluation.baselines.mix_localize import NUM_SLOTS, MixtureNetwork, return_loss, save_mixture
 from training.loop.trainer import RunStoppedError
-from training.micro.fitting import StageConfig, fit
+from training.micro.fitting import StageConfig, fit, quick_autocast
 from training.micro.stage_options import DataFolder, LearningRate, Seed, Steps
 from training.weak.micro_model import Pixels, Spectrogram
 
@@ -129,7 +129,7 @@ class Mixing(nn.Module):
         """The loss."""
         networks = self._frozen[0]
         with torch.no_grad():
-            with torch.autocast("cpu", torch.bfloat16):
+            with quick_autocast():
                 features = networks.vision.tower(batch.pixels.contiguous(memory_format=torch.channels_last) + 0.5)
             heard = networks.audio.encode(batch.spectrograms.flatten(0, 1)).embedding_ND
         leaving, arriving = self.network.embed_sound(heard).chunk(2)

@@ -1,7 +1,6 @@
-"""Pictures of the simulated world with dense truth, augmented, as batches for the vision stage.
+"""Pictures of the simulated world with dense truth, as other cameras film them, in batches for the vision stage.
 
-Both samples of a scene show the same picture before the onset, so that a picture here is a scene with both of its
-events. PictureBatch number `step` is fixed by the seed and the step alone: a run that was interrupted goes on as if it had
+PictureBatch number `step` is fixed by the seed and the step alone: a run that was interrupted goes on as if it had
 not been.
 """
 
@@ -16,28 +15,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from cs3_model.networks.micro.vocabulary import CLASSES, MATERIALS
-from training.data.samples import SampleError
-from training.simulation.dataset.storage import FRAME_NAMES, read_ids, read_truth
-from training.simulation.rendering.id_map import LEFT_HAND_ID, RIGHT_HAND_ID
+from training.micro.vision.filming import filmed
+from training.micro.vision.scenes import Objects, read_objects, read_picture
+from training.simulation.dataset.storage import read_ids
 
-MAX_OBJECTS = 30
-"""Objects of a scene; ids are 1 to this."""
 MIN_AREA_PX = 20
 """Smaller objects are not asked for."""
-
-
-class Objects(NamedTuple):
-    """What is known about the objects of one scene; row k is the object with the id k, row 0 is none."""
-
-    material: np.ndarray
-    """Index in `MATERIALS`, or -1, int64 [1 + MAX_OBJECTS]."""
-    category: np.ndarray
-    """Index in `CLASSES`, or -1."""
-    held: np.ndarray
-    """By the left and by the right hand, bool [1 + MAX_OBJECTS, 2]."""
-    struck: np.ndarray
-    """By either event of the scene, bool."""
 
 
 class PictureBatch(NamedTuple):
@@ -56,87 +39,10 @@ class PictureBatch(NamedTuple):
     """The tight box of all that is seen of each id, see `boxes_of_ids`, float32 [N, 256, 4]."""
 
 
-def list_scenes(root: Path, split: str) -> list[Path]:
-    """The folders of the first sample of every scene that is complete, sorted.
-
-    Raises:
-        ValueError: if there are none.
-    """
-    folders = sorted(path for path in (root / split).glob("[0-9]*/[0-9]*[02468]") if twin_of(path).is_dir())
-    if not folders:
-        raise ValueError(f"{root / split} has no scenes: python -m training.simulation make {root} --splits {split}")
-    return folders
-
-
-def twin_of(folder: Path) -> Path:
-    """The folder of the second sample of a scene."""
-    return folder.with_name(f"{int(folder.name) + 1:06d}")
-
-
-def read_objects(folder: Path) -> Objects:
-    """Reads what is known about a scene.
-
-    Raises:
-        SampleError: if a file is missing or broken.
-    """
-    try:
-        truth = read_truth(folder)
-        collisions = (truth.collision, read_truth(twin_of(folder)).collision)
-        struck = {number for hit in collisions if hit is not None for number in hit.ids}
-        material, category = (np.full(1 + MAX_OBJECTS, -1) for _ in range(2))
-        held, is_struck = np.zeros((1 + MAX_OBJECTS, 2), bool), np.zeros(1 + MAX_OBJECTS, bool)
-        for item in truth.objects:
-            material[item.id] = MATERIALS.index(item.material)
-            category[item.id] = CLASSES.index(item.category)
-            held[item.id] = [side in item.held_by for side in ("left", "right")]
-            is_struck[item.id] = item.id in struck
-    except (ValueError, IndexError) as error:
-        raise SampleError(f"{folder}: {error}") from error
-    return Objects(material, category, held, is_struck)
-
-
-def read_picture(folder: Path) -> np.ndarray:
-    """Reads the picture at the onset, RGB uint8 [H, W, 3].
-
-    Raises:
-        SampleError: if it is missing or broken.
-    """
-    image = cv2.imread(str(folder / FRAME_NAMES[1]))
-    if image is None:
-        raise SampleError(f"{folder / FRAME_NAMES[1]} is missing or no JPEG: generate the sample again")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-
-
 def resized(image: np.ndarray, ids: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
     """Squashes a picture and its ids to a square."""
     small = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
     return small, cv2.resize(ids, (side, side), interpolation=cv2.INTER_NEAREST)
-
-
-def augmented(
-    rng: np.random.Generator, image: np.ndarray, ids: np.ndarray, objects: Objects, side: int
-) -> tuple[np.ndarray, np.ndarray, Objects]:
-    """A random part of the picture in a random aspect, light and colour, perhaps mirrored."""
-    height, width = ids.shape
-    scale, aspect = rng.uniform(0.65, 1.0), np.exp(rng.uniform(-0.3, 0.3))
-    crop_h = min(round(height * scale * aspect**0.5), height)
-    crop_w = min(round(width * scale / aspect**0.5), width)
-    top, left = rng.integers(height - crop_h + 1), rng.integers(width - crop_w + 1)
-    window = np.s_[top : top + crop_h, left : left + crop_w]
-    image, ids = resized(image[window], ids[window], side)
-    if rng.random() < 0.5:
-        image, ids = image[:, ::-1], ids[:, ::-1].copy()
-        ids[...] = _MIRRORED[ids]
-        objects = objects._replace(held=objects.held[:, ::-1])
-    light = image.astype(np.float32) / 255.0
-    light = np.clip(light, 1e-3, 1.0) ** np.exp(rng.normal(0, 0.2)) * np.exp(rng.normal(0, 0.05, 3))
-    grey = light.mean(2, keepdims=True)
-    light = grey + (light - grey) * rng.uniform(0.7, 1.3) + rng.normal(0, rng.uniform(0, 0.03), light.shape)
-    return np.clip(255.0 * light, 0, 255).astype(np.uint8), ids, objects
-
-
-_MIRRORED = np.arange(256, dtype=np.uint8)
-_MIRRORED[[LEFT_HAND_ID, RIGHT_HAND_ID]] = RIGHT_HAND_ID, LEFT_HAND_ID
 
 
 class PictureBatches(Dataset[PictureBatch]):
@@ -158,8 +64,7 @@ class PictureBatches(Dataset[PictureBatch]):
         items = []
         for number in chosen:
             folder = self._folders[number]
-            item = augmented(rng, read_picture(folder), read_ids(folder), read_objects(folder), self._side)
-            items.append(item)
+            items.append(filmed(rng, read_picture(folder), read_ids(folder), read_objects(folder), self._side))
         return collate(items)
 
 

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from cs3_model.networks.micro.vocabulary import CLASSES, MATERIALS, encode_prompt
-from training.micro.vision.picture_batches import MAX_OBJECTS, MIN_AREA_PX, PictureBatch
+from training.micro.vision.picture_batches import MIN_AREA_PX, PictureBatch
+from training.micro.vision.scenes import MAX_OBJECTS
 from training.simulation.rendering.id_map import LEFT_HAND_ID, RIGHT_HAND_ID, TABLE_ID
 
 SIDES = ("left", "right")

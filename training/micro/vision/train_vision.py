@@ -19,10 +19,11 @@ from cs3_model.command_errors import one_line_errors
 from cs3_model.files import file_digest, write_whole
 from cs3_model.networks.micro.vision import DEBUG_VISION, MicroVision, VisionConfig
 from training.loop.trainer import RunStoppedError
-from training.micro.fitting import StageConfig, fit
+from training.micro.fitting import StageConfig, fit, quick_autocast
 from training.micro.initial_weights import load_part
 from training.micro.stage_options import DataFolder, Debug, LearningRate, Seed, Steps, Validation
-from training.micro.vision.picture_batches import PictureBatch, PictureBatches, list_scenes
+from training.micro.vision.picture_batches import PictureBatch, PictureBatches
+from training.micro.vision.scenes import list_scenes
 from training.micro.vision.targets import (
     Boxes,
     dense_labels,
@@ -91,7 +92,7 @@ def losses_of(model: MicroVision, batch: PictureBatch, step: int) -> Mapping[str
     rng = np.random.default_rng([step, 1])
     prompts = draw_prompts(rng, batch)
     asked, wanted = _asked_boxes(rng, batch)
-    with torch.autocast("cpu", torch.bfloat16):
+    with quick_autocast():
         features = model.tower(batch.images)
         logits = model.decoder(features, model.prompt(prompts.words_NQL))
         materials, classes = model.dense_labels(features)

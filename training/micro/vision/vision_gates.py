@@ -16,7 +16,8 @@ from cs3_model.networks.micro.held import best_boxes
 from cs3_model.networks.micro.pointed import boxes_at
 from cs3_model.networks.micro.vision import MicroVision
 from cs3_model.networks.micro.vocabulary import CLASSES, MATERIALS, encode_prompt
-from training.micro.vision.picture_batches import MAX_OBJECTS, PictureBatch, plain_batch
+from training.micro.vision.picture_batches import PictureBatch, plain_batch
+from training.micro.vision.scenes import MAX_OBJECTS
 from training.micro.vision.targets import SIDES, Boxes, draw_boxes, held_boxes, table_boxes, visible_objects
 
 _BATCH = 16

@@ -10,7 +10,7 @@ from cs3_model.networks.micro.micro_parts import DEBUG_MICRO, MicroNetworks
 from tests.training.micro.conftest import BOXES, scene_truth
 from training.micro.audio_visual.heard_data import HeardBatches, gather, heard_batch, joined, pointed_at
 from training.micro.audio_visual.train_heard import peak_loss
-from training.micro.vision.picture_batches import list_scenes
+from training.micro.vision.scenes import list_scenes
 from training.simulation.rendering.id_map import TABLE_ID
 
 

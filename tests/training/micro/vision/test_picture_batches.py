@@ -9,15 +9,8 @@ import torch
 from cs3_model.networks.micro.vocabulary import CLASSES, MATERIALS, WORDS
 from tests.training.micro.conftest import BOXES, SIDE
 from training.data.samples import SampleError
-from training.micro.vision.picture_batches import (
-    PictureBatches,
-    augmented,
-    boxes_of_ids,
-    list_scenes,
-    plain_batch,
-    read_objects,
-    twin_of,
-)
+from training.micro.vision.picture_batches import PictureBatches, boxes_of_ids, plain_batch
+from training.micro.vision.scenes import list_scenes, read_objects, twin_of
 from training.micro.vision.targets import (
     dense_labels,
     draw_boxes,
@@ -28,7 +21,7 @@ from training.micro.vision.targets import (
     masks_of,
     table_boxes,
 )
-from training.simulation.rendering.id_map import LEFT_HAND_ID, RIGHT_HAND_ID, TABLE_ID
+from training.simulation.rendering.id_map import LEFT_HAND_ID, TABLE_ID
 
 
 def test_a_scene_knows_both_of_its_events(make_scenes) -> None:
@@ -64,20 +57,6 @@ def test_batches_are_fixed_by_seed_and_step(make_scenes) -> None:
     assert torch.equal(batches[0][5].images, batches[1][5].images)
     assert not torch.equal(batches[0][5].images, batches[2][5].images)
     assert not torch.equal(batches[0][5].images, batches[0][6].images)
-
-
-def test_a_mirrored_picture_swaps_hands_and_what_they_hold(make_scenes) -> None:
-    folder = list_scenes(make_scenes(), "train")[0]
-    batch, objects = plain_batch([folder], SIDE), read_objects(folder)
-    image = (255 * batch.images[0].permute(1, 2, 0)).byte().numpy()
-    for seed in range(20):
-        _, ids, changed = augmented(np.random.default_rng(seed), image, batch.ids[0].numpy(), objects, SIDE)
-        is_mirrored = changed.held[1].tolist() == [False, True]
-        visible_hand = RIGHT_HAND_ID if is_mirrored else LEFT_HAND_ID
-        assert (ids == (LEFT_HAND_ID if is_mirrored else RIGHT_HAND_ID)).sum() == 0
-        if (ids == visible_hand).any():
-            columns = np.flatnonzero((ids == visible_hand).any(0))
-            assert (columns.mean() > SIDE / 2) == is_mirrored
 
 
 def test_prompts_mean_what_they_say(make_scenes) -> None:
