@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 from tests.training.full_disk import room_for
 from training.loop.log import read_curve
 from training.loop.trainer import LoopConfig, RunStoppedError
-from training.micro.fitting import StageConfig, averaged, fit
+from training.micro.fitting import StageConfig, averaged, fit, quick_autocast
 
 
 class Lines(Dataset):
@@ -163,3 +163,18 @@ def test_batch_statistics_are_averaged_and_counts_are_not() -> None:
     average.update_parameters(model)
     assert average.module.running_mean.item() == pytest.approx(0.9 * 2.0)
     assert average.module.num_batches_tracked.item() == 1
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "dtype"),
+    [
+        ({"avx2": True, "avx512_bf16": False, "amx_bf16": False}, torch.float32),
+        ({"avx512_bf16": True}, torch.bfloat16),
+        ({"amx_bf16": True}, torch.bfloat16),
+        ({}, torch.float32),
+    ],
+)
+def test_networks_compute_in_bfloat16_only_where_the_processor_does(capabilities, dtype, monkeypatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    with quick_autocast():
+        assert line()(torch.ones(2, 1)).dtype is dtype

@@ -74,7 +74,7 @@ def main(
         batches = HeardBatches(_silenced(heard) if no_audio else heard, batch_size=batch_size, seed=seed)
         config = StageConfig(steps=steps, learning_rate=learning_rate, loader_workers=0)
         run: dict[str, str | int | bool] = {**source, "batch size": batch_size, "seed": seed, "no audio": no_audio}
-        average = fit(_Trained(networks), batches, _losses_of, config, out, run=run)
+        average = fit(HeardStage(networks), batches, heard_losses, config, out, run=run)
         networks.heard.load_state_dict(average.heard.state_dict())
         write_whole(out / "micro.safetensors", micro_file(networks.eval(), {}))
         if validation is not None:
@@ -82,7 +82,7 @@ def main(
             typer.echo(measure_pointing(networks, _silenced(found) if no_audio else found, "val"))
 
 
-class _Trained(nn.Module):
+class HeardStage(nn.Module):
     """What this stage trains, with the frozen text side beside it."""
 
     def __init__(self, networks: MicroNetworks) -> None:
@@ -96,7 +96,7 @@ class _Trained(nn.Module):
             return self.heard.decoder(batch.features.float(), condition).float()
 
 
-def _losses_of(model: _Trained, batch: HeardBatch, step: int) -> Mapping[str, Tensor]:
+def heard_losses(model: HeardStage, batch: HeardBatch, step: int) -> Mapping[str, Tensor]:
     """Mask loss, and how surely the peak lies on what was hit: more than all else, since `micro` segments at the peak."""
     logits = model(batch)
     return {
@@ -125,7 +125,7 @@ def _silenced(heard: HeardFeatures) -> HeardFeatures:
 @torch.no_grad()
 def measure_pointing(networks: MicroNetworks, heard: HeardFeatures, split: str) -> str:
     """How often the map's peak lies on what was hit, with the own sound and with another's."""
-    model = _Trained(networks).eval()
+    model = HeardStage(networks).eval()
     count = len(heard.scene)
     order = torch.arange(count)
     other = torch.from_numpy(np.random.default_rng(0).permutation(count))

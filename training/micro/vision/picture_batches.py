@@ -61,11 +61,12 @@ class PictureBatches(Dataset[PictureBatch]):
     def __getitem__(self, step: int) -> PictureBatch:
         rng = np.random.default_rng([self._seed, step])
         chosen = rng.choice(len(self._folders), self._batch_size, replace=len(self._folders) < self._batch_size)
-        items = []
-        for number in chosen:
-            folder = self._folders[number]
-            items.append(filmed(rng, read_picture(folder), read_ids(folder), read_objects(folder), self._side))
-        return collate(items)
+        return filmed_batch(rng, [self._folders[number] for number in chosen], self._side)
+
+
+def filmed_batch(rng: np.random.Generator, folders: list[Path], side: int) -> PictureBatch:
+    """One view of each of these scenes, see `filming`."""
+    return collate([filmed(rng, read_picture(f), read_ids(f), read_objects(f), side) for f in folders])
 
 
 def plain_batch(folders: list[Path], side: int) -> PictureBatch:

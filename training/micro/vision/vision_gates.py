@@ -1,44 +1,77 @@
-"""What the vision stage must be able to do before sound is trained on top of it."""
+"""What the vision stage must be able to do before sound is trained on top of it, on pictures as they are and as filmed.
+
+python -m training.micro.vision.vision_gates data/sim_cs3 --weights out/micro/vision/vision.safetensors
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
+import typer
 from torch import Tensor
 from torch.nn import functional as F
 from torchvision.ops import box_iou
 
+from cs3_model.command_errors import one_line_errors
 from cs3_model.networks.micro.boxed import paste_masks
 from cs3_model.networks.micro.held import best_boxes
 from cs3_model.networks.micro.pointed import boxes_at
-from cs3_model.networks.micro.vision import MicroVision
+from cs3_model.networks.micro.vision import MicroVision, VisionConfig
 from cs3_model.networks.micro.vocabulary import CLASSES, MATERIALS, encode_prompt
-from training.micro.vision.picture_batches import PictureBatch, plain_batch
-from training.micro.vision.scenes import MAX_OBJECTS
+from training.micro.initial_weights import load_part
+from training.micro.vision.picture_batches import PictureBatch, filmed_batch, plain_batch
+from training.micro.vision.scenes import MAX_OBJECTS, list_scenes
 from training.micro.vision.targets import SIDES, Boxes, draw_boxes, held_boxes, table_boxes, visible_objects
 
 _BATCH = 16
 
 
-@torch.no_grad()
+def main(
+    data: Annotated[Path, typer.Argument(help="Folder of the simulated world.")],
+    weights: Annotated[Path, typer.Option(help="vision.safetensors, or a whole micro.safetensors.")] = Path(
+        "cs3_model/presets/micro.safetensors"
+    ),
+    split: Annotated[str, typer.Option(help="Its scenes.")] = "val",
+    limit: Annotated[int | None, typer.Option(min=1, help="Only as many of them.")] = None,
+) -> None:
+    """Measure a vision network on pictures as they are and as other cameras film them."""
+    with one_line_errors(status=1, kinds=(ValueError, OSError)):
+        model = MicroVision(VisionConfig())
+        load_part(model, "vision", weights)
+        typer.echo(measure_vision(model, list_scenes(data, split)[:limit]))
+
+
 def measure_vision(model: MicroVision, folders: Sequence[Path]) -> str:
-    """Measures prompts, region labels, held boxes and box masks on scenes; returns a Markdown table."""
+    """Measures prompts, region labels, held boxes and box masks on scenes; returns a Markdown table.
+
+    The second value is that of one drawn view of each scene, see `filming`.
+    """
+    plain, as_filmed = (_measure(model, folders, filmed=filmed) for filmed in (False, True))
+    lines = ["| measured | as it is | n | as filmed | n |", "|---|---|---|---|---|"]
+    for name, values in plain.items():
+        others = as_filmed.get(name, [])
+        mean = f"{np.mean(others):.3f}" if others else "-"
+        lines.append(f"| {name} | {np.mean(values):.3f} | {len(values)} | {mean} | {len(others)} |")
+    return "\n".join(lines)
+
+
+@torch.no_grad()
+def _measure(model: MicroVision, folders: Sequence[Path], *, filmed: bool) -> dict[str, list[float]]:
     model.eval()
     found: dict[str, list[float]] = {}
     for start in range(0, len(folders), _BATCH):
-        batch = plain_batch(list(folders[start : start + _BATCH]), model.config.side)
+        chosen, side = list(folders[start : start + _BATCH]), model.config.side
+        batch = filmed_batch(np.random.default_rng(start), chosen, side) if filmed else plain_batch(chosen, side)
         features = model.tower(batch.images)
         _measure_prompts(model, features, batch, found)
         _measure_regions(model, features, batch, found)
         _measure_held(model, features, batch, found)
         _measure_boxes(model, features, batch, found)
-    lines = ["| measured | value | n |", "|---|---|---|"]
-    return "\n".join(
-        [*lines, *(f"| {name} | {np.mean(values):.3f} | {len(values)} |" for name, values in found.items())]
-    )
+    return found
 
 
 def iou(predicted: Tensor, truth: Tensor) -> Tensor:
@@ -82,6 +115,8 @@ def _measure_held(model: MicroVision, features: Tensor, batch: PictureBatch, fou
             overlap = float(box_iou(boxes[n, side][None], truth[n, side][None]))
             found.setdefault("IoU of a held box", []).append(overlap)
             found.setdefault("held box found (IoU > .5)", []).append(overlap > 0.5)
+        else:
+            found.setdefault("something held where nothing is, at score .3", []).append(bool(scores[n, side] > 0.3))
         found.setdefault("held or not, at score .3", []).append(bool(scores[n, side] > 0.3) == bool(there[n, side]))
 
 
@@ -111,3 +146,7 @@ def _boxes_at_points(rng: np.random.Generator, boxes_N4HW: Tensor, objects: Boxe
         y, x = rng.choice(mask.nonzero().numpy()) + 0.5
         asked.append(torch.cat([row[None].float(), boxes_at(boxes_N4HW[row], torch.tensor([[x, y]]).float())[0]]))
     return torch.stack(asked) if asked else torch.zeros(0, 5)
+
+
+if __name__ == "__main__":
+    typer.run(main)

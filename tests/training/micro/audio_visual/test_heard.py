@@ -9,7 +9,7 @@ import torch
 from cs3_model.networks.micro.micro_parts import DEBUG_MICRO, MicroNetworks
 from tests.training.micro.conftest import BOXES, scene_truth
 from training.micro.audio_visual.heard_data import HeardBatches, gather, heard_batch, joined, pointed_at
-from training.micro.audio_visual.train_heard import peak_loss
+from training.micro.audio_visual.train_heard import HeardStage, heard_losses, peak_loss
 from training.micro.vision.scenes import list_scenes
 from training.simulation.rendering.id_map import TABLE_ID
 
@@ -52,6 +52,17 @@ def test_batches_hold_whole_scenes_and_are_fixed_by_their_step(heard) -> None:
     batches = HeardBatches(heard, batch_size=2, seed=0)
     assert len(batches[0].masks) == 4
     assert torch.equal(batches[3].embedding, HeardBatches(heard, batch_size=2, seed=0)[3].embedding)
+
+
+@pytest.mark.parametrize("has_bfloat16", [False, True])
+def test_a_step_learns_on_processors_with_and_without_bfloat16(heard, has_bfloat16, monkeypatch) -> None:
+    """Features are kept in bfloat16 on both."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": has_bfloat16})
+    stage = HeardStage(MicroNetworks(DEBUG_MICRO))
+    losses = heard_losses(stage, HeardBatches(heard, batch_size=2, seed=0)[0], 0)
+    torch.stack(list(losses.values())).sum().backward()
+    gradients = [value.grad for value in stage.heard.parameters() if value.grad is not None]
+    assert gradients and all(value.isfinite().all() for value in gradients)
 
 
 def test_the_peak_loss_is_the_log_of_the_share_on_the_mask() -> None:
