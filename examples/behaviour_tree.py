@@ -72,15 +72,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--timeout", type=float, default=60.0, help="give up after this long, seconds (default 60)")
     timeout_s = parser.parse_args().timeout
-    with CollisionClient() as client:
-        children = [WaitForCollision(client, timeout_s), LookAt()]
-        tree = py_trees.composites.Sequence("hear and look", memory=True, children=children)
-        while tree.status not in (Status.SUCCESS, Status.FAILURE):
-            tree.tick_once()
-            time.sleep(_TICK_S)
-        for child in children:
-            if child.feedback_message:
-                print(f"{child.name}: {child.feedback_message}", flush=True)
+    try:
+        with CollisionClient() as client:
+            return _tick(client, timeout_s)
+    except ValueError as error:
+        print(f"behaviour_tree: {error}", file=sys.stderr)
+        return 1
+
+
+def _tick(client: CollisionClient, timeout_s: float) -> int:
+    children = [WaitForCollision(client, timeout_s), LookAt()]
+    tree = py_trees.composites.Sequence("hear and look", memory=True, children=children)
+    while tree.status not in (Status.SUCCESS, Status.FAILURE):
+        tree.tick_once()
+        time.sleep(_TICK_S)
+    for child in children:
+        if child.feedback_message:
+            print(f"{child.name}: {child.feedback_message}", flush=True)
     return 0 if tree.status is Status.SUCCESS else 1
 
 
