@@ -50,9 +50,12 @@ def failures(stage: str, times: int) -> Counter[tuple[str, str, str]]:
     return outcomes
 
 
-def main(times: Annotated[int, typer.Option(help="How often each stage fails.")] = 50) -> None:
+def main(
+    times: Annotated[int, typer.Option(help="How often each stage fails.")] = 50,
+    stages: Annotated[list[str] | None, typer.Option(help="Which; all by default.")] = None,
+) -> None:
     """Print what came of each fault."""
-    for stage in STAGES:
+    for stage in stages or STAGES:
         for (fault, reason, following), count in sorted(failures(stage, times).items()):
             typer.echo(f"{stage:<11} {fault:<7} {count:4d} x {reason}, the next one {following}")
 

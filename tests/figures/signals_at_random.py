@@ -50,6 +50,9 @@ def main(
     seed: Annotated[int, typer.Option(help="Of the moments: another one for each part of a long run.")] = 0,
 ) -> None:
     """Print how the nodes ended; what those said that did not end well goes to stderr."""
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a script in the background ignores it, and so would the nodes
     rng = np.random.default_rng(seed)
     outcomes = Counter(
         interrupt(float(rng.uniform(0.0, within_s)), signal.SIGINT if count % 2 else signal.SIGTERM)
