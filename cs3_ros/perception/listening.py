@@ -126,13 +126,12 @@ class Listening:
 
     def _on_outcome(self, event: Event, outcome: Outcome) -> None:
         """Publishes how an event ended; called from the worker's thread or from a callback."""
-        result = outcome.result
-        self._health.count(f"events_{result.reason}")
+        message = self._outputs.publish(event, outcome)
+        self._health.count(f"events_{message.reason}")
         if outcome.frame is not None:
             self._inputs.image_size_wh = outcome.frame.size_hw[::-1]
-        if result.verdict is Verdict.NONE and result.reason is not Reason.NO_CANDIDATE:
-            self._health.warn(f"events: {result.reason}", f"a collision ended without masks: {result.detail}")
-        message = self._outputs.publish(event, outcome)
+        if message.verdict == Verdict.NONE and message.reason != Reason.NO_CANDIDATE:
+            self._health.warn(f"events: {message.reason}", f"a collision ended without masks: {message.detail}")
         stages = zip(message.stage_names, message.stage_ms, strict=True)
         self._health.stage_ms = {f"{stage}_ms": round(duration_ms, 1) for stage, duration_ms in stages}
 

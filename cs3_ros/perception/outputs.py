@@ -14,7 +14,7 @@ from cs3_model.auto_preset import ChosenPreset
 from cs3_model.overlay import draw_overlay
 from cs3_model.pipeline import CollisionPipeline
 from cs3_model.steps import Event
-from cs3_model.types import Frame
+from cs3_model.types import Frame, Reason, no_collision
 from cs3_model.worker import Outcome
 from cs3_ros.conversions.collisions import ResultContext, collision_to_msg
 from cs3_ros.conversions.detections import Detection2DArray, detections_to_msg
@@ -51,11 +51,19 @@ class CollisionOutputs:
                 self._node.destroy_lifecycle_publisher(publisher)
 
     def publish(self, event: Event, outcome: Outcome) -> Collision:
-        """Publishes one outcome; returns the message."""
-        message = self.to_msg(event, outcome)
+        """Publishes one outcome; returns the message, which says `error` where the outcome's own cannot be made."""
+        try:
+            message = self.to_msg(event, outcome)
+        except Exception as error:  # for want of memory, for instance; an event that nobody hears of is worse
+            detail = f"the result cannot be encoded: {type(error).__name__}: {error}"
+            outcome = replace(outcome, result=no_collision(Reason.ERROR, detail))
+            message = self.to_msg(event, outcome)
         self._collision.publish(message)
         if outcome.frame is not None:
-            self._publish_pictures(event, outcome, outcome.frame, message)
+            try:
+                self._publish_pictures(event, outcome, outcome.frame, message)
+            except Exception as error:  # the event itself is told of
+                self._node.get_logger().error(f"pictures of an event cannot be made: {type(error).__name__}: {error}")
         return message
 
     def _publish_pictures(self, event: Event, outcome: Outcome, frame: Frame, message: Collision) -> None:

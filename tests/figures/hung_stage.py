@@ -60,7 +60,7 @@ def run_node(stage: str, flag: str, deadline_s: float) -> None:
         "hands": (parts["hands"], "detect"),
         "boxes": (parts["boxes"], "segment"),
         "sound": (parts["audio_visual"], "embed_audio"),
-        "publishing": (CollisionOutputs, "publish"),
+        "publishing": (CollisionOutputs, "to_msg"),
     }[stage]
     setattr(owner, method, _failing(getattr(owner, method), Path(flag)))
     settings = ("preset:=debug", "audio_pre_s:=0.3", "audio_post_s:=0.3", f"device_timeout_s:={deadline_s}")

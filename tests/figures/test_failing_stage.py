@@ -12,7 +12,7 @@ pytestmark = pytest.mark.ros
 
 
 def test_an_event_whose_stage_fails_ends_as_error_and_the_next_one_is_answered() -> None:
-    assert failures("boxes", 2) == {
+    assert failures("publishing", 2) == {
         ("error", "error", "closest_pair"): 1,
         ("memory", "error", "closest_pair"): 1,
     }
