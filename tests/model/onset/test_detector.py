@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -307,13 +309,18 @@ def test_a_higher_threshold_finds_fewer_onsets():
     assert detect(scene([0.4]), config=strict) == []
 
 
+@functools.cache
+def _sound_of(path):
+    clip = MediaFile(path)
+    return np.concatenate([samples for _, samples in clip.mono()]), clip.sample_rate_hz
+
+
 @pytest.mark.parametrize("gain_db", [-20, 0, 6, 12])
 @pytest.mark.parametrize("noise_db", [None, -20])
 def test_the_labelled_chops_of_a_real_recording_are_found(shared_data, gain_db, noise_db):
     """Knife on a board: at four gains, two of them clipping, as recorded and over pink noise 20 dB below the peaks."""
     labels_s = np.loadtxt(shared_data("real/chopping.onsets.csv"), skiprows=1)
-    clip = MediaFile(shared_data("real/chopping.mp4"))
-    samples, rate_hz = np.concatenate([samples for _, samples in clip.mono()]), clip.sample_rate_hz
+    samples, rate_hz = _sound_of(shared_data("real/chopping.mp4"))
     if noise_db is not None:
         noise = sounds.pink_noise(np.random.default_rng(0), len(samples) / rate_hz, rate_hz)
         samples = samples + 0.3 * np.abs(samples).max() * 10 ** (noise_db / 20) * noise
