@@ -47,10 +47,13 @@ class LiveInputs:
         graph: Whose node publishes and listens.
         size_wh: Of the pictures, pixels.
         fps: Pictures per second.
-        impacts_hz: Impacts per second, evenly spaced.
+        impacts_hz: Impacts per second.
+        rain: They come at random times and levels, and ring into each other; else evenly spaced, alike and apart.
     """
 
-    def __init__(self, graph: MediaGraph, *, size_wh: tuple[int, int], fps: float, impacts_hz: float) -> None:
+    def __init__(
+        self, graph: MediaGraph, *, size_wh: tuple[int, int], fps: float, impacts_hz: float, rain: bool = False
+    ) -> None:
         self.answers: list[Answer] = []
         self.impacts_ns: list[int] = []
         """Times of the onsets that were played, on the clock of the stamps."""
@@ -59,8 +62,10 @@ class LiveInputs:
         self._impact_period_s = 1 / impacts_hz
         self._due_s = {"audio": 0.0, "image": 0.0}
         self._begin_ns = time.time_ns()
-        # One impact fades before the next begins, so that each is an onset of its own.
-        self._hit = 0.5 * impact(np.random.default_rng(1), RATE_HZ, "wood", min(0.3, self._impact_period_s))
+        self._rain = rain
+        # Unless it rains one impact fades before the next begins, so that each is an onset of its own.
+        ring_s = 0.3 if rain else min(0.3, self._impact_period_s)
+        self._hit = 0.5 * impact(np.random.default_rng(1), RATE_HZ, "wood", ring_s)
         self._jpegs = [_jpeg(self._rng, size_wh) for _ in range(_NUM_PICTURES)]
         self._audio = graph.publisher(AudioChunk, "/audio", 1000)
         self._image = graph.publisher(CompressedImage, IMAGE_TOPIC, 30)
@@ -100,13 +105,20 @@ class LiveInputs:
         samples = 1e-3 * self._rng.standard_normal(num)
         period = self._impact_period_s * RATE_HZ
         for number in range(max(1, int((first - self._hit.size) // period)), int((first + num) // period) + 1):
-            start = round(number * period)
+            start, level = self._drop(number)
             if first <= start < first + num:
                 self.impacts_ns.append(self._begin_ns + start * NS_PER_S // RATE_HZ)
-            part = self._hit[max(0, first - start) : max(0, first + num - start)]
+            part = level * self._hit[max(0, first - start) : max(0, first + num - start)]
             place = max(0, start - first)
             samples[place : place + part.size] += part[: num - place]
         return np.clip(samples, -1, 1)
+
+    def _drop(self, number: int) -> tuple[int, float]:
+        """The first sample of an impact, and its level, in (0, 1]."""
+        if not self._rain:
+            return round(number * self._impact_period_s * RATE_HZ), 1.0
+        within, quieter = np.random.default_rng([7, number]).random(2)
+        return round((number + within) * self._impact_period_s * RATE_HZ), float(10.0 ** (-1.5 * quieter))
 
     def _on_collision(self, message: Collision) -> None:
         self.answers.append(

@@ -29,11 +29,14 @@ class Load:
     impacts_hz: float
     size_wh: tuple[int, int] = (640, 480)
     fps: float = 15.0
+    rain: bool = False
+    """Impacts at random times and levels, which ring into each other."""
 
 
 LOADS = {
     "12 per second": Load(impacts_hz=12.0),
     "100 per second": Load(impacts_hz=100.0),
+    "100 per second, as rain": Load(impacts_hz=100.0, rain=True),
     "4K at 60 Hz": Load(impacts_hz=1.0, size_wh=(3840, 2160), fps=60.0),
 }
 
@@ -65,7 +68,7 @@ def under_load(load: Load, seconds: float) -> Found:
     with closing(MediaGraph()) as graph, NodeProcess(MICRO_NODE) as node:
         graph.wait_for(lambda: node.has_said("nobody publishes"), "the node", START_S)
         said = graph.listen(DiagnosticArray, "/diagnostics")
-        inputs = LiveInputs(graph, size_wh=load.size_wh, fps=load.fps, impacts_hz=load.impacts_hz)
+        inputs = LiveInputs(graph, size_wh=load.size_wh, fps=load.fps, impacts_hz=load.impacts_hz, rain=load.rain)
         inputs.run(WARM_UP_S)
         inputs.run(seconds, lambda: memory.append(resident_mb(node.process.pid)))
         statuses = [{pair.key: pair.value for pair in message.status[0].values} for message in said]

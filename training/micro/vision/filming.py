@@ -116,7 +116,7 @@ def _moving(rng: np.random.Generator, image: UInt8Image, ids: UInt8Image, object
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class View:
+class FilmedView:
     """A part of the picture, turned and bent, as another camera has it."""
 
     size_hw: tuple[int, int]
@@ -161,7 +161,7 @@ class View:
         return square, ids_in_square
 
 
-def draw_view(rng: np.random.Generator, size_hw: tuple[int, int], side: int) -> View:
+def draw_view(rng: np.random.Generator, size_hw: tuple[int, int], side: int) -> FilmedView:
     """Draws a view of a picture: from nearly all of it to a close-up, from the head or across the table."""
     height, width = size_hw
     aspect = float(rng.choice(_ASPECTS, p=_ASPECT_SHARES))
@@ -173,7 +173,7 @@ def draw_view(rng: np.random.Generator, size_hw: tuple[int, int], side: int) -> 
     across_wh = part_wh[::-1] if turns % 2 else part_wh
     free = np.maximum(np.array([width, height]) - across_wh, 0)
     centre = np.array([width, height]) / 2 + rng.uniform(-0.5, 0.5, 2) * free
-    return View(
+    return FilmedView(
         size_hw=(height, width),
         centre_xy=(float(centre[0]), float(centre[1])),
         width_px=float(part_wh[0]),

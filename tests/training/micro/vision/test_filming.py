@@ -7,7 +7,7 @@ import pytest
 
 from cs3_model.networks.micro.letterbox import Letterbox
 from tests.training.micro.conftest import COLOURS, SIDE, drawn_ids
-from training.micro.vision.filming import View, draw_view, filmed, h264, jpeg, painted
+from training.micro.vision.filming import FilmedView, draw_view, filmed, h264, jpeg, painted
 from training.micro.vision.scenes import list_scenes, read_objects
 from training.simulation.rendering.id_map import LEFT_HAND_ID, RIGHT_HAND_ID
 
@@ -17,13 +17,13 @@ def drawn_picture() -> np.ndarray:
     return np.vectorize(COLOURS.get)(drawn_ids()).astype(np.uint8)[..., None].repeat(3, 2)
 
 
-def view(**changed) -> View:
+def view(**changed) -> FilmedView:
     """All of the drawn picture, as it is."""
     whole = {
         "size_hw": (SIDE, SIDE), "centre_xy": (SIDE / 2, SIDE / 2), "width_px": float(SIDE), "angle_rad": 0.0, "bend": 0.0,
         "is_mirrored": False, "letterbox": Letterbox.around((SIDE, SIDE), SIDE),
     }  # fmt: skip
-    return View(**(whole | changed))
+    return FilmedView(**(whole | changed))
 
 
 def test_a_view_of_all_is_the_picture() -> None:
