@@ -106,6 +106,6 @@ def test_an_object_is_lost_where_the_network_scores_it_so() -> None:
 @pytest.mark.slow
 def test_the_published_network_has_the_memory_that_following_needs() -> None:
     """At full size, with random weights, through the builder that the published weights are loaded into."""
-    frames, mask = images(2), two_masks()[0]
-    track = MemoryTracker(build_sam2("tiny"), name="tiny", trained=False).start(frames[0], [mask])
-    assert [found.mask.shape for found in track.step(frames[1])] == [SIZE_HW]
+    frames = images(2)
+    track = MemoryTracker(build_sam2("tiny"), name="tiny", trained=False).start(frames[0], two_masks())
+    assert [found.mask.shape for found in track.step(frames[1])] == [SIZE_HW, SIZE_HW]
