@@ -119,12 +119,10 @@ def _moving(rng: np.random.Generator, image: UInt8Image, ids: UInt8Image, object
 class FilmedView:
     """A part of the picture, turned and bent, as another camera has it."""
 
-    size_hw: tuple[int, int]
-    """Rows and columns of the picture that is seen from."""
     centre_xy: tuple[float, float]
-    """Of the part, pixels of that picture."""
+    """Of the part, pixels of the picture."""
     width_px: float
-    """Of the part, in that picture."""
+    """Of the part, pixels of the picture."""
     angle_rad: float
     """How far the camera is turned."""
     bend: float
@@ -174,7 +172,6 @@ def draw_view(rng: np.random.Generator, size_hw: tuple[int, int], side: int) -> 
     free = np.maximum(np.array([width, height]) - across_wh, 0)
     centre = np.array([width, height]) / 2 + rng.uniform(-0.5, 0.5, 2) * free
     return FilmedView(
-        size_hw=(height, width),
         centre_xy=(float(centre[0]), float(centre[1])),
         width_px=float(part_wh[0]),
         angle_rad=float(turns * np.pi / 2 + rng.normal(0, 0.1)),

@@ -20,7 +20,7 @@ def drawn_picture() -> np.ndarray:
 def view(**changed) -> FilmedView:
     """All of the drawn picture, as it is."""
     whole = {
-        "size_hw": (SIDE, SIDE), "centre_xy": (SIDE / 2, SIDE / 2), "width_px": float(SIDE), "angle_rad": 0.0, "bend": 0.0,
+        "centre_xy": (SIDE / 2, SIDE / 2), "width_px": float(SIDE), "angle_rad": 0.0, "bend": 0.0,
         "is_mirrored": False, "letterbox": Letterbox.around((SIDE, SIDE), SIDE),
     }  # fmt: skip
     return FilmedView(**(whole | changed))
