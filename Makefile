@@ -25,8 +25,7 @@ lint: setup ## check style, format and types
 	@.venv/bin/mypy
 
 test: setup ## run the tests
-	@scripts/run python -m pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder \
-		--durations=10 $(ARGS)
+	@scripts/run python -m pytest -n auto --maxprocesses 4 --dist loadgroup --durations=10 $(ARGS)
 
 demo: setup ## replay a real clip through the ROS 2 graph, results in out/
 	@scripts/run python -m cs3_ros.demo $(ARGS)

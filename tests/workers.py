@@ -10,7 +10,7 @@ import os
 
 import pytest
 
-MADE_ONCE = ("foreign_workspace", "generated_world", "tiny", "outcomes")
+MADE_ONCE = ("generated_world", "tiny", "outcomes", "foreign_workspace")
 """Fixtures of the session that take long: the tests of each run in one worker, where they share it."""
 
 
@@ -21,11 +21,8 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Function]) -> None:
-    """Keeps the tests that share a fixture in one worker, and begins with the longest, so that no worker ends alone.
-
-    In parallel this needs `--no-loadscope-reorder`: xdist would begin with the groups of the most tests.
-    """
-    items.sort(key=lambda item: (_made_once(item) is None, item.get_closest_marker("slow") is None))
+    """Keeps the tests that share a fixture in one worker, and begins with the slow ones, so that none ends alone."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     if hasattr(config, "workerinput"):
         from _pytest.nodeid import NodeId  # an older pytest, as ROS installations have, runs the tests without workers
 
@@ -36,14 +33,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Func
 
 def _group(item: pytest.Function) -> str | None:
     """The fixture of `MADE_ONCE` that a test needs, or its file where it needs a fixture that is made once per file."""
-    if made_once := _made_once(item):
+    if made_once := next((name for name in MADE_ONCE if name in item.fixturenames), None):
         return made_once
     fixtures = item._fixtureinfo.name2fixturedefs.values()
     return item.location[0] if any(found[-1].scope == "module" for found in fixtures) else None
-
-
-def _made_once(item: pytest.Function) -> str | None:
-    return next((name for name in MADE_ONCE if name in item.fixturenames), None)
 
 
 @pytest.hookimpl(tryfirst=True)
