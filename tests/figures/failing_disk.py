@@ -17,7 +17,7 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -239,10 +239,13 @@ def segmentation(out: Path) -> Attempt:
 def bag_evaluation(out: Path) -> Attempt:
     """`evaluate_bag` on two seconds of a bag, with hand-made parts in place of networks."""
     from cs3_ros.evaluate_bag import main as evaluate_bag  # needs ROS 2, which the others do not
+    from tests.ros.perception.perception_graph import use_hand_made_parts
 
-    bag = _recording()
-    arguments = [str(bag), "--out", str(out), "--preset", "debug", "--param", "device:=cpu"]
-    with redirect_stderr(io.StringIO()) as said, redirect_stdout(io.StringIO()):
+    arguments = [str(_recording()), "--out", str(out), "--preset", "debug", "--param", "device:=cpu"]
+    with ExitStack() as until_the_end, redirect_stderr(io.StringIO()) as said, redirect_stdout(io.StringIO()):
+        use_hand_made_parts(
+            lambda builders, name, part: until_the_end.enter_context(mock.patch.dict(builders, {name: part}))
+        )
         status = evaluate_bag(arguments)
     pictures = (f"bag/{kind}/event_00000.png" for kind in ("overlays", "spectrograms"))
     found = _texts(out, ("summary.json", "bag/events.jsonl", "bag/config.json", *pictures, "bag/overlay.mp4"))
@@ -254,10 +257,8 @@ def bag_evaluation(out: Path) -> Attempt:
 @cache
 def _recording() -> Path:
     """A bag with one impact, which the hand-made parts see; it lasts as long as the process."""
-    from tests.ros.perception.perception_graph import use_hand_made_parts
     from tests.ros.replay.recordings import write_recording
 
-    use_hand_made_parts()
     folder = tempfile.TemporaryDirectory(dir="/var/tmp")
     atexit.register(folder.cleanup)
     return write_recording(Path(folder.name) / "bag", seconds=2.0)
