@@ -5,12 +5,9 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from cs3_model.types import Frame, HandObjects, HeldObject, UInt8Image
 from training.data.samples import Around, Conditions, DataSet, Hand, Sample, SampleError, SceneObject, SoundSegment
-from training.simulation.dataset.storage import FRAME_NAMES, read_ids, read_truth
+from training.simulation.dataset.storage import read_frame, read_ids, read_truth
 from training.simulation.dataset.truth import SceneTruth
 from training.simulation.rendering.id_map import TABLE_ID, Box
 from training.simulation.scenario.splits import split_named
@@ -63,7 +60,7 @@ def _sample(folder: Path, truth: SceneTruth, frame: int) -> Sample:
         sample_id=f"{truth.split}-{truth.index:06d}",
         data_set=NAME,
         split=truth.split,
-        load_image=partial(_read_image, folder / FRAME_NAMES[frame]),
+        load_image=partial(_read_image, folder, frame),
         sound=SoundSegment(path=folder / "sound.flac", start_s=truth.onset_s, stop_s=truth.onset_s + _SEGMENT_S),
         load_around=partial(_read_around, folder, truth),
         load_objects=partial(_read_objects, folder, truth),
@@ -82,18 +79,18 @@ def _sample(folder: Path, truth: SceneTruth, frame: int) -> Sample:
     )
 
 
-def _read_image(path: Path) -> UInt8Image:
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise SampleError(f"{path} is missing or no JPEG: generate the sample again")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+def _read_image(folder: Path, number: int) -> UInt8Image:
+    try:
+        return read_frame(folder, number)
+    except ValueError as error:
+        raise SampleError(str(error)) from None
 
 
 def _read_around(folder: Path, truth: SceneTruth) -> Around:
     def frame(name: str) -> Frame:
         index = FRAMES[name]
         seconds = truth.frame_times_s[index] - truth.frame_times_s[FRAMES["at"]]
-        return Frame(image=_read_image(folder / FRAME_NAMES[index]), stamp_ns=round(seconds * 1e9))
+        return Frame(image=_read_image(folder, index), stamp_ns=round(seconds * 1e9))
 
     return Around(before=frame("before"), after=frame("after"))
 

@@ -16,8 +16,9 @@ from cs3_model.command_errors import one_line_errors
 from cs3_model.picture_files import write_picture
 from cs3_model.types import UInt8Image
 from training.micro.vision.filming import filmed
-from training.micro.vision.scenes import list_scenes, read_objects, read_picture
-from training.simulation.dataset.storage import read_ids
+from training.micro.vision.scenes import AT_ONSET, list_scenes, read_objects
+from training.simulation.dataset.contact_sheet import sheet_of
+from training.simulation.dataset.storage import read_frame, read_ids
 
 _LEFT_RGB, _RIGHT_RGB = (230, 40, 40), (40, 200, 40)
 
@@ -36,14 +37,12 @@ def main(
         rng = np.random.default_rng(seed)
         scenes = list_scenes(data, split)
         chosen = rng.choice(len(scenes), rows * columns, replace=len(scenes) < rows * columns)
-        tiles = [_tile(rng, scenes[number], side) for number in chosen]
-        lines = [np.concatenate(tiles[start : start + columns], 1) for start in range(0, len(tiles), columns)]
-        write_picture(out, np.concatenate(lines, 0))
+        write_picture(out, sheet_of([_tile(rng, scenes[number], side) for number in chosen], columns))
 
 
 def _tile(rng: np.random.Generator, folder: Path, side: int) -> UInt8Image:
     """One view of a scene, RGB [side, side, 3]."""
-    image, ids, objects = filmed(rng, read_picture(folder), read_ids(folder), read_objects(folder), side)
+    image, ids, objects = filmed(rng, read_frame(folder, AT_ONSET), read_ids(folder), read_objects(folder), side)
     tile = image.copy()
     for hand, colour in enumerate((_LEFT_RGB, _RIGHT_RGB)):
         held = np.isin(ids, np.flatnonzero(objects.held[:, hand])).astype(np.uint8)

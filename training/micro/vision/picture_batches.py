@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from training.micro.vision.filming import filmed
-from training.micro.vision.scenes import Objects, read_objects, read_picture
-from training.simulation.dataset.storage import read_ids
+from training.micro.vision.scenes import AT_ONSET, Objects, read_objects
+from training.simulation.dataset.storage import read_frame, read_ids
 
 MIN_AREA_PX = 20
 """Smaller objects are not asked for."""
@@ -66,12 +66,12 @@ class PictureBatches(Dataset[PictureBatch]):
 
 def filmed_batch(rng: np.random.Generator, folders: list[Path], side: int) -> PictureBatch:
     """One view of each of these scenes, see `filming`."""
-    return collate([filmed(rng, read_picture(f), read_ids(f), read_objects(f), side) for f in folders])
+    return collate([filmed(rng, read_frame(f, AT_ONSET), read_ids(f), read_objects(f), side) for f in folders])
 
 
 def plain_batch(folders: list[Path], side: int) -> PictureBatch:
     """These scenes as they are."""
-    return collate([(*resized(read_picture(f), read_ids(f), side), read_objects(f)) for f in folders])
+    return collate([(*resized(read_frame(f, AT_ONSET), read_ids(f), side), read_objects(f)) for f in folders])
 
 
 def collate(items: list[tuple[np.ndarray, np.ndarray, Objects]]) -> PictureBatch:

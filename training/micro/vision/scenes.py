@@ -1,7 +1,6 @@
-"""Scenes of the simulated world on disk: their picture, and what is known about the objects in it.
+"""Scenes of the simulated world on disk, and what is known about the objects in them.
 
-Both samples of a scene show the same picture before the onset, so that a picture here is a scene with both of its
-events.
+Both samples of a scene show the same picture at the onset, so that a picture here is a scene with both of its events.
 """
 
 from __future__ import annotations
@@ -9,13 +8,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from cs3_model.networks.micro.vocabulary import CLASSES, MATERIALS
 from training.data.samples import SampleError
-from training.simulation.dataset.storage import FRAME_NAMES, read_truth
+from training.simulation.dataset.storage import read_truth
 
+AT_ONSET = 1
+"""Index of the frame that belongs to the ids; the others may be absent."""
 MAX_OBJECTS = 30
 """Objects of a scene; ids are 1 to this."""
 
@@ -70,15 +70,3 @@ def read_objects(folder: Path) -> Objects:
     except (ValueError, IndexError) as error:
         raise SampleError(f"{folder}: {error}") from error
     return Objects(material, category, held, is_struck)
-
-
-def read_picture(folder: Path) -> np.ndarray:
-    """Reads the picture at the onset, RGB uint8 [H, W, 3].
-
-    Raises:
-        SampleError: if it is missing or broken.
-    """
-    image = cv2.imread(str(folder / FRAME_NAMES[1]))
-    if image is None:
-        raise SampleError(f"{folder / FRAME_NAMES[1]} is missing or no JPEG: generate the sample again")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)

@@ -110,6 +110,19 @@ def read_truth(folder: Path) -> SceneTruth:
         raise ValueError(f"{path} is no truth file of a world sample ({error}): generate it again") from error
 
 
+def read_frame(folder: Path, number: int) -> npt.NDArray[np.uint8]:
+    """Reads a picture of a sample, RGB uint8 [H, W, 3]; `number` is its index in `FRAME_NAMES`.
+
+    Raises:
+        ValueError: if it is missing or broken.
+    """
+    path = folder / FRAME_NAMES[number]
+    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise ValueError(f"{path} is missing or no JPEG: generate the sample again")
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+
+
 def read_ids(folder: Path) -> IdMap:
     """Reads the id map of a sample, uint8 [H, W].
 
