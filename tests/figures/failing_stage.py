@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from tests.figures.hung_stage import NODE, STAGES, arm
-from tests.ros.perception.perception_graph import START_S, WINDOW_S, MediaGraph, NodeProcess, jpeg_picture
+from tests.ros.perception.perception_graph import WINDOW_S, MediaGraph, NodeProcess, jpeg_picture
 
 FAULTS = ("error", "memory")
 DEADLINE_S = 60.0
@@ -32,7 +32,7 @@ def failures(stage: str, times: int) -> Counter[tuple[str, str, str]]:
     with closing(MediaGraph()) as graph, tempfile.TemporaryDirectory() as folder:
         flag = Path(folder) / "fault"
         with NodeProcess(NODE, stage, str(flag), str(DEADLINE_S)) as node:
-            graph.wait_for(lambda: node.has_said("nobody publishes"), "the node", START_S)
+            graph.wait_until_it_listens(node)
             graph.now_ns = time.time_ns()
             graph.play_until_collision(**DEVICES)
             for number in range(times):

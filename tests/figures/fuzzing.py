@@ -25,7 +25,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage
 from cs3_ros.conversions.times import NS_PER_S, ns_to_stamp, stamp_to_ns
 from cs3_ros.qos import publication
 from tests.figures.held import resident_mb
-from tests.ros.perception.perception_graph import START_S, MediaGraph, NodeProcess, jpeg_picture
+from tests.ros.perception.perception_graph import MediaGraph, NodeProcess, jpeg_picture
 
 OFTEN = "from cs3_ros.perception import node; node._DIAGNOSTICS_PERIOD_S = 0.1"
 """Each kind of message waits for the diagnostics that count it."""
@@ -145,7 +145,7 @@ def fuzz(num_messages: int, seed: int = 0) -> Found:
     makers = kinds(rng)
     names, sent = list(makers), Counter[str]()
     with closing(MediaGraph()) as graph, NodeProcess(OFTEN + NODE) as node:
-        graph.wait_for(lambda: node.has_said("nobody publishes"), "the node", START_S)
+        graph.wait_until_it_listens(node)
         publishers = {
             "audio": graph.publisher(AudioChunk, "/audio", 1000),
             "image": graph.publisher(CompressedImage, IMAGE_TOPIC, 1000),

@@ -91,7 +91,7 @@ def hang(stage: str) -> Hang:
     with closing(MediaGraph()) as graph, tempfile.TemporaryDirectory() as folder:
         flag = Path(folder) / "hang"
         with NodeProcess(NODE, stage, str(flag), str(DEADLINE_S)) as node:
-            graph.wait_for(lambda: node.has_said("nobody publishes"), "the node", START_S)
+            graph.wait_until_it_listens(node)
             graph.now_ns = time.time_ns()
             graph.play_until_collision(**devices)
             num_before = len(graph.collisions)

@@ -15,7 +15,7 @@ from lifecycle_msgs.srv import ChangeState, GetState
 
 from tests.figures.fuzzing import NODE
 from tests.figures.held import Held, held
-from tests.ros.perception.perception_graph import START_S, MediaGraph, NodeProcess
+from tests.ros.perception.perception_graph import MediaGraph, NodeProcess
 
 CYCLE = {
     Transition.TRANSITION_DEACTIVATE: "inactive",
@@ -33,7 +33,7 @@ ASK_EVERY_S = 2.0
 def cycles(count: int) -> list[Held]:
     """What the node has after the warm-up, and after each quarter of so many cycles; it must hear an impact at the end."""
     with closing(MediaGraph()) as graph, NodeProcess(NODE) as node:
-        graph.wait_for(lambda: node.has_said("nobody publishes"), "the node", START_S)
+        graph.wait_until_it_listens(node)
 
         def walk(number: int) -> Held:
             for _ in range(number):

@@ -16,7 +16,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 
 from tests.figures.held import resident_mb
 from tests.figures.live_inputs import MICRO_NODE, LiveInputs
-from tests.ros.perception.perception_graph import START_S, MediaGraph, NodeProcess
+from tests.ros.perception.perception_graph import MediaGraph, NodeProcess
 
 WARM_UP_S = 10.0
 """The buffers of sound and pictures fill."""
@@ -66,7 +66,7 @@ def under_load(load: Load, seconds: float) -> Found:
     """Feeds a node for that long."""
     memory: list[float] = []
     with closing(MediaGraph()) as graph, NodeProcess(MICRO_NODE) as node:
-        graph.wait_for(lambda: node.has_said("nobody publishes"), "the node", START_S)
+        graph.wait_until_it_listens(node)
         said = graph.listen(DiagnosticArray, "/diagnostics")
         inputs = LiveInputs(graph, size_wh=load.size_wh, fps=load.fps, impacts_hz=load.impacts_hz, rain=load.rain)
         inputs.run(WARM_UP_S)

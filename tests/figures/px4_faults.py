@@ -22,7 +22,6 @@ from tests.figures.fuzzing import IMAGE_TOPIC, NODE
 from tests.ros.perception.perception_graph import (
     BLOCK_S,
     RATE_HZ,
-    START_S,
     MediaGraph,
     NodeProcess,
     jpeg_picture,
@@ -102,7 +101,7 @@ def react(names: Sequence[str] | None = None) -> list[Reaction]:
     """Lets the faults happen one after the other, with good input between them."""
     table = faults()
     with closing(MediaGraph()) as graph, NodeProcess(NODE) as node:
-        graph.wait_for(lambda: node.has_said("nobody publishes"), "the node", START_S)
+        graph.wait_until_it_listens(node)
         devices = Devices(graph)
         devices.run(3.0)
         return [devices.react(name, *table[name]) for name in names or table]

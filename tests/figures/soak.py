@@ -15,7 +15,7 @@ import typer
 
 from tests.figures.held import Held, held
 from tests.figures.live_inputs import MICRO_NODE, LiveInputs, num_answered
-from tests.ros.perception.perception_graph import START_S, MediaGraph, NodeProcess
+from tests.ros.perception.perception_graph import MediaGraph, NodeProcess
 
 SAMPLE_S = 5.0
 NUM_PARTS = 12
@@ -49,7 +49,7 @@ def soak(seconds: float) -> Soaked:
     """Feeds a node for that long."""
     samples: list[Held] = []
     with closing(MediaGraph()) as graph, NodeProcess(MICRO_NODE) as node:
-        graph.wait_for(lambda: node.has_said("nobody publishes"), "the node", START_S)
+        graph.wait_until_it_listens(node)
         inputs = LiveInputs(graph, size_wh=(640, 480), fps=15, impacts_hz=1)
         inputs.run(5.0)  # until everything is connected
         inputs.impacts_ns.clear()

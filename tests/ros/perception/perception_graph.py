@@ -89,6 +89,10 @@ class MediaGraph(Graph):
 
     # --- what the node says ---
 
+    def wait_until_it_listens(self, node: NodeProcess) -> None:
+        """Waits for a node of a process that has just been started: it misses devices as soon as it is active."""
+        self.wait_for(lambda: node.has_said("nobody publishes"), "the node", START_S)
+
     def listen(self, kind: type, topic: str, depth: int = 10) -> list[Any]:
         """Returns a list that grows with each message."""
         received: list[Any] = []

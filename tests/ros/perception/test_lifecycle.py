@@ -371,7 +371,7 @@ def test_a_node_that_loads_says_its_state_and_parameters_and_ends_at_once(graph)
 @pytest.mark.slow
 def test_ctrl_c_ends_the_process_at_once_amid_an_event_which_ends_as_stopped() -> None:
     with closing(MediaGraph()) as graph, NodeProcess(SLOW_NODE) as node:
-        graph.wait_for(lambda: node.has_said("nobody publishes"), "the node", START_S)
+        graph.wait_until_it_listens(node)
         graph.play(0.8, [0.2])
         graph.wait_for(lambda: node.has_said("working"), "the event to be worked on")
         assert_ends_at_once(node, signal.SIGINT)
@@ -382,7 +382,7 @@ def test_ctrl_c_ends_the_process_at_once_amid_an_event_which_ends_as_stopped() -
 @pytest.mark.slow
 def test_sigterm_ends_a_listening_process_at_once() -> None:
     with closing(MediaGraph()) as graph, NodeProcess(SLOW_NODE) as node:
-        graph.wait_for(lambda: node.has_said("nobody publishes"), "the node", START_S)
+        graph.wait_until_it_listens(node)
         graph.play(0.2, ())
         assert_ends_at_once(node, signal.SIGTERM)
 
