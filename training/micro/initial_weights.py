@@ -11,7 +11,7 @@ from cs3_model.networks.state_dicts import as_float32, load_strictly
 from cs3_model.weights.checkpoint import read_checkpoint
 
 
-def load_part(network: nn.Module, part: Literal["vision", "audio"], path: Path) -> None:
+def load_part(network: nn.Module, part: Literal["vision", "audio", "heard"], path: Path) -> None:
     """Puts weights into one network of `micro`, as float32.
 
     Args:

@@ -15,13 +15,15 @@ from cs3_model.networks.micro.micro_parts import MicroNetworks
 from cs3_model.types import MODEL_SAMPLE_RATE_HZ
 from training.data.clip_media import read_sound
 from training.micro.fitting import quick_autocast
-from training.micro.vision.picture_batches import plain_batch
+from training.micro.vision.picture_batches import filmed_batch, plain_batch
 from training.micro.vision.scenes import twin_of
 from training.simulation.dataset.storage import read_truth
 from training.simulation.dataset.truth import SceneTruth
 
 BATCH_SIZE = 16
 """Scenes that are looked at together."""
+VIEWS = ("as it is", "mirrored", "as filmed", "as filmed again")
+"""V pictures of each scene; what was hit need not be in those that are filmed."""
 _WINDOWS_S = ((0.8, 1.2), (0.6, 1.0), (1.0, 1.0), (0.5, 0.5))
 """Seconds before and after the onset: first as in evaluation, then as other users may cut them."""
 
@@ -30,9 +32,9 @@ class HeardFeatures(NamedTuple):
     """Scenes [K], their collisions [M], and windows of sound [W] around each onset."""
 
     features: Tensor
-    """Those of the tower, bfloat16 [K, 2, C, h, w]: as seen, and mirrored."""
+    """Those of the tower, bfloat16 [K, V, C, h, w]: of the picture as it is, mirrored, and as filmed, see `VIEWS`."""
     ids: Tensor
-    """uint8 [K, S / 2, S / 2], as seen."""
+    """What is seen in them, uint8 [K, V, S / 2, S / 2]."""
     scene: Tensor
     """Index of the scene of each collision, int64 [M]."""
     target: Tensor
@@ -70,11 +72,10 @@ def gather(networks: MicroNetworks, folders: Sequence[Path]) -> Iterator[HeardFe
     networks.eval()
     side = networks.config.vision.side
     for start in range(0, len(folders), BATCH_SIZE):
-        chosen = list(folders[start : start + BATCH_SIZE])
-        batch = plain_batch(chosen, side)
-        both = torch.cat([batch.images, batch.images.flip(-1)]).contiguous(memory_format=torch.channels_last)
+        chosen = folders[start : start + BATCH_SIZE]
+        images, ids = _views(np.random.default_rng(start), chosen, side)
         with quick_autocast():
-            features = networks.vision.tower(both).bfloat16()
+            features = networks.vision.tower(images.contiguous(memory_format=torch.channels_last)).bfloat16()
         scenes, targets, sounds = _collisions(chosen)
         heard = (
             [networks.audio(torch.from_numpy(np.stack(window))) for window in zip(*sounds, strict=True)]
@@ -82,13 +83,22 @@ def gather(networks: MicroNetworks, folders: Sequence[Path]) -> Iterator[HeardFe
             else []
         )
         yield HeardFeatures(
-            features=torch.stack(features.chunk(2), 1),
-            ids=batch.ids[:, ::2, ::2].clone(),
+            features=torch.stack(features.chunk(len(VIEWS)), 1),
+            ids=torch.stack(ids[:, ::2, ::2].chunk(len(VIEWS)), 1),
             scene=torch.tensor(scenes, dtype=torch.int64) + start,
             target=torch.tensor(np.array(targets).reshape(-1, 256)),
             embedding=_stacked([item.embedding_ND for item in heard]),
             materials=_stacked([item.material_logits for item in heard]),
         )
+
+
+def _views(rng: np.random.Generator, folders: Sequence[Path], side: int) -> tuple[Tensor, Tensor]:
+    """Images [V K, 3, S, S] and ids [V K, S, S] of scenes, view after view."""
+    plain = plain_batch(folders, side)
+    filmed = [filmed_batch(rng, folders, side) for _ in VIEWS[2:]]
+    images = [plain.images, plain.images.flip(-1), *(batch.images for batch in filmed)]
+    ids = [plain.ids, plain.ids.flip(-1), *(batch.ids for batch in filmed)]
+    return torch.cat(images), torch.cat(ids)
 
 
 def _stacked(windows: list[Tensor]) -> Tensor:
@@ -148,19 +158,22 @@ class HeardBatches(Dataset[HeardBatch]):
     def __getitem__(self, step: int) -> HeardBatch:
         rng = np.random.default_rng([self._seed, step])
         drawn = rng.choice(self._scenes, self._batch_size, replace=len(self._scenes) < self._batch_size)
-        chosen = torch.tensor([index for scene in drawn for index in self._of_scene[int(scene)]])
+        of_scenes = [self._of_scene[int(scene)] for scene in drawn]
+        views = rng.integers(len(VIEWS), size=len(drawn))
+        view = torch.from_numpy(np.repeat(views, [len(indices) for indices in of_scenes]))
+        chosen = torch.tensor([index for indices in of_scenes for index in indices])
         window = torch.from_numpy(rng.integers(self._heard.embedding.shape[1], size=len(chosen)))
-        return heard_batch(self._heard, chosen, window, mirrored=bool(rng.random() < 0.5))
+        return heard_batch(self._heard, chosen, window, view)
 
 
-def heard_batch(heard: HeardFeatures, chosen: Tensor, window: Tensor, *, mirrored: bool = False) -> HeardBatch:
-    """Looks up collisions."""
+def heard_batch(heard: HeardFeatures, chosen: Tensor, window: Tensor, view: Tensor) -> HeardBatch:
+    """Looks up N collisions, and for each a window of its sound and a view of its scene, all int64 [N]."""
     scene = heard.scene[chosen]
-    ids = heard.ids[scene]
+    ids = heard.ids[scene, view]
     masks = heard.target[chosen].gather(1, ids.flatten(1).long()).view(len(chosen), 1, *ids.shape[1:])
     return HeardBatch(
-        features=heard.features[scene, int(mirrored)],
+        features=heard.features[scene, view],
         embedding=heard.embedding[chosen, window],
         materials=heard.materials[chosen, window],
-        masks=masks.flip(-1) if mirrored else masks,
+        masks=masks,
     )

@@ -22,6 +22,7 @@ from cs3_model.networks.micro.micro_parts import DEBUG_MICRO, MicroConfig, Micro
 from training.loop.trainer import RunStoppedError
 from training.micro.audio_visual.heard_data import (
     BATCH_SIZE,
+    VIEWS,
     HeardBatch,
     HeardBatches,
     HeardFeatures,
@@ -48,9 +49,12 @@ def main(
     seed: Seed = 0,
     validation: Validation = None,
     features: Annotated[
-        Path | None, typer.Option(help="File for the features of all scenes, 0.8 MB each, which other runs use again.")
+        Path | None, typer.Option(help="File for the features of all scenes, 1.7 MB each, which other runs use again.")
     ] = None,
     no_audio: Annotated[bool, typer.Option("--no-audio", help="Hear nothing: the row that only looks.")] = False,
+    start_from: Annotated[
+        Path | None, typer.Option(help="Initial audio token and decoder: those of a whole micro.safetensors.")
+    ] = None,
     debug: Debug = False,
 ) -> None:
     """Train what is between vision network, audio encoder and map; the same command goes on after an interruption."""
@@ -59,6 +63,8 @@ def main(
         networks = MicroNetworks(DEBUG_MICRO if debug else MicroConfig())
         load_part(networks.vision, "vision", vision)
         load_part(networks.audio, "audio", audio)
+        if start_from is not None:
+            load_part(networks.heard, "heard", start_from)
         networks.vision.requires_grad_(False)
         networks.audio.requires_grad_(False)
         scenes = list_scenes(data, "train")
@@ -73,7 +79,10 @@ def main(
                 save_heard(features, heard, source)
         batches = HeardBatches(_silenced(heard) if no_audio else heard, batch_size=batch_size, seed=seed)
         config = StageConfig(steps=steps, learning_rate=learning_rate, loader_workers=0)
-        run: dict[str, str | int | bool] = {**source, "batch size": batch_size, "seed": seed, "no audio": no_audio}
+        run: dict[str, str | int | bool] = {
+            **source, "batch size": batch_size, "seed": seed, "no audio": no_audio,
+            "start": file_digest(start_from) if start_from else "random",
+        }  # fmt: skip
         average = fit(HeardStage(networks), batches, heard_losses, config, out, run=run)
         networks.heard.load_state_dict(average.heard.state_dict())
         write_whole(out / "micro.safetensors", micro_file(networks.eval(), {}))
@@ -124,23 +133,27 @@ def _silenced(heard: HeardFeatures) -> HeardFeatures:
 
 @torch.no_grad()
 def measure_pointing(networks: MicroNetworks, heard: HeardFeatures, split: str) -> str:
-    """How often the map's peak lies on what was hit, with the own sound and with another's."""
+    """How often the map's peak lies on what was hit, where that is in view: with the own sound and with another's."""
     model = HeardStage(networks).eval()
-    count = len(heard.scene)
-    order = torch.arange(count)
-    other = torch.from_numpy(np.random.default_rng(0).permutation(count))
-    hits = {}
-    for name, sound in (("own sound", order), ("another sound", other)):
-        found = []
-        for start in range(0, count, 32):
-            chosen = order[start : start + 32]
-            batch = heard_batch(heard, chosen, torch.zeros(len(chosen), dtype=torch.int64))
-            theirs = sound[start : start + 32]
-            batch = batch._replace(embedding=heard.embedding[theirs, 0], materials=heard.materials[theirs, 0])
-            peak = model(batch).flatten(1).argmax(1)
-            found.append(batch.masks.flatten(1).gather(1, peak[:, None]))
-        hits[name] = float(torch.cat(found).float().mean())
-    return "\n".join(f"| {split} | peak on target, {name} | {value:.3f} | {count} |" for name, value in hits.items())
+    order = torch.arange(len(heard.scene))
+    other = torch.from_numpy(np.random.default_rng(0).permutation(len(order)))
+    lines = []
+    for view in (VIEWS.index("as it is"), VIEWS.index("as filmed")):
+        for name, sound in (("own sound", order), ("another sound", other)):
+            parts = zip(order.split(32), sound.split(32), strict=True)
+            found = torch.cat([_found(model, heard, *some, view) for some in parts])
+            lines.append(f"| {split} | peak on target, {name}, {VIEWS[view]} | {found.mean():.3f} | {len(found)} |")
+    return "\n".join(lines)
+
+
+def _found(model: HeardStage, heard: HeardFeatures, chosen: Tensor, sound: Tensor, view: int) -> Tensor:
+    """Whether the peaks lie on the target for some collisions and sounds; those whose target is seen, float32."""
+    first = torch.zeros_like(chosen)
+    batch = heard_batch(heard, chosen, first, first + view)
+    batch = batch._replace(embedding=heard.embedding[sound, 0], materials=heard.materials[sound, 0])
+    peak = model(batch).flatten(1).argmax(1)
+    masks = batch.masks.flatten(1)
+    return masks.gather(1, peak[:, None])[masks.any(1)].float().flatten()
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import numpy as np
 
 from cs3_model.networks.micro.letterbox import Letterbox
 from cs3_model.types import UInt8Image
-from training.micro.vision.scenes import Objects
+from training.micro.vision.scenes import MAX_OBJECTS, Objects
 from training.simulation.rendering.id_map import LEFT_HAND_ID, RIGHT_HAND_ID, TABLE_ID
 from training.simulation.rendering.sensor import blur_motion
 
@@ -62,7 +62,7 @@ _MIRRORED[[LEFT_HAND_ID, RIGHT_HAND_ID]] = RIGHT_HAND_ID, LEFT_HAND_ID
 
 
 def _repainted(rng: np.random.Generator, image: UInt8Image, ids: UInt8Image) -> UInt8Image:
-    """Bare arms, gloves and sleeves of any colour; other tables and walls."""
+    """Bare arms, gloves and sleeves of any colour; other tables and walls; painted objects."""
     kind = rng.choice(3, p=(0.35, 0.4, 0.25))
     if kind:
         tone = _PALEST + rng.random() * (_DARKEST - _PALEST) if kind == 1 else _colour(rng)
@@ -70,6 +70,10 @@ def _repainted(rng: np.random.Generator, image: UInt8Image, ids: UInt8Image) -> 
     for surface in (TABLE_ID, 0):
         if rng.random() < 0.4:
             image = painted(image, ids == surface, _colour(rng), rng.uniform(0.3, 0.9))
+    if rng.random() < 0.5:
+        for number in np.unique(ids):
+            if 0 < number <= MAX_OBJECTS and rng.random() < 0.3:
+                image = painted(image, ids == number, _colour(rng), rng.uniform(0.3, 0.9))
     return image
 
 

@@ -6,6 +6,7 @@ not been.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,11 @@ from training.simulation.dataset.storage import read_frame, read_ids
 
 MIN_AREA_PX = 20
 """Smaller objects are not asked for."""
+_PLAIN_SHARE = 0.25
+"""Of the pictures that are learned from: as they are, so that the world's own are not forgotten."""
+
+Picture = tuple[np.ndarray, np.ndarray, Objects]
+"""RGB uint8 [S, S, 3], ids uint8 [S, S], and what is known about the objects."""
 
 
 class PictureBatch(NamedTuple):
@@ -61,20 +67,37 @@ class PictureBatches(Dataset[PictureBatch]):
     def __getitem__(self, step: int) -> PictureBatch:
         rng = np.random.default_rng([self._seed, step])
         chosen = rng.choice(len(self._folders), self._batch_size, replace=len(self._folders) < self._batch_size)
-        return filmed_batch(rng, [self._folders[number] for number in chosen], self._side)
+        folders = [self._folders[number] for number in chosen]
+        plain = rng.random(len(folders)) < _PLAIN_SHARE
+        return collate(
+            [
+                plain_picture(folder, self._side) if as_it_is else filmed_picture(rng, folder, self._side)
+                for folder, as_it_is in zip(folders, plain, strict=True)
+            ]
+        )
 
 
-def filmed_batch(rng: np.random.Generator, folders: list[Path], side: int) -> PictureBatch:
-    """One view of each of these scenes, see `filming`."""
-    return collate([filmed(rng, read_frame(f, AT_ONSET), read_ids(f), read_objects(f), side) for f in folders])
+def filmed_picture(rng: np.random.Generator, folder: Path, side: int) -> Picture:
+    """One drawn view of a scene, see `filming`."""
+    return filmed(rng, read_frame(folder, AT_ONSET), read_ids(folder), read_objects(folder), side)
 
 
-def plain_batch(folders: list[Path], side: int) -> PictureBatch:
+def plain_picture(folder: Path, side: int) -> Picture:
+    """A scene as it is."""
+    return *resized(read_frame(folder, AT_ONSET), read_ids(folder), side), read_objects(folder)
+
+
+def filmed_batch(rng: np.random.Generator, folders: Sequence[Path], side: int) -> PictureBatch:
+    """One drawn view of each of these scenes."""
+    return collate([filmed_picture(rng, folder, side) for folder in folders])
+
+
+def plain_batch(folders: Sequence[Path], side: int) -> PictureBatch:
     """These scenes as they are."""
-    return collate([(*resized(read_frame(f, AT_ONSET), read_ids(f), side), read_objects(f)) for f in folders])
+    return collate([plain_picture(folder, side) for folder in folders])
 
 
-def collate(items: list[tuple[np.ndarray, np.ndarray, Objects]]) -> PictureBatch:
+def collate(items: Sequence[Picture]) -> PictureBatch:
     """Stacks pictures, ids and objects."""
     images = torch.from_numpy(np.stack([image for image, _, _ in items])).permute(0, 3, 1, 2) / 255.0
     ids = torch.from_numpy(np.stack([ids for _, ids, _ in items]))

@@ -17,7 +17,8 @@ from training.micro.vision.scenes import MAX_OBJECTS
 from training.simulation.rendering.id_map import LEFT_HAND_ID, RIGHT_HAND_ID, TABLE_ID
 
 SIDES = ("left", "right")
-NUM_PROMPTS = 8
+NUM_PROMPTS, _KINDS = 4, 8
+"""Questions to each picture, and kinds of them: more of them at once cost more than the tower and teach little more."""
 
 
 class Prompts(NamedTuple):
@@ -47,10 +48,11 @@ def masks_of(chosen_NQ256: Tensor, ids: Tensor) -> Tensor:
 
 
 def draw_prompts(rng: np.random.Generator, batch: PictureBatch) -> Prompts:
-    """Draws `NUM_PROMPTS` questions for each picture; some have an empty answer."""
+    """Draws `NUM_PROMPTS` questions of different kinds for each picture; some have an empty answer."""
     words, chosen = [], []
     for n, visible in enumerate(visible_objects(batch.ids).numpy()):
-        questions = [_question(rng, kind, n, batch, np.flatnonzero(visible)) for kind in range(NUM_PROMPTS)]
+        kinds = rng.choice(_KINDS, NUM_PROMPTS, replace=False)
+        questions = [_question(rng, int(kind), n, batch, np.flatnonzero(visible)) for kind in kinds]
         words.append([encode_prompt(prompt) for prompt, _ in questions])
         chosen.append(np.stack([answer for _, answer in questions]))
     return Prompts(torch.tensor(words), torch.from_numpy(np.stack(chosen)))

@@ -5,11 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+import typer
+from safetensors.torch import load_file
+from typer.testing import CliRunner
 
 from cs3_model.networks.micro.micro_parts import DEBUG_MICRO, MicroNetworks
 from tests.training.micro.conftest import BOXES, scene_truth
-from training.micro.audio_visual.heard_data import HeardBatches, gather, heard_batch, joined, pointed_at
-from training.micro.audio_visual.train_heard import HeardStage, heard_losses, peak_loss
+from tests.training.micro.small import small_networks
+from training.micro.audio_visual.heard_data import VIEWS, HeardBatches, gather, heard_batch, joined, pointed_at
+from training.micro.audio_visual.train_heard import HeardStage, heard_losses, main, measure_pointing, peak_loss
 from training.micro.vision.scenes import list_scenes
 from training.simulation.rendering.id_map import TABLE_ID
 
@@ -30,8 +34,9 @@ def heard(make_scenes):
 
 
 def test_both_collisions_of_a_scene_share_its_features_and_not_their_targets(heard) -> None:
-    assert heard.features.shape == (3, 2, 8, 16, 16) and heard.scene.tolist() == [0, 0, 1, 1, 2, 2]
-    batch = heard_batch(heard, torch.tensor([0, 1]), torch.tensor([0, 0]))
+    assert heard.features.shape == (3, 4, 8, 16, 16) and heard.ids.shape == (3, 4, 32, 32)
+    assert heard.scene.tolist() == [0, 0, 1, 1, 2, 2]
+    batch = heard_batch(heard, torch.tensor([0, 1]), torch.tensor([0, 0]), torch.tensor([0, 0]))
     assert torch.equal(batch.features[0], batch.features[1])
     x_min, y_min, x_max, y_max = (value // 2 for value in BOXES[3])
     expected = np.zeros((32, 32), bool)
@@ -43,9 +48,47 @@ def test_both_collisions_of_a_scene_share_its_features_and_not_their_targets(hea
 
 def test_a_mirrored_batch_has_mirrored_masks_and_features_of_the_mirrored_picture(heard) -> None:
     chosen, window = torch.tensor([0]), torch.tensor([1])
-    plain, mirrored = (heard_batch(heard, chosen, window, mirrored=flag) for flag in (False, True))
+    plain, mirrored = (heard_batch(heard, chosen, window, torch.tensor([view])) for view in (0, 1))
     assert torch.equal(mirrored.masks, plain.masks.flip(-1))
     assert not torch.equal(mirrored.features, plain.features)
+
+
+def test_filmed_views_have_their_own_ids_and_are_the_same_each_time(heard, tmp_path) -> None:
+    again = joined(list(gather(MicroNetworks(DEBUG_MICRO), list_scenes(tmp_path / "data", "train"))))
+    assert torch.equal(again.ids, heard.ids)
+    as_is, mirrored, filmed, refilmed = heard.ids.unbind(1)
+    assert torch.equal(mirrored, as_is.flip(-1))
+    assert not torch.equal(filmed, as_is) and not torch.equal(filmed, refilmed)
+    batch = heard_batch(heard, torch.tensor([0]), torch.tensor([0]), torch.tensor([VIEWS.index("as filmed")]))
+    assert torch.equal(batch.masks[0, 0], filmed[0] == 3)
+
+
+def test_pointing_is_measured_where_the_target_is_in_view(heard) -> None:
+    """Six collisions, of which the drawn views show fewer."""
+    lines = measure_pointing(MicroNetworks(DEBUG_MICRO), heard, "val").splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert [row[1] for row in cells] == [
+        f"peak on target, {sound}, {view}"
+        for view in ("as it is", "as filmed")
+        for sound in ("own sound", "another sound")
+    ]
+    targets = [torch.isin(heard.ids[s, 2], heard.target[n].nonzero().flatten()) for n, s in enumerate(heard.scene)]
+    assert [int(row[3]) for row in cells] == [6, 6] + 2 * [sum(bool(target.any()) for target in targets)]
+    assert all(0.0 <= float(row[2]) <= 1.0 for row in cells)
+
+
+def test_a_whole_micro_is_a_start(make_scenes, tmp_path) -> None:
+    wanted = small_networks(tmp_path).heard.state_dict()
+    command = typer.Typer()
+    command.command()(main)
+    weights = tmp_path / "small.safetensors"
+    options = ["--data", make_scenes(), "--vision", weights, "--audio", weights, "--start-from", weights]
+    options += ["--out", tmp_path / "out", "--steps", 1, "--batch-size", 2, "--debug", "--learning-rate", 0]
+    result = CliRunner().invoke(command, list(map(str, options)))
+    assert result.exit_code == 0, result.output
+    written = load_file(tmp_path / "out/micro.safetensors")
+    trained = {name for name, _ in MicroNetworks(DEBUG_MICRO).heard.named_parameters()}
+    assert trained and all(torch.equal(written[f"heard.{name}"].float(), wanted[name]) for name in trained)
 
 
 def test_batches_hold_whole_scenes_and_are_fixed_by_their_step(heard) -> None:

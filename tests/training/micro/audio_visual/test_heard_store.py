@@ -15,7 +15,7 @@ ABOUT = {"vision": "1234", "number of scenes": 2}
 def heard() -> HeardFeatures:
     return HeardFeatures(
         features=torch.randn(2, 2, 3, 4, 4).bfloat16(),
-        ids=torch.ones(2, 8, 8, dtype=torch.uint8),
+        ids=torch.ones(2, 2, 8, 8, dtype=torch.uint8),
         scene=torch.tensor([0, 1, 1]),
         target=torch.rand(3, 256) < 0.5,
         embedding=torch.randn(3, 4, 5),

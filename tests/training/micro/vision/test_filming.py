@@ -105,6 +105,18 @@ def test_only_a_hand_in_view_holds_something_and_a_mirror_swaps_hands(make_scene
     assert 0 < num_mirrored < num_seen
 
 
+def test_some_objects_are_painted(make_scenes) -> None:
+    """The drawn picture is grey, and casts alone make no strong colour."""
+    objects = read_objects(list_scenes(make_scenes(), "train")[0])
+    coloured = []
+    for seed in range(60):
+        image, ids, _ = filmed(np.random.default_rng(seed), drawn_picture(), drawn_ids(), objects, SIDE)
+        seen = image[ids == 3].astype(int)
+        if len(seen):
+            coloured.append(float(np.median(seen.max(1) - seen.min(1))) > 60)
+    assert 0 < sum(coloured) < len(coloured) / 2
+
+
 @pytest.mark.parametrize("coded", [lambda image: jpeg(image, quality=30), lambda image: h264(image, crf=30)])
 def test_codecs_lose_detail_and_keep_colours(coded) -> None:
     rng = np.random.default_rng(0)

@@ -59,6 +59,15 @@ def test_batches_are_fixed_by_seed_and_step(make_scenes) -> None:
     assert not torch.equal(batches[0][5].images, batches[0][6].images)
 
 
+def test_a_quarter_of_the_pictures_are_as_they_are(make_scenes) -> None:
+    folders = list_scenes(make_scenes(), "train")
+    plain = plain_batch(folders, SIDE).images
+    batches = PictureBatches(folders, side=SIDE, batch_size=4, seed=0)
+    pictures = torch.cat([batches[step].images for step in range(50)])
+    is_plain = (pictures[:, None] == plain[None]).flatten(2).all(2).any(1)
+    assert 0.15 < is_plain.float().mean() < 0.35
+
+
 def test_prompts_mean_what_they_say(make_scenes) -> None:
     batch = plain_batch(list_scenes(make_scenes(), "train"), SIDE)
     holds = {"left": [1], "right": [2]}
