@@ -37,7 +37,7 @@ def test_several_splits_follow_one_option(tmp_path):
         (["make", "FOLDER", "--splits", "trian"], "split must be one of train, val, .*, got 'trian'"),
         (["make", "FOLDER", "--size", "val"], "--size must be SPLIT=NUMBER, got 'val'"),
         (["make", "FOLDER", "--size", "val=3"], "must be even and not negative, got 3"),
-        (["make", "FOLDER", "--level", "harder"], "level must be one of easy, medium, hard, got 'harder'"),
+        (["make", "FOLDER", "--level", "harder"], "level must be one of easy, medium, hard, outside, got 'harder'"),
         (["make", "FOLDER", "--renderer", "unreal"], "renderer must be one of filament, classic, got 'unreal'"),
         (["clip", "FOLDER", "--seconds", "1"], "duration_s must be 1.5 to 60, got 1.0"),
         (["sheet", "FOLDER", "sheet.png", "--split", "trian"], "split must be one of train, val, .*, got 'trian'"),

@@ -33,13 +33,13 @@ from training.micro.audio_visual.heard_data import (
 from training.micro.audio_visual.heard_store import load_heard, save_heard
 from training.micro.fitting import StageConfig, fit, quick_autocast
 from training.micro.initial_weights import load_part
-from training.micro.stage_options import DataFolder, Debug, LearningRate, Seed, Steps, Validation
+from training.micro.stage_options import DataFolders, Debug, LearningRate, Seed, Steps, Validation
 from training.micro.vision.scenes import list_scenes
 from training.micro.vision.vision_losses import mask_loss
 
 
 def main(
-    data: DataFolder,
+    data: DataFolders,
     vision: Annotated[Path, typer.Option(help="Weights of training.micro.vision.train_vision.")],
     audio: Annotated[Path, typer.Option(help="Weights of training.micro.audio.train_audio.")],
     out: Annotated[Path, typer.Option(help="Folder for checkpoints, curves and micro.safetensors.")],
@@ -69,7 +69,7 @@ def main(
         networks.audio.requires_grad_(False)
         scenes = list_scenes(data, "train")
         source: dict[str, str | int] = {
-            "data": str(data.resolve()), "split": "train", "number of scenes": len(scenes),
+            "data": ", ".join(str(folder.resolve()) for folder in data), "split": "train", "number of scenes": len(scenes),
             "vision": file_digest(vision), "audio": file_digest(audio),
         }  # fmt: skip
         heard = load_heard(features, source) if features else None

@@ -5,6 +5,7 @@ Both samples of a scene show the same picture at the onset, so that a picture he
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,12 +34,14 @@ class Objects(NamedTuple):
     """By either event of the scene, bool."""
 
 
-def list_scenes(root: Path, split: str) -> list[Path]:
-    """The folders of the first sample of every scene that is complete, sorted.
+def list_scenes(root: Path | Sequence[Path], split: str) -> list[Path]:
+    """The folders of the first sample of every scene that is complete, sorted; of several data sets one after the other.
 
     Raises:
-        ValueError: if there are none.
+        ValueError: if a data set has none.
     """
+    if not isinstance(root, Path):
+        return [folder for one in root for folder in list_scenes(one, split)]
     folders = sorted(path for path in (root / split).glob("[0-9]*/[0-9]*[02468]") if twin_of(path).is_dir())
     if not folders:
         raise ValueError(f"{root / split} has no scenes: python -m training.simulation make {root} --splits {split}")

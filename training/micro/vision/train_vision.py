@@ -21,7 +21,7 @@ from cs3_model.networks.micro.vision import DEBUG_VISION, MicroVision, VisionCon
 from training.loop.trainer import RunStoppedError
 from training.micro.fitting import StageConfig, fit, quick_autocast
 from training.micro.initial_weights import load_part
-from training.micro.stage_options import DataFolder, Debug, LearningRate, Seed, Steps, Validation
+from training.micro.stage_options import DataFolders, Debug, LearningRate, Seed, Steps, Validation
 from training.micro.vision.picture_batches import PictureBatch, PictureBatches
 from training.micro.vision.scenes import list_scenes
 from training.micro.vision.targets import (
@@ -54,7 +54,7 @@ table is like a rough one of an object."""
 
 
 def main(
-    data: DataFolder,
+    data: DataFolders,
     out: Annotated[Path, typer.Option(help="Folder for checkpoints, curves and weights.")],
     steps: Steps = 8000,
     batch_size: Annotated[int, typer.Option(min=1, help="Pictures per batch.")] = 16,
@@ -76,7 +76,7 @@ def main(
         scenes = list_scenes(data, "train")
         batches = PictureBatches(scenes, side=model.config.side, batch_size=batch_size, seed=seed)
         run: dict[str, str | int | bool] = {
-            "data": str(data.resolve()), "split": "train", "number of scenes": len(scenes), "batch size": batch_size,
+            "data": ", ".join(str(folder.resolve()) for folder in data), "split": "train", "number of scenes": len(scenes), "batch size": batch_size,
             "seed": seed, "start": file_digest(start_from) if start_from else "random",
         }  # fmt: skip
         config = StageConfig(steps=steps, learning_rate=learning_rate)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cs3_model.files import write_whole
 from training.simulation.rendering.renderers import RENDERERS
-from training.simulation.scenario.difficulty import SHARES
+from training.simulation.scenario.difficulty import LEVELS
 from training.simulation.scenario.splits import SPLITS, split_named
 
 VERSION = 2
@@ -39,8 +39,8 @@ class SampleFormat:
             raise ValueError(f"SampleFormat.size_hw must be within 64 to 1440, got {self.size_hw}")
         if self.rate_hz not in (16_000, 48_000):
             raise ValueError(f"SampleFormat.rate_hz must be 16000 or 48000, got {self.rate_hz}")
-        if self.level is not None and self.level not in SHARES:
-            raise ValueError(f"SampleFormat.level must be one of {', '.join(SHARES)}, got {self.level!r}")
+        if self.level is not None and self.level not in LEVELS:
+            raise ValueError(f"SampleFormat.level must be one of {', '.join(LEVELS)}, got {self.level!r}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -180,3 +180,10 @@ def wall_finish(rng: np.random.Generator, held_out: bool = False) -> SurfaceFini
         )
     paints = ((0.88, 0.86, 0.82), (0.80, 0.82, 0.80), (0.72, 0.76, 0.78), (0.86, 0.78, 0.68))
     return SurfaceFinish(rgba=(*_shade(rng, paints), 1.0), roughness=0.9)
+
+
+def robot_shell(rng: np.random.Generator) -> SurfaceFinish:
+    """Draws what a robot's gripper or arm looks like: bare metal, or paint of any colour."""
+    if rng.random() < 0.4:
+        return SurfaceFinish(rgba=(*_shade(rng, METALS[:3]), 1.0), metallic=1.0, roughness=rng.uniform(0.25, 0.5))
+    return SurfaceFinish(rgba=(*_shade(rng, PLASTICS), 1.0), roughness=rng.uniform(0.3, 0.7))

@@ -113,3 +113,20 @@ def dressed(rng: np.random.Generator, length: Points, sleeve_from: float) -> Arm
         sleeve_radii=np.stack([loose * 0.95, loose * 1.05], 1),
         sleeve_repeats=(along[-1] - along[0]) / 0.06,
     )
+
+
+def robotic(length: Points) -> Arm:
+    """A robot's arm: a tube with a flange behind the gripper and a wider tube from its middle on.
+
+    Args:
+        length: Arc length of the arm's first path, see `arm_path`.
+    """
+    forearm = np.interp(length, [0.0, 0.025, 0.03, 0.065, 0.07], [0.020, 0.020, 0.036, 0.036, 0.027])
+    half = int(np.searchsorted(length, 0.45 * length[-1]))
+    upper = np.full(len(length) - half, 0.036)
+    upper[:3] = 0.042
+    return Arm(
+        bare_radii=np.stack([forearm, forearm], 1)[: half + 2],
+        sleeve_radii=np.stack([upper, upper], 1),
+        sleeve_repeats=1.0,
+    )

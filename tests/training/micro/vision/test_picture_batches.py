@@ -33,6 +33,14 @@ def test_a_scene_knows_both_of_its_events(make_scenes) -> None:
     assert MATERIALS[objects.material[3]] == "glass" and CLASSES[objects.category[3]] == "bowl"
 
 
+def test_scenes_of_several_data_sets_come_one_after_the_other(make_scenes, tmp_path) -> None:
+    root = make_scenes(count=2)
+    both = list_scenes([root, root], "train")
+    assert both == 2 * list_scenes(root, "train") and len(both) == 4
+    with pytest.raises(ValueError, match=r"nothing/train has no scenes"):
+        list_scenes([root, tmp_path / "nothing"], "train")
+
+
 def test_a_scene_without_its_second_sample_is_left_out(make_scenes) -> None:
     root = make_scenes(count=2)
     twin_of(list_scenes(root, "train")[0]).rename(root / "elsewhere")
