@@ -4,6 +4,7 @@
         {"name": "knife", "alternatives": [[[[555, 330], [978, 485], [540, 400]]]]},
         {"name": "board or cabbage", "alternatives": [[POLYGON, "-", POLYGON], [POLYGON]]}]}]}
 
+`"held": "left"` (or `"right"`) beside a name says that this hand of the wearer holds the object; it may be left out.
 A POLYGON is a list of points [x, y], pixels of the picture nearest to the onset. An alternative is a list of polygons
 that are joined; those after "-" are cut out, those after "+" are joined again. Where it cannot be said what exactly
 collided, an object has several alternatives, and a mask is scored by the one that fits best.
@@ -25,12 +26,13 @@ import numpy.typing as npt
 from cs3_model.moment.motion import MOTION_S
 from cs3_model.types import BoolMask, UInt8Image
 from training.data.clip_media import read_around, read_picture
-from training.data.samples import DataSet, Sample, SampleError, SceneObject, SoundSegment
+from training.data.samples import DataSet, Hand, Sample, SampleError, SceneObject, SoundSegment
 
 NAME = "recordings"
 SPLIT = "all"
 _SEGMENT_S = 0.4
 """How long a collision sounds after its onset, as in Sim-CS3."""
+_HANDS = {"": Hand.NONE, "left": Hand.LEFT, "right": Hand.RIGHT}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -49,6 +51,8 @@ class LabelledObject:
     name: str
     alternatives: tuple[tuple[PolygonStep, ...], ...]
     """At least one outline, each of at least one polygon."""
+    held_by: Hand = Hand.NONE
+    """The hand that is said to hold it."""
 
     def draw(self, size_hw: tuple[int, int]) -> tuple[BoolMask, ...]:
         """The alternatives as masks [H, W].
@@ -112,7 +116,10 @@ def _labelled(item: Any) -> LabelledObject:
     alternatives = tuple(_steps(outline) for outline in item["alternatives"])
     if not alternatives:
         raise ValueError(f"'{item['name']}' has no outline")
-    return LabelledObject(name=str(item["name"]), alternatives=alternatives)
+    held = item.get("held", "")
+    if held not in _HANDS:
+        raise ValueError(f"'{item['name']}': held must be left or right, got {held!r}")
+    return LabelledObject(name=str(item["name"]), alternatives=alternatives, held_by=_HANDS[held])
 
 
 def _steps(outline: Sequence[Any]) -> tuple[PolygonStep, ...]:
@@ -142,9 +149,10 @@ def _read_objects(
 ) -> tuple[SceneObject, ...]:
     size_hw = load_image().shape[:2]
     try:
-        drawn = [(item.name, item.draw(size_hw)) for item in objects]
+        drawn = [item.draw(size_hw) for item in objects]
     except SampleError as error:
         raise SampleError(f"{source}: {error}") from None
     return tuple(
-        SceneObject(mask=masks[0], alternatives=masks[1:], is_colliding=True, category=name) for name, masks in drawn
+        SceneObject(mask=masks[0], alternatives=masks[1:], is_colliding=True, category=item.name, held_by=item.held_by)
+        for item, masks in zip(objects, drawn, strict=True)
     )

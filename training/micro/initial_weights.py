@@ -7,8 +7,12 @@ from typing import Literal
 
 from torch import nn
 
+import cs3_model
 from cs3_model.networks.state_dicts import as_float32, load_strictly
 from cs3_model.weights.checkpoint import read_checkpoint
+
+SHIPPED = Path(cs3_model.__file__).with_name("presets") / "micro.safetensors"
+"""The weights of the preset `micro`."""
 
 
 def load_part(network: nn.Module, part: Literal["vision", "audio", "heard"], path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.training.conftest import number_of_picture
 from training.data import DataSpec, open_data_set
-from training.data.samples import SampleError
+from training.data.samples import Hand, SampleError
 
 SQUARE = [[2, 2], [9, 2], [9, 9], [2, 9]]
 HOLE = [[4, 4], [6, 4], [6, 6], [4, 6]]
@@ -49,6 +49,11 @@ def test_outlines_are_joined_cut_out_and_joined_again(write) -> None:
     assert either.mask.sum() == 64 and [mask.sum() for mask in either.alternatives] == [9]
 
 
+def test_an_object_may_be_said_to_be_in_a_hand(write) -> None:
+    (sample,) = write([named([SQUARE]) | {"held": "left"}, named([HOLE])]).samples
+    assert [item.held_by for item in sample.load_objects()] == [Hand.LEFT, Hand.NONE]
+
+
 def test_a_clip_that_is_not_there_is_listed(write) -> None:
     assert write([named([SQUARE])], clip="gone.mp4").missing == ("clip gone.mp4",)
 
@@ -67,6 +72,7 @@ def test_an_outline_outside_the_picture_is_refused_when_read(write) -> None:
         ([named([])], "an alternative has no polygon"),
         ([named([[[1, 2], [3, 4]]])], r"a polygon must be three or more points \[x, y\], got"),
         ([{"name": "cup"}], "no 'alternatives'"),
+        ([named([SQUARE]) | {"held": "third"}], "'cup': held must be left or right, got 'third'"),
     ],
 )
 def test_labels_of_another_form_are_refused_with_their_place(objects, message, write) -> None:

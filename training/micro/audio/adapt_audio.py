@@ -38,7 +38,7 @@ from training.micro.audio.audio_hits import Hits, read_hits
 from training.micro.audio.sound_folders import read_sound_folder
 from training.micro.audio.train_audio import WindowConfig, cut, draw_windows
 from training.micro.fitting import StageConfig, fit
-from training.micro.initial_weights import load_part
+from training.micro.initial_weights import SHIPPED, load_part
 
 _CONDITION_WEIGHT = 2.0
 _EQUALISER_SCALE = 0.12
@@ -160,9 +160,7 @@ def report(teacher: Teacher, student: MicroAudioEncoder, name: str, windows: Win
 def main(
     hits: Annotated[Path, typer.Option(help="Folder of hits.")],
     out: Annotated[Path, typer.Option(help="Whole micro to write, .safetensors; checkpoints and curves go beside it.")],
-    weights: Annotated[Path, typer.Option(help="Whole micro, the teacher.")] = Path(
-        "cs3_model/presets/micro.safetensors"
-    ),
+    weights: Annotated[Path, typer.Option(help="Whole micro, the teacher.")] = SHIPPED,
     start: Annotated[
         Path | None, typer.Option(help="Weights for the student to start from; else the teacher's.")
     ] = None,

@@ -52,9 +52,14 @@ def filmed(
     image, ids = view.of(image, ids)
     if view.is_mirrored:
         ids, objects = _MIRRORED[ids], objects._replace(held=objects.held[:, ::-1])
-    image = _coded(rng, _written_on(rng, _developed(rng, image)))
+    image = recorded(rng, image)
     shown = np.array([(ids == hand).mean() >= _HAND_SHARE for hand in _HANDS])
     return (*view.in_square(image, ids), objects._replace(held=objects.held & shown))
+
+
+def recorded(rng: np.random.Generator, image: UInt8Image) -> UInt8Image:
+    """What another camera and its file make of a picture of even sides: light, focus, noise, captions, codecs."""
+    return _coded(rng, _written_on(rng, _developed(rng, image)))
 
 
 _MIRRORED = np.arange(256, dtype=np.uint8)

@@ -22,7 +22,7 @@ from cs3_model.networks.micro.held import best_boxes
 from cs3_model.networks.micro.pointed import boxes_at
 from cs3_model.networks.micro.vision import MicroVision, VisionConfig
 from cs3_model.networks.micro.vocabulary import CLASSES, MATERIALS, encode_prompt
-from training.micro.initial_weights import load_part
+from training.micro.initial_weights import SHIPPED, load_part
 from training.micro.vision.picture_batches import PictureBatch, filmed_batch, plain_batch
 from training.micro.vision.scenes import MAX_OBJECTS, list_scenes
 from training.micro.vision.targets import SIDES, Boxes, draw_boxes, held_boxes, table_boxes, visible_objects
@@ -32,9 +32,7 @@ _BATCH = 16
 
 def main(
     data: Annotated[Path, typer.Argument(help="Folder of the simulated world.")],
-    weights: Annotated[Path, typer.Option(help="vision.safetensors, or a whole micro.safetensors.")] = Path(
-        "cs3_model/presets/micro.safetensors"
-    ),
+    weights: Annotated[Path, typer.Option(help="vision.safetensors, or a whole micro.safetensors.")] = SHIPPED,
     split: Annotated[str, typer.Option(help="Its scenes.")] = "val",
     limit: Annotated[int | None, typer.Option(min=1, help="Only as many of them.")] = None,
 ) -> None:
