@@ -38,7 +38,9 @@ _JITTER = 0.12
 
 def main(
     data: Annotated[list[str], typer.Option(help="NAME:PATH[:SPLIT] with true masks; given more than once, all.")],
-    out: Annotated[Path, typer.Option(help="Folder for checkpoints, curves and micro.safetensors.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder for checkpoints, curves, and the preset micro.yaml with its weights.")
+    ],
     start_from: Annotated[Path, typer.Option(help="Weights of a whole micro.")] = SHIPPED,
     steps: Steps = 300,
     batch_size: Annotated[int, typer.Option(min=1, help="Collisions per batch.")] = 8,
@@ -66,9 +68,10 @@ def main(
         average = fit(Tuned(networks), batches, losses_of, config, out, run=run)
         networks.vision.load_state_dict(average.vision.state_dict())
         networks.heard.load_state_dict(average.heard.state_dict())
-        written = out / "micro.safetensors"
-        write_whole(written, micro_file(networks, {}))
-        typer.echo(f"{written}: learned from {len(collisions)} collisions; use it as micro_weights of a preset")
+        write_whole(out / "micro.safetensors", micro_file(networks, {}))
+        preset = SHIPPED.with_suffix(".yaml").read_text(encoding="utf-8") + "micro_weights: micro.safetensors\n"
+        write_whole(out / "micro.yaml", preset.encode())
+        typer.echo(f"learned from {len(collisions)} collisions: the preset {out / 'micro.yaml'}")
 
 
 class Tuned(nn.Module):

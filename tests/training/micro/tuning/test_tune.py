@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 import typer
 from typer.testing import CliRunner
 
+from cs3_model.build import load_preset
 from cs3_model.networks.micro.micro_parts import load_micro
 from tests.training.micro.conftest import SIDE, drawn_ids
 from tests.training.micro.small import small_networks, small_weights
@@ -90,7 +92,7 @@ def test_steps_lower_the_losses_and_leave_statistics_and_audio_encoder(labelled,
     assert not any("running" in name or name.startswith("audio") for name in changed)
 
 
-def test_the_command_writes_weights_of_a_whole_micro(make_scenes, tmp_path) -> None:
+def test_the_command_writes_a_preset_with_its_weights(make_scenes, tmp_path) -> None:
     start = small_weights(tmp_path / "small.safetensors")
     result = tune(f"sim_cs3:{make_scenes()}:train", start, tmp_path / "out", "--steps", 2)
     assert result.exit_code == 0, result.output
@@ -99,6 +101,9 @@ def test_the_command_writes_weights_of_a_whole_micro(make_scenes, tmp_path) -> N
     assert old.keys() == new.keys()
     assert all(torch.equal(old[name], new[name]) for name in old if name.startswith("audio"))
     assert any(not torch.equal(old[name], new[name]) for name in old if name.startswith("vision"))
+    preset = load_preset(str(tmp_path / "out/micro.yaml"))
+    assert replace(preset, micro_weights="") == load_preset("micro")
+    assert Path(preset.micro_weights) == tmp_path / "out/micro.safetensors"
 
 
 def test_data_without_collisions_is_one_line(make_scenes, tmp_path, monkeypatch) -> None:
