@@ -18,7 +18,7 @@ from training.simulation.rendering.id_map import LEFT_HAND_ID, RIGHT_HAND_ID, TA
 
 SIDES = ("left", "right")
 NUM_PROMPTS, _KINDS = 4, 8
-"""Questions to each picture, and kinds of them: more of them at once cost more than the tower and teach little more."""
+"""Questions to each picture, and kinds of them: to ask one of each kind would take longer than the tower."""
 
 
 class Prompts(NamedTuple):
