@@ -2,9 +2,9 @@
 
     python -m training.micro.tuning.tune --data recordings:kitchen --out out/kitchen
 
-Points, boxes, outlines, hands (where the labels name them) and the map of what is heard are learned; the audio encoder
-stays, and so do the statistics of the normalisation layers, which a few pictures of one place would spoil. A run that
-was stopped goes on with the same command.
+Points, boxes, outlines, hands (where the labels name them) and the map of what is heard are learned. The tower and the
+audio encoder stay, and so do the statistics of the normalisation layers: a few pictures of one place would spoil them. A
+run that was stopped goes on with the same command.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def main(
         Path, typer.Option(help="Folder for checkpoints, curves, and the preset micro.yaml with its weights.")
     ],
     start_from: Annotated[Path, typer.Option(help="Weights of a whole micro.")] = SHIPPED,
-    steps: Steps = 300,
+    steps: Steps = 100,
     batch_size: Annotated[int, typer.Option(min=1, help="Collisions per batch.")] = 8,
     learning_rate: LearningRate = 3e-4,
     seed: Seed = 0,
@@ -76,7 +76,7 @@ def main(
 
 
 class Tuned(nn.Module):
-    """The networks that learn.
+    """The networks that learn, and those that they stand on.
 
     Args:
         networks: of `micro`.
@@ -84,8 +84,10 @@ class Tuned(nn.Module):
 
     def __init__(self, networks: MicroNetworks) -> None:
         super().__init__()
-        self.vision = networks.vision.requires_grad_(True)
+        self.vision = networks.vision
         self.heard = networks.heard.requires_grad_(True)
+        for part in (self.vision.held, self.vision.pointed, self.vision.boxed):
+            part.requires_grad_(True)
 
     def train(self, mode: bool = True) -> Tuned:
         """Normalisation keeps the statistics of the first training."""
@@ -102,7 +104,8 @@ def losses_of(model: Tuned, batch: LabelledBatch, step: int) -> Mapping[str, Ten
     boxes = draw_boxes(np.random.default_rng([step, 1]), pictures, 2)
     asked = jittered(np.random.default_rng([step, 2]), boxes.boxes_K5, _JITTER)
     with quick_autocast():
-        features = vision.tower(pictures.images)
+        with torch.no_grad():
+            features = vision.tower(pictures.images)
         condition = model.heard.condition(vision.prompt, batch.embedding_ND, batch.material_logits_NM)
         heard = model.heard.decoder(features, condition).float()
         held, point_boxes = vision.held(features), vision.pointed(features)
