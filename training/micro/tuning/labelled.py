@@ -60,11 +60,8 @@ def read_labelled(samples: Sequence[Sample], networks: MicroNetworks) -> list[La
     """
     found = []
     for sample in samples:
-        colliding = (
-            [item for item in sample.load_objects() if item.is_colliding and item.mask.any()]
-            if sample.load_objects
-            else []
-        )
+        objects = sample.load_objects() if sample.load_objects else ()
+        colliding = [item for item in objects if item.is_colliding and item.mask.any()]
         if not colliding:
             continue
         image, ids = _drawn(sample.load_image(), colliding)
