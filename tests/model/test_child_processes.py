@@ -12,8 +12,9 @@ DEADLINE_S = 60.0
 SLEEPER = ("timeit", "-n", "1", "-r", "1", "-s", "import time; print('up', flush=True)", "time.sleep(600)")
 """A module of Python's own that runs for long."""
 PARENT = f"""
-import sys
+import signal
 from cs3_model.child_processes import start_module
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who starts the tests in the background has it ignored
 start_module(*{SLEEPER!r}).wait()
 """
 
@@ -21,9 +22,12 @@ start_module(*{SLEEPER!r}).wait()
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_module_ends_with_its_parent(number) -> None:
     with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as parent:
-        assert parent.stdout.readline() == b"up\n"
-        parent.send_signal(number)
-        parent.communicate(timeout=DEADLINE_S)  # until the child, which has the pipe too, lets go of it
+        try:
+            assert parent.stdout.readline() == b"up\n"
+            parent.send_signal(number)
+            parent.communicate(timeout=DEADLINE_S)  # until the child, which has the pipe too, lets go of it
+        finally:
+            parent.kill()
         assert parent.returncode == -number
 
 

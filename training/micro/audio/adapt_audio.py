@@ -32,7 +32,7 @@ from cs3_model.files import file_digest, write_whole
 from cs3_model.networks.micro.audio import MicroAudioEncoder, MicroAudioOutput
 from cs3_model.networks.micro.micro_parts import MicroNetworks, load_micro, micro_file
 from training.data.samples import SampleError
-from training.loop.memory import keep_freed_memory
+from training.loop.freed_memory import keep_freed_memory
 from training.loop.trainer import RunStoppedError
 from training.micro.audio.audio_gate import Windows, hear_materials, markdown, read_windows
 from training.micro.audio.audio_hits import Hits, read_hits

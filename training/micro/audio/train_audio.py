@@ -29,7 +29,7 @@ from cs3_model.command_errors import one_line_errors
 from cs3_model.files import file_digest, write_whole
 from cs3_model.networks.micro.audio import DEBUG_AUDIO, MicroAudioConfig, MicroAudioEncoder
 from cs3_model.types import MODEL_SAMPLE_RATE_HZ
-from training.loop.memory import keep_freed_memory
+from training.loop.freed_memory import keep_freed_memory
 from training.loop.trainer import RunStoppedError
 from training.micro.audio.audio_gate import Windows, hear_materials, markdown, read_windows
 from training.micro.audio.audio_hits import Hits, read_hits

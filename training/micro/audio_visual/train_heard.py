@@ -19,7 +19,7 @@ from tqdm import tqdm
 from cs3_model.command_errors import one_line_errors
 from cs3_model.files import file_digest, write_whole
 from cs3_model.networks.micro.micro_parts import DEBUG_MICRO, MicroConfig, MicroNetworks, micro_file
-from training.loop.memory import keep_freed_memory
+from training.loop.freed_memory import keep_freed_memory
 from training.loop.trainer import RunStoppedError
 from training.micro.audio_visual.heard_data import (
     BATCH_SIZE,

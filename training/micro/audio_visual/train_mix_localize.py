@@ -25,7 +25,7 @@ from training.data import DataSpec, open_data_set
 from training.data.samples import Sample
 from training.data.sound_windows import read_window
 from training.evaluation.baselines.mix_localize import NUM_SLOTS, MixtureNetwork, return_loss, save_mixture
-from training.loop.memory import keep_freed_memory
+from training.loop.freed_memory import keep_freed_memory
 from training.loop.trainer import RunStoppedError
 from training.micro.fitting import StageConfig, fit, quick_autocast
 from training.micro.stage_options import DataFolder, LearningRate, Seed, Steps

@@ -23,7 +23,7 @@ from cs3_model.files import file_digest, write_whole
 from cs3_model.networks.micro.held import HeldMaps
 from cs3_model.networks.micro.micro_parts import MicroNetworks, load_micro, micro_file
 from training.data import DataSpec, open_data_set
-from training.loop.memory import keep_freed_memory
+from training.loop.freed_memory import keep_freed_memory
 from training.loop.trainer import RunStoppedError
 from training.micro.audio_visual.train_heard import peak_loss
 from training.micro.fitting import StageConfig, fit, quick_autocast

@@ -18,7 +18,7 @@ from torch import Tensor
 from cs3_model.command_errors import one_line_errors
 from cs3_model.files import file_digest, write_whole
 from cs3_model.networks.micro.vision import DEBUG_VISION, MicroVision, VisionConfig
-from training.loop.memory import keep_freed_memory
+from training.loop.freed_memory import keep_freed_memory
 from training.loop.trainer import RunStoppedError
 from training.micro.fitting import StageConfig, fit, quick_autocast
 from training.micro.initial_weights import load_part

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reaso
 
 COUNT_PAGES = """
 import resource, sys
-from training.loop.memory import keep_freed_memory
+from training.loop.freed_memory import keep_freed_memory
 if sys.argv[1] == "keep":
     keep_freed_memory()
 def cleared():
