@@ -17,6 +17,7 @@ from training.data.clip_media import read_sound
 from training.micro.fitting import quick_autocast
 from training.micro.vision.picture_batches import filmed_batch, plain_batch
 from training.micro.vision.scenes import twin_of
+from training.micro.vision.targets import masks_of
 from training.simulation.dataset.storage import read_truth
 from training.simulation.dataset.truth import SceneTruth
 
@@ -169,11 +170,9 @@ class HeardBatches(Dataset[HeardBatch]):
 def heard_batch(heard: HeardFeatures, chosen: Tensor, window: Tensor, view: Tensor) -> HeardBatch:
     """Looks up N collisions, and for each a window of its sound and a view of its scene, all int64 [N]."""
     scene = heard.scene[chosen]
-    ids = heard.ids[scene, view]
-    masks = heard.target[chosen].gather(1, ids.flatten(1).long()).view(len(chosen), 1, *ids.shape[1:])
     return HeardBatch(
         features=heard.features[scene, view],
         embedding=heard.embedding[chosen, window],
         materials=heard.materials[chosen, window],
-        masks=masks,
+        masks=masks_of(heard.target[chosen][:, None], heard.ids[scene, view]),
     )

@@ -31,7 +31,7 @@ from training.micro.initial_weights import SHIPPED
 from training.micro.stage_options import LearningRate, Seed, Steps
 from training.micro.tuning.labelled import LabelledBatch, LabelledBatches, read_labelled
 from training.micro.vision.picture_batches import PictureBatch
-from training.micro.vision.targets import draw_boxes, held_boxes, ids_to_point_at, jittered
+from training.micro.vision.targets import draw_boxes, held_boxes, ids_to_point_at, jittered, masks_of
 from training.micro.vision.vision_losses import box_mask_targets, held_loss, mask_loss, point_box_loss
 
 _JITTER = 0.12
@@ -130,8 +130,7 @@ def heard_target(pictures: PictureBatch) -> Tensor:
     """What the sound should point at, bool [N, 1, S / 2, S / 2]: what collided and is in no hand, else all of it."""
     is_free = pictures.struck & ~pictures.held.any(2)
     wanted = torch.where(is_free.any(1, keepdim=True), is_free, pictures.struck)
-    ids = pictures.ids[:, ::2, ::2]
-    return wanted.gather(1, ids.flatten(1).long()).view(len(ids), 1, *ids.shape[1:])
+    return masks_of(wanted[:, None], pictures.ids[:, ::2, ::2])
 
 
 if __name__ == "__main__":
