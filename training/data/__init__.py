@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from training.data import filmed_sim_cs3 as filmed_sim_cs3
 from training.data import recordings as recordings
 from training.data import sim_cs3 as sim_cs3
 from training.data.real_sets import EGO4D_CS3, EPIC_CS3, open_real
@@ -37,6 +38,7 @@ READERS: Mapping[str, Reader] = {
     for data_set in REAL_SETS.values()
 } | {
     sim_cs3.NAME: Reader(splits=tuple(SIM_CS3_SPLITS), evaluation_split="test", open=sim_cs3.read_split),
+    filmed_sim_cs3.NAME: Reader(splits=tuple(SIM_CS3_SPLITS), evaluation_split="test", open=filmed_sim_cs3.read_split),
     recordings.NAME: Reader(
         splits=(recordings.SPLIT,), evaluation_split=recordings.SPLIT, open=recordings.open_recordings
     ),

@@ -16,7 +16,7 @@ from cs3_model.build import build_pipeline, load_preset, select_device
 from cs3_model.files import write_whole
 from cs3_model.moment.selection import LearnedSelection, save_selection
 from cs3_model.provenance import source_commit
-from training.selection.collect import collect_split
+from training.selection.collect import FILMED, collect_split
 from training.selection.fit import FitConfig, calibrate, fit, lessons_of
 from training.selection.scores import score_selection
 from training.selection.selection_events import SelectionEvent, read_event
@@ -28,7 +28,10 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 def collect(
     data: Annotated[Path, typer.Argument(help="Folder of Sim-CS3, with the frames around the onset.")],
     events: Annotated[Path, typer.Argument(help="Folder for what is proposed.")],
-    split: Annotated[list[str], typer.Option(help="Splits to look at; once per split.")],
+    split: Annotated[
+        list[str],
+        typer.Option(help=f"Splits to look at; once per split. {FILMED}SPLIT: as other cameras film them."),
+    ],
     preset: Annotated[str, typer.Option(help="Who proposes.")] = "micro",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
 ) -> None:
@@ -43,9 +46,9 @@ def fit_command(
     events: Annotated[Path, typer.Argument(help="Folder that `collect` filled.")],
     out: Annotated[Path, typer.Option(help="Weights to write, .safetensors; their scores go beside them.")],
     train: Annotated[list[str], typer.Option(help="Splits to learn from.")],
-    validation: Annotated[str, typer.Option(help="Split to calibrate on.")] = "val",
+    validation: Annotated[list[str], typer.Option(help="Splits to calibrate on.")] = ["val"],
     held_back: Annotated[
-        float, typer.Option(min=0.0, max=0.9, help="Share of a split that is in both, for calibration.")
+        float, typer.Option(min=0.0, max=0.9, help="Share of a split that is in both, its end, for calibration.")
     ] = 0.25,
     test: Annotated[list[str], typer.Option(help="Splits to score.")] = [],
     draws: Annotated[int, typer.Option(min=0, help="Corrupted draws of every event.")] = FitConfig().draws,
@@ -55,16 +58,19 @@ def fit_command(
 ) -> None:
     """Trains on events, calibrates, and scores."""
     torch.set_num_threads(1)
-    calibration = _read(events, validation)
-    kept = len(calibration) - round(held_back * len(calibration)) if validation in train else 0
-    learned = [event for name in train for event in (calibration[:kept] if name == validation else _read(events, name))]
+    learned, kept_back = [], {}
+    for name in dict.fromkeys([*train, *validation]):
+        known = _read(events, name)
+        num_unheard = 0 if name not in validation else round(held_back * len(known)) if name in train else len(known)
+        learned += known[: len(known) - num_unheard]
+        if num_unheard:
+            kept_back[name] = lessons_of(known[len(known) - num_unheard :], 0, np.random.default_rng(seed))
     config = FitConfig(draws=draws, epochs=epochs)
     lessons = lessons_of(learned, draws, np.random.default_rng(seed))
     voters = [fit(lessons, config, seed + index) for index in range(networks)]
-    unheard = lessons_of(calibration[kept:], 0, np.random.default_rng(seed))
-    fitted = calibrate(voters, unheard)
+    fitted = calibrate(voters, [lesson for name in kept_back for lesson in kept_back[name]])
     selection = LearnedSelection(voters, calibration=fitted, name="selection")
-    scores = {f"{validation}, calibrated on": asdict(score_selection(selection, unheard))}
+    scores = {f"{name}, calibrated on": asdict(score_selection(selection, kept_back[name])) for name in kept_back}
     for name in test:
         scores[name] = asdict(score_selection(selection, lessons_of(_read(events, name), 0, np.random.default_rng(0))))
     about = {"commit": source_commit(), "calibration": asdict(fitted), "events": len(learned), "scores": scores}

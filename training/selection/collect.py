@@ -10,13 +10,23 @@ from tqdm import tqdm
 from cs3_model.pipeline import CollisionPipeline
 from cs3_model.strategies import Strategy
 from cs3_model.types import Frame
-from training.data.sim_cs3 import read_sample
+from training.data import filmed_sim_cs3, sim_cs3
+from training.data.samples import Sample
 from training.data.sound_windows import read_window
 from training.selection.selection_events import SelectionEvent, reduced_event, write_event
+
+FILMED = "filmed-"
+"""Begins the names of splits as other cameras film them."""
 
 
 def collect_split(root: Path, split: str, pipeline: CollisionPipeline, out: Path) -> int:
     """Writes the events of a split to ``out/split``, those that are there already excepted.
+
+    Args:
+        root: Folder of Sim-CS3.
+        split: Name of a split; after `FILMED`, as other cameras film it, see `training.data.filmed_sim_cs3`.
+        pipeline: Who proposes.
+        out: Where the events go.
 
     Returns:
         How many were written.
@@ -24,28 +34,26 @@ def collect_split(root: Path, split: str, pipeline: CollisionPipeline, out: Path
     Raises:
         ValueError: if there is no sample, or a file cannot be read or written.
     """
-    folders = sorted(path for path in (root / split).glob("[0-9]*/[0-9]*") if path.is_dir())
-    if not folders:
-        raise ValueError(f"{root / split} has no samples: python -m training.simulation make {root} --splits {split}")
+    is_filmed = split.startswith(FILMED)
+    data_set = (filmed_sim_cs3 if is_filmed else sim_cs3).read_split(root, split.removeprefix(FILMED))
     pipeline.config = replace(pipeline.config, strategy=Strategy.LEARNED)  # the one that looks at motion
-    missing = [folder for folder in folders if not event_path(out, split, folder).exists()]
-    for folder in tqdm(missing, desc=split):
-        write_event(event_path(out, split, folder), collect_sample(folder, pipeline))
+    missing = [sample for sample in data_set.samples if not event_path(out, split, sample).exists()]
+    for sample in tqdm(missing, desc=split):
+        write_event(event_path(out, split, sample), collect_sample(sample, pipeline))
     return len(missing)
 
 
-def event_path(out: Path, split: str, folder: Path) -> Path:
-    """Where the event of a sample's folder is kept."""
-    return out / split / f"{folder.name}.npz"
+def event_path(out: Path, split: str, sample: Sample) -> Path:
+    """Where the event of a sample is kept."""
+    return out / split / f"{sample.sample_id}.npz"
 
 
-def collect_sample(folder: Path, pipeline: CollisionPipeline) -> SelectionEvent:
+def collect_sample(sample: Sample, pipeline: CollisionPipeline) -> SelectionEvent:
     """What a pipeline proposes on one sample, beside the truth.
 
     Raises:
         SampleError: if a file of the sample is missing or broken.
     """
-    sample = read_sample(folder)
     assert sample.load_objects is not None and sample.load_around is not None
     true_masks = [item.mask for item in sample.load_objects() if item.is_colliding and item.mask.any()]
     frame, around = Frame(image=sample.load_image()), sample.load_around()

@@ -15,9 +15,9 @@ from torch.utils.data import Dataset
 from cs3_model.networks.micro.letterbox import Letterbox
 from cs3_model.networks.micro.micro_parts import MicroNetworks
 from cs3_model.types import UInt8Image
+from training.data.other_cameras import FilmedView, recorded
 from training.data.samples import Hand, Sample, SceneObject
 from training.data.sound_windows import read_window
-from training.micro.vision.filming import FilmedView, recorded
 from training.micro.vision.picture_batches import Picture, PictureBatch, collate
 from training.micro.vision.scenes import MAX_OBJECTS, Objects
 

@@ -7,7 +7,8 @@ import pytest
 
 from cs3_model.networks.micro.letterbox import Letterbox
 from tests.training.micro.conftest import COLOURS, SIDE, drawn_ids
-from training.micro.vision.filming import FilmedView, draw_view, filmed, h264, jpeg, painted
+from training.data.other_cameras import FilmedView, draw_view, h264, jpeg
+from training.micro.vision.filming import filmed, painted
 from training.micro.vision.scenes import list_scenes, read_objects
 from training.simulation.rendering.id_map import LEFT_HAND_ID, RIGHT_HAND_ID
 
