@@ -95,7 +95,7 @@ def stages_of(plan: StagePlan) -> list[Stage]:
     def heard(name: str, title: str, *options: object) -> Stage:
         return stage(
             title, "training.micro.audio_visual.train_heard", "--data", data, "--vision", vision, "--audio", audio, "--out", out / name,
-            "--features", out / "heard_features.safetensors", "--validation", data, *options, *few, *tiny, *small,
+            "--features", out / "heard_features", "--validation", data, *options, *few, *tiny, *small,
             made=out / name / "micro.safetensors", kept=out / f"{name}.safetensors", needs=(vision, audio),
         )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ from training.micro.vision.scenes import twin_of
 from training.micro.vision.targets import masks_of
 from training.simulation.dataset.storage import read_truth
 from training.simulation.dataset.truth import SceneTruth
+from training.simulation.sound.recording_devices import record
 
 BATCH_SIZE = 16
 """Scenes that are looked at together."""
@@ -27,6 +28,10 @@ VIEWS = ("as it is", "mirrored", "as filmed", "as filmed again")
 """V pictures of each scene; what was hit need not be in those that are filmed."""
 _WINDOWS_S = ((0.8, 1.2), (0.6, 1.0), (1.0, 1.0), (0.5, 0.5))
 """Seconds before and after the onset: first as in evaluation, then as other users may cut them."""
+_RECORDED = (0, 2)
+"""Of these windows, those that are heard as other devices record them, too."""
+_SNR_DB = (6.0, 45.0)
+"""Level of what is recorded again over the other place's background."""
 
 
 class HeardFeatures(NamedTuple):
@@ -74,10 +79,11 @@ def gather(networks: MicroNetworks, folders: Sequence[Path]) -> Iterator[HeardFe
     side = networks.config.vision.side
     for start in range(0, len(folders), BATCH_SIZE):
         chosen = folders[start : start + BATCH_SIZE]
-        images, ids = _views(np.random.default_rng(start), chosen, side)
+        rng = np.random.default_rng(start)
+        images, ids = _views(rng, chosen, side)
         with quick_autocast():
             features = networks.vision.tower(images.contiguous(memory_format=torch.channels_last)).bfloat16()
-        scenes, targets, sounds = _collisions(chosen)
+        scenes, targets, sounds = _collisions(rng, chosen)
         heard = (
             [networks.audio(torch.from_numpy(np.stack(window))) for window in zip(*sounds, strict=True)]
             if sounds
@@ -106,7 +112,9 @@ def _stacked(windows: list[Tensor]) -> Tensor:
     return torch.stack(windows, 1) if windows else torch.zeros(0)
 
 
-def _collisions(folders: Sequence[Path]) -> tuple[list[int], list[np.ndarray], list[list[np.ndarray]]]:
+def _collisions(
+    rng: np.random.Generator, folders: Sequence[Path]
+) -> tuple[list[int], list[np.ndarray], list[list[np.ndarray]]]:
     scenes, targets, sounds = [], [], []
     for number, first in enumerate(folders):
         for folder in (first, twin_of(first)):
@@ -118,7 +126,8 @@ def _collisions(folders: Sequence[Path]) -> tuple[list[int], list[np.ndarray], l
             target[wanted] = True
             scenes.append(number)
             targets.append(target)
-            sounds.append([_window(folder, truth.onset_s, *around) for around in _WINDOWS_S])
+            windows = [_window(folder, truth.onset_s, *around) for around in _WINDOWS_S]
+            sounds.append(windows + [_recorded(rng, windows[index], _WINDOWS_S[index][0]) for index in _RECORDED])
     return scenes, targets, sounds
 
 
@@ -130,14 +139,42 @@ def _window(folder: Path, onset_s: float, before_s: float, after_s: float) -> np
     return padded
 
 
-def joined(pieces: Sequence[HeardFeatures]) -> HeardFeatures:
-    """One of many."""
-    kept = [piece for piece in pieces if len(piece.scene)]
-    whole = [torch.cat(column) for column in zip(*((p.features, p.ids) for p in pieces), strict=True)]
-    rest = [
-        torch.cat(column) for column in zip(*((p.scene, p.target, p.embedding, p.materials) for p in kept), strict=True)
-    ]
-    return HeardFeatures(*whole, *rest)
+def _recorded(rng: np.random.Generator, window: np.ndarray, onset_s: float) -> np.ndarray:
+    return record(rng, window, onset_s, MODEL_SAMPLE_RATE_HZ, _SNR_DB).samples.astype(np.float32)
+
+
+def _in_memory(shape: tuple[int, ...]) -> Tensor:
+    return torch.empty(shape, dtype=torch.bfloat16)
+
+
+def joined(
+    pieces: Iterable[HeardFeatures],
+    num_scenes: int,
+    room: Callable[[tuple[int, ...]], Tensor] = _in_memory,
+) -> HeardFeatures:
+    """One of many.
+
+    Args:
+        pieces: what `gather` yields of that many scenes.
+        num_scenes: K.
+        room: makes the place for the features of the pictures, bfloat16 of that shape.
+    """
+    features, start, rest = torch.empty(0), 0, []
+    for piece in pieces:
+        if not start:
+            features = room((num_scenes, *piece.features.shape[1:]))
+        features[start : start + len(piece.features)] = piece.features
+        start += len(piece.features)
+        rest.append(piece._replace(features=piece.features[:0]))
+    heard = [piece for piece in rest if len(piece.scene)]
+    return HeardFeatures(
+        features=features,
+        ids=torch.cat([piece.ids for piece in rest]),
+        scene=torch.cat([piece.scene for piece in heard]),
+        target=torch.cat([piece.target for piece in heard]),
+        embedding=torch.cat([piece.embedding for piece in heard]),
+        materials=torch.cat([piece.materials for piece in heard]),
+    )
 
 
 class HeardBatches(Dataset[HeardBatch]):

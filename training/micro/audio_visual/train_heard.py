@@ -6,7 +6,7 @@ python -m training.micro.audio_visual.train_heard --data data/sim_cs3 --vision o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -50,7 +50,8 @@ def main(
     seed: Seed = 0,
     validation: Validation = None,
     features: Annotated[
-        Path | None, typer.Option(help="File for the features of all scenes, 1.7 MB each, which other runs use again.")
+        Path | None,
+        typer.Option(help="Folder for the features of all scenes, 1.7 MB each, which other runs use again."),
     ] = None,
     no_audio: Annotated[bool, typer.Option("--no-audio", help="Hear nothing: the row that only looks.")] = False,
     start_from: Annotated[
@@ -75,9 +76,8 @@ def main(
         }  # fmt: skip
         heard = load_heard(features, source) if features else None
         if heard is None:
-            heard = _look_and_listen(networks, scenes)
-            if features:
-                save_heard(features, heard, source)
+            pieces = _look_and_listen(networks, scenes)
+            heard = save_heard(features, pieces, len(scenes), source) if features else joined(pieces, len(scenes))
         batches = HeardBatches(_silenced(heard) if no_audio else heard, batch_size=batch_size, seed=seed)
         config = StageConfig(steps=steps, learning_rate=learning_rate, loader_workers=0)
         run: dict[str, str | int | bool] = {
@@ -88,7 +88,8 @@ def main(
         networks.heard.load_state_dict(average.heard.state_dict())
         write_whole(out / "micro.safetensors", micro_file(networks.eval(), {}))
         if validation is not None:
-            found = _look_and_listen(networks, list_scenes(validation, "val"))
+            unknown = list_scenes(validation, "val")
+            found = joined(_look_and_listen(networks, unknown), len(unknown))
             typer.echo(measure_pointing(networks, _silenced(found) if no_audio else found, "val"))
 
 
@@ -123,8 +124,8 @@ def peak_loss(logits: Tensor, masks: Tensor) -> Tensor:
     return (flat[seen].logsumexp(1) - inside).sum() / seen.sum().clamp(min=1)
 
 
-def _look_and_listen(networks: MicroNetworks, folders: Sequence[Path]) -> HeardFeatures:
-    return joined(list(tqdm(gather(networks, folders), total=-(-len(folders) // BATCH_SIZE), desc="features")))
+def _look_and_listen(networks: MicroNetworks, folders: Sequence[Path]) -> Iterable[HeardFeatures]:
+    return tqdm(gather(networks, folders), total=-(-len(folders) // BATCH_SIZE), desc="features")
 
 
 def _silenced(heard: HeardFeatures) -> HeardFeatures:

@@ -30,7 +30,7 @@ def test_a_sound_points_at_what_no_hand_holds(colliding, held, expected) -> None
 def heard(make_scenes):
     torch.manual_seed(0)
     networks = MicroNetworks(DEBUG_MICRO)
-    return joined(list(gather(networks, list_scenes(make_scenes(count=3), "train"))))
+    return joined(gather(networks, list_scenes(make_scenes(count=3), "train")), 3)
 
 
 def test_both_collisions_of_a_scene_share_its_features_and_not_their_targets(heard) -> None:
@@ -54,7 +54,7 @@ def test_a_mirrored_batch_has_mirrored_masks_and_features_of_the_mirrored_pictur
 
 
 def test_filmed_views_have_their_own_ids_and_are_the_same_each_time(heard, tmp_path) -> None:
-    again = joined(list(gather(MicroNetworks(DEBUG_MICRO), list_scenes(tmp_path / "data", "train"))))
+    again = joined(gather(MicroNetworks(DEBUG_MICRO), list_scenes(tmp_path / "data", "train")), 3)
     assert torch.equal(again.ids, heard.ids)
     as_is, mirrored, filmed, refilmed = heard.ids.unbind(1)
     assert torch.equal(mirrored, as_is.flip(-1))

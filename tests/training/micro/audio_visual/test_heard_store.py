@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from tests.training.full_disk import room_for
 from training.micro.audio_visual.heard_data import HeardFeatures
 from training.micro.audio_visual.heard_store import load_heard, save_heard
 
@@ -23,31 +24,51 @@ def heard() -> HeardFeatures:
     )
 
 
+def saved(folder, heard) -> HeardFeatures:
+    """Written in two pieces, of the first scene and of the second."""
+    pieces = [
+        HeardFeatures(heard.features[:1], heard.ids[:1], *(part[:1] for part in heard[2:])),
+        HeardFeatures(heard.features[1:], heard.ids[1:], *(part[1:] for part in heard[2:])),
+    ]
+    return save_heard(folder, pieces, 2, ABOUT)
+
+
 def test_features_come_back_as_they_were(heard, tmp_path) -> None:
-    save_heard(tmp_path / "new" / "heard.safetensors", heard, ABOUT)
-    again = load_heard(tmp_path / "new" / "heard.safetensors", ABOUT)
-    assert all(torch.equal(mine, theirs) for mine, theirs in zip(heard, again, strict=True))
-    assert [path.name for path in (tmp_path / "new").iterdir()] == ["heard.safetensors"]
+    folder = tmp_path / "new" / "heard"
+    for again in (saved(folder, heard), load_heard(folder, ABOUT)):
+        assert all(torch.equal(mine, theirs) for mine, theirs in zip(heard, again, strict=True))
+    assert sorted(path.name for path in folder.iterdir()) == ["pictures.bin", "sounds.safetensors"]
 
 
 def test_features_of_other_weights_or_data_are_not_used(heard, tmp_path) -> None:
-    path = tmp_path / "heard.safetensors"
-    assert load_heard(path, ABOUT) is None
-    save_heard(path, heard, ABOUT)
-    assert load_heard(path, ABOUT | {"vision": "5678"}) is None
+    assert load_heard(tmp_path, ABOUT) is None
+    saved(tmp_path, heard)
+    assert load_heard(tmp_path, ABOUT | {"vision": "5678"}) is None
 
 
-def test_a_damaged_file_is_named(heard, tmp_path) -> None:
-    path = tmp_path / "heard.safetensors"
-    save_heard(path, heard, ABOUT)
-    path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(ValueError, match=r"heard.safetensors is damaged .*: delete it"):
-        load_heard(path, ABOUT)
+@pytest.mark.parametrize("name", ["pictures.bin", "sounds.safetensors"])
+def test_a_damaged_file_is_one_line(heard, tmp_path, name) -> None:
+    saved(tmp_path / "heard", heard)
+    path = tmp_path / "heard" / name
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(ValueError, match=r"heard is damaged .*: delete it") as raised:
+        load_heard(tmp_path / "heard", ABOUT)
+    assert "\n" not in str(raised.value)
 
 
-def test_a_file_that_cannot_be_written_is_one_line_and_leaves_the_old_one(heard, tmp_path) -> None:
-    path = tmp_path / "folder"
-    (path / "inside").mkdir(parents=True)  # a folder with something in it cannot be replaced
-    with pytest.raises(ValueError, match=r"folder cannot be written \(0 MB\): ") as raised:
-        save_heard(path, heard, ABOUT)
-    assert "\n" not in str(raised.value) and [entry.name for entry in tmp_path.iterdir()] == ["folder"]
+def test_features_that_were_not_finished_are_not_used(heard, tmp_path) -> None:
+    def interrupted():
+        yield heard
+        raise KeyboardInterrupt
+
+    saved(tmp_path, heard)
+    with pytest.raises(KeyboardInterrupt):
+        save_heard(tmp_path, interrupted(), 3, ABOUT)
+    assert load_heard(tmp_path, ABOUT) is None
+
+
+def test_a_full_disk_is_one_line(heard, tmp_path) -> None:
+    with room_for(100), pytest.raises(ValueError, match=r"heard cannot be written: .*[Ff]ile too large") as raised:
+        saved(tmp_path / "heard", heard)
+    assert "\n" not in str(raised.value)
+    assert load_heard(tmp_path / "heard", ABOUT) is None
