@@ -252,21 +252,30 @@ class MediaFile:
             yield index, packed.to_ndarray().reshape(-1, self.channels)
 
     def _decode(self, container: av.container.InputContainer, stream: Any) -> Iterator[Any]:
-        """Yields the frames of all packets that can be decoded; reports how many cannot."""
-        num_decoded, broken = 0, []
+        """Yields the frames of all packets that can be decoded; reports how many cannot, if anything is missing there."""
+        broken: list[av.InvalidDataError] = []
+        num_decoded, num_lost, num_unclear, end_s = 0, 0, 0, None
         for packet in container.demux(stream):
             try:
                 frames = packet.decode()
             except av.InvalidDataError as error:
                 broken.append(error)
+                num_unclear += 1
                 continue
+            for frame in frames:
+                if end_s is None or _start_s(frame) != end_s:
+                    num_lost += num_unclear
+                num_unclear, end_s = 0, _end_s(frame)
             num_decoded += len(frames)
             yield from frames
         if broken and not num_decoded:
             raise broken[0]
-        if broken:
-            kind = "sound" if stream.type == "audio" else "pictures"
-            self._report(f"is damaged: {len(broken)} packets of its {kind} cannot be decoded and are left out")
+        is_audio = stream.type == "audio"
+        is_complete = is_audio and end_s is not None and self._stated_end_s is not None and end_s >= self._stated_end_s
+        num_lost += 0 if is_complete else num_unclear
+        if num_lost:
+            kind = "sound" if is_audio else "pictures"
+            self._report(f"is damaged: {num_lost} packets of its {kind} cannot be decoded and are left out")
 
     def _report(self, what: str) -> None:
         if what not in self.damage:
@@ -292,6 +301,23 @@ class MediaFile:
         begin_s = Fraction(start_ns, NS_PER_S) - _SEEK_MARGIN_S
         if begin_s > 0:
             container.seek(int((begin_s + self._zero_s) * av.time_base))
+
+
+def _start_s(frame: av.AudioFrame | av.VideoFrame) -> Fraction | None:
+    """Time of a frame in its stream, None where it has none."""
+    return None if frame.pts is None or frame.time_base is None else frame.pts * frame.time_base
+
+
+def _end_s(frame: av.AudioFrame | av.VideoFrame) -> Fraction | None:
+    """Time at which the next samples are due; None of pictures.
+
+    FLAC has no packets: FFmpeg finds the beginnings of its frames, and now and then one where there is none. What cannot
+    be decoded between samples that follow each other is no loss.
+    """
+    start_s = _start_s(frame)
+    if start_s is None or not isinstance(frame, av.AudioFrame):
+        return None
+    return start_s + Fraction(frame.samples, frame.sample_rate)
 
 
 def _scaled(samples: np.ndarray) -> Float32Array:

@@ -139,3 +139,22 @@ def test_sound_that_begins_late_does_not_begin_with_an_impact(convert, scene):
     media = MediaFile(convert("x.mkv", "-f lavfi -i color=s=64x48:r=10:d=4 -map 1:v -map 0:a -c:a pcm_s16le", samples))
     late = MediaFile(convert("late.mkv", "-af adelay=0 -output_ts_offset 0.5 -c:a pcm_s16le", samples))
     assert confirmed_s(media)[0] > 0.3 and confirmed_s(late)[0] > 0.3
+
+
+def test_what_only_looks_like_a_frame_of_flac_is_no_damage(tmp_path):
+    """FFmpeg finds frames by their first bytes, which may stand inside of one, here as loud samples of noise."""
+    samples = np.random.default_rng(0).integers(-(2**15), 2**15, 5 * 4096, dtype=np.int16)
+    path = tmp_path / "x.flac"
+    soundfile.write(path, samples, 16_000)
+    data = path.read_bytes()
+    samples[-2000:-1996] = np.frombuffer(data[data.index(b"\xff\xf8") :][:8], ">i2")
+    soundfile.write(path, samples, 16_000)
+    media = MediaFile(path)
+    np.testing.assert_array_equal(np.concatenate([piece for _, piece in media.mono()]), samples / np.float32(2**15))
+    assert media.damage == []
+
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2] + bytes(200) + data[len(data) // 2 + 200 :])
+    broken = MediaFile(path)
+    assert sum(len(piece) for _, piece in broken.mono()) < len(samples)
+    assert "packets of its sound cannot be decoded" in broken.damage[0]
