@@ -37,11 +37,14 @@ from training.loop.trainer import RunStoppedError
 from training.micro.audio.audio_gate import Windows, hear_materials, markdown, read_windows
 from training.micro.audio.audio_hits import Hits, read_hits
 from training.micro.audio.sound_folders import read_sound_folder
-from training.micro.audio.train_audio import WindowConfig, cut, draw_windows, random_equaliser
+from training.micro.audio.train_audio import WindowConfig, cut, draw_windows
 from training.micro.fitting import StageConfig, fit
 from training.micro.initial_weights import SHIPPED, load_part
 
 _CONDITION_WEIGHT = 2.0
+_EQUALISER_SCALE = 0.12
+"""Standard deviation of the knots of the random curves over the bands, in units of the spectrogram (35 dB)."""
+_EQUALISER_KNOTS = 6
 
 
 class SoundPairs(NamedTuple):
@@ -123,6 +126,14 @@ def windows_of(hits: Hits) -> dict[str, Windows]:
         )
         for name, (sounds, labels) in kinds.items()
     }
+
+
+def random_equaliser(log_mel_NMF: Tensor) -> Tensor:
+    """Adds a smooth random curve over the bands, as places and devices colour sounds."""
+    knots_N1K = _EQUALISER_SCALE * torch.randn(len(log_mel_NMF), 1, _EQUALISER_KNOTS)
+    curve_N1M = functional.interpolate(knots_N1K, log_mel_NMF.shape[1], mode="linear", align_corners=True)
+    # What lies at the floor of the spectrogram stays there.
+    return torch.maximum(log_mel_NMF + curve_N1M.transpose(1, 2), log_mel_NMF.amin(dim=(1, 2), keepdim=True))
 
 
 @torch.inference_mode()

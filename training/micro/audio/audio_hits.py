@@ -16,7 +16,7 @@ import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from itertools import repeat
 from pathlib import Path
 from typing import Annotated
@@ -138,15 +138,6 @@ def _in_the_world(
     heard = hear(rng, dry, collision.onset_s, RATE_HZ, snr_db=snr_db, collides=True, off_screen=False, manner=manner)
     assert heard.snr_db is not None
     return Recording(samples=heard.noisy, snr_db=heard.snr_db)
-
-
-def recorded_again(hits: Hits, seed: int) -> Hits:
-    """The same collisions as other devices elsewhere record them."""
-    again = (
-        record(np.random.default_rng([seed, 3, index]), sound / np.float32(32767), onset_s, RATE_HZ, _SNR_DB).samples
-        for index, (sound, onset_s) in enumerate(zip(hits.sounds, hits.onsets_s.tolist(), strict=True))
-    )
-    return replace(hits, sounds=np.stack([_as_int16(sound) for sound in again]))
 
 
 def _as_int16(sound: Sound) -> npt.NDArray[np.int16]:

@@ -32,16 +32,12 @@ from cs3_model.types import MODEL_SAMPLE_RATE_HZ
 from training.loop.freed_memory import keep_freed_memory
 from training.loop.trainer import RunStoppedError
 from training.micro.audio.audio_gate import Windows, hear_materials, markdown, read_windows
-from training.micro.audio.audio_hits import Hits, read_hits, recorded_again
+from training.micro.audio.audio_hits import Hits, read_hits
 from training.micro.fitting import StageConfig, fit, quick_autocast
 from training.micro.initial_weights import load_part
 from training.micro.stage_options import Debug
 
 log = logging.getLogger(__name__)
-
-_EQUALISER_SCALE = 0.12
-"""Standard deviation of the knots of the random curves over the bands, in units of the spectrogram (35 dB)."""
-_EQUALISER_KNOTS = 6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -132,19 +128,17 @@ def cut(sound: npt.NDArray[np.int16], start: int, window: npt.NDArray[np.float32
     window /= 32767.0
 
 
-def random_equaliser(log_mel_NMF: Tensor) -> Tensor:
-    """Adds a smooth random curve over the bands, as places and devices colour sounds."""
-    knots_N1K = _EQUALISER_SCALE * torch.randn(len(log_mel_NMF), 1, _EQUALISER_KNOTS)
-    curve_N1M = functional.interpolate(knots_N1K, log_mel_NMF.shape[1], mode="linear", align_corners=True)
-    # What lies at the floor of the spectrogram stays there.
-    return torch.maximum(log_mel_NMF + curve_N1M.transpose(1, 2), log_mel_NMF.amin(dim=(1, 2), keepdim=True))
+def equalise(log_mel_NMF: Tensor, tilt: float = 0.1) -> Tensor:
+    """Tilts each spectrum by a random slope of standard deviation `tilt`, 0.7 dB per tenth, as microphones differ."""
+    slope_N11 = tilt * torch.randn(len(log_mel_NMF), 1, 1)
+    return log_mel_NMF + slope_N11 * torch.linspace(-1.0, 1.0, log_mel_NMF.shape[1])[None, :, None]
 
 
 def losses_of(encoder: MicroAudioEncoder, batch: tuple[Tensor, Tensor], step: int) -> Mapping[str, Tensor]:
     """Binary cross-entropy over the materials; each takes part or not."""
     samples_NT, labels = batch
     with torch.no_grad():
-        log_mel_NMF = random_equaliser(encoder.spectrogram(samples_NT))
+        log_mel_NMF = equalise(encoder.spectrogram(samples_NT))
     with quick_autocast():
         logits = encoder.encode(log_mel_NMF).material_logits
     return {"materials": functional.binary_cross_entropy_with_logits(logits.float(), labels)}
@@ -180,10 +174,7 @@ def main(
     out: Annotated[Path, typer.Option(help="Weights to write, .safetensors; checkpoints and curves go beside it.")],
     hits: Annotated[Path | None, typer.Option(help="Folder of hits.")] = None,
     num_hits: Annotated[int, typer.Option(min=0, help="Hits to use; 0: all.")] = 0,
-    data: Annotated[
-        list[str],
-        typer.Option(metavar="NAME:PATH:SPLIT", help="Samples to learn from as well, as they are and as recorded."),
-    ] = [],
+    data: Annotated[list[str], typer.Option(metavar="NAME:PATH:SPLIT", help="Samples to learn from as well.")] = [],
     start: Annotated[Path | None, typer.Option(help="Weights to start from.")] = None,
     epochs: Annotated[float, typer.Option(help="Times that every sound is heard.")] = 7.0,
     steps: Annotated[int, typer.Option(min=0, help="Batches, instead of --epochs; 0: those.")] = 0,
@@ -198,9 +189,7 @@ def main(
     torch.set_num_threads(threads)
     with one_line_errors(status=2, kinds=(ValueError, OSError, RunStoppedError)):
         parts = [read_hits(hits, num_hits)] if hits is not None else []
-        for named in data:
-            known = hits_of(read_windows(named))
-            parts += [known, recorded_again(known, seed)]
+        parts += [hits_of(read_windows(named)) for named in data]
         if not parts:
             raise ValueError("nothing to learn from: name --hits or --data")
         window = WindowConfig(seed=seed)

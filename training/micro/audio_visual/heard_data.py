@@ -20,7 +20,6 @@ from training.micro.vision.scenes import twin_of
 from training.micro.vision.targets import masks_of
 from training.simulation.dataset.storage import read_truth
 from training.simulation.dataset.truth import SceneTruth
-from training.simulation.sound.recording_devices import record
 
 BATCH_SIZE = 16
 """Scenes that are looked at together."""
@@ -28,10 +27,6 @@ VIEWS = ("as it is", "mirrored", "as filmed", "as filmed again")
 """V pictures of each scene; what was hit need not be in those that are filmed."""
 _WINDOWS_S = ((0.8, 1.2), (0.6, 1.0), (1.0, 1.0), (0.5, 0.5))
 """Seconds before and after the onset: first as in evaluation, then as other users may cut them."""
-_RECORDED = (0, 2)
-"""Of these windows, those that are heard as other devices record them, too."""
-_SNR_DB = (6.0, 45.0)
-"""Level of what is recorded again over the other place's background."""
 
 
 class HeardFeatures(NamedTuple):
@@ -79,11 +74,10 @@ def gather(networks: MicroNetworks, folders: Sequence[Path]) -> Iterator[HeardFe
     side = networks.config.vision.side
     for start in range(0, len(folders), BATCH_SIZE):
         chosen = folders[start : start + BATCH_SIZE]
-        rng = np.random.default_rng(start)
-        images, ids = _views(rng, chosen, side)
+        images, ids = _views(np.random.default_rng(start), chosen, side)
         with quick_autocast():
             features = networks.vision.tower(images.contiguous(memory_format=torch.channels_last)).bfloat16()
-        scenes, targets, sounds = _collisions(rng, chosen)
+        scenes, targets, sounds = _collisions(chosen)
         heard = (
             [networks.audio(torch.from_numpy(np.stack(window))) for window in zip(*sounds, strict=True)]
             if sounds
@@ -112,9 +106,7 @@ def _stacked(windows: list[Tensor]) -> Tensor:
     return torch.stack(windows, 1) if windows else torch.zeros(0)
 
 
-def _collisions(
-    rng: np.random.Generator, folders: Sequence[Path]
-) -> tuple[list[int], list[np.ndarray], list[list[np.ndarray]]]:
+def _collisions(folders: Sequence[Path]) -> tuple[list[int], list[np.ndarray], list[list[np.ndarray]]]:
     scenes, targets, sounds = [], [], []
     for number, first in enumerate(folders):
         for folder in (first, twin_of(first)):
@@ -126,8 +118,7 @@ def _collisions(
             target[wanted] = True
             scenes.append(number)
             targets.append(target)
-            windows = [_window(folder, truth.onset_s, *around) for around in _WINDOWS_S]
-            sounds.append(windows + [_recorded(rng, windows[index], _WINDOWS_S[index][0]) for index in _RECORDED])
+            sounds.append([_window(folder, truth.onset_s, *around) for around in _WINDOWS_S])
     return scenes, targets, sounds
 
 
@@ -137,10 +128,6 @@ def _window(folder: Path, onset_s: float, before_s: float, after_s: float) -> np
     padded = np.zeros(2 * MODEL_SAMPLE_RATE_HZ, np.float32)
     padded[: samples.size] = samples[: padded.size]
     return padded
-
-
-def _recorded(rng: np.random.Generator, window: np.ndarray, onset_s: float) -> np.ndarray:
-    return record(rng, window, onset_s, MODEL_SAMPLE_RATE_HZ, _SNR_DB).samples.astype(np.float32)
 
 
 def _in_memory(shape: tuple[int, ...]) -> Tensor:

@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 
 from cs3_model.networks.micro.micro_parts import DEBUG_MICRO, MicroNetworks, micro_file
 from training.micro.audio import adapt_audio
-from training.micro.audio.adapt_audio import SoundPairBatches, Teacher, agreement
+from training.micro.audio.adapt_audio import SoundPairBatches, Teacher, agreement, random_equaliser
 from training.micro.audio.audio_gate import Windows
 from training.micro.audio.audio_hits import Hits, label_of
-from training.micro.audio.train_audio import WindowConfig, random_equaliser
+from training.micro.audio.train_audio import WindowConfig
 
 RATE_HZ = 16_000
 
