@@ -35,7 +35,7 @@ from training.micro.audio_visual.heard_store import load_heard, save_heard
 from training.micro.fitting import StageConfig, fit, quick_autocast
 from training.micro.initial_weights import load_part
 from training.micro.stage_options import DataFolders, Debug, LearningRate, Seed, Steps, Validation
-from training.micro.vision.scenes import list_scenes
+from training.micro.vision.scenes import list_scenes, scenes_to_learn_from
 from training.micro.vision.vision_losses import mask_loss
 
 
@@ -69,11 +69,8 @@ def main(
             load_part(networks.heard, "heard", start_from)
         networks.vision.requires_grad_(False)
         networks.audio.requires_grad_(False)
-        scenes = list_scenes(data, "train")
-        source: dict[str, str | int] = {
-            "data": ", ".join(str(folder.resolve()) for folder in data), "split": "train", "number of scenes": len(scenes),
-            "vision": file_digest(vision), "audio": file_digest(audio),
-        }  # fmt: skip
+        scenes, about_scenes = scenes_to_learn_from(data)
+        source = about_scenes | {"vision": file_digest(vision), "audio": file_digest(audio)}
         heard = load_heard(features, source) if features else None
         if heard is None:
             pieces = _look_and_listen(networks, scenes)

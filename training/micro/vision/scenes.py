@@ -34,14 +34,23 @@ class Objects(NamedTuple):
     """By either event of the scene, bool."""
 
 
-def list_scenes(root: Path | Sequence[Path], split: str) -> list[Path]:
-    """The folders of the first sample of every scene that is complete, sorted; of several data sets one after the other.
+def scenes_to_learn_from(data: Sequence[Path]) -> tuple[list[Path], dict[str, str | int]]:
+    """The scenes of the split train of data sets, one data set after the other, and what a checkpoint says about them.
 
     Raises:
         ValueError: if a data set has none.
     """
-    if not isinstance(root, Path):
-        return [folder for one in root for folder in list_scenes(one, split)]
+    scenes = [scene for root in data for scene in list_scenes(root, "train")]
+    folders = ", ".join(str(root.resolve()) for root in data)
+    return scenes, {"data": folders, "split": "train", "number of scenes": len(scenes)}
+
+
+def list_scenes(root: Path, split: str) -> list[Path]:
+    """The folders of the first sample of every scene that is complete, sorted.
+
+    Raises:
+        ValueError: if there are none.
+    """
     folders = sorted(path for path in (root / split).glob("[0-9]*/[0-9]*[02468]") if twin_of(path).is_dir())
     if not folders:
         raise ValueError(f"{root / split} has no scenes: python -m training.simulation make {root} --splits {split}")

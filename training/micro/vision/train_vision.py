@@ -24,7 +24,7 @@ from training.micro.fitting import StageConfig, fit, quick_autocast
 from training.micro.initial_weights import load_part
 from training.micro.stage_options import DataFolders, Debug, LearningRate, Seed, Steps, Validation
 from training.micro.vision.picture_batches import PictureBatch, PictureBatches
-from training.micro.vision.scenes import list_scenes
+from training.micro.vision.scenes import list_scenes, scenes_to_learn_from
 from training.micro.vision.targets import (
     Boxes,
     dense_labels,
@@ -74,11 +74,10 @@ def main(
         if start_from is not None:
             load_part(model, "vision", start_from)
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        scenes = list_scenes(data, "train")
+        scenes, about_scenes = scenes_to_learn_from(data)
         batches = PictureBatches(scenes, side=model.config.side, batch_size=batch_size, seed=seed)
         run: dict[str, str | int | bool] = {
-            "data": ", ".join(str(folder.resolve()) for folder in data), "split": "train", "number of scenes": len(scenes), "batch size": batch_size,
-            "seed": seed, "start": file_digest(start_from) if start_from else "random",
+            **about_scenes, "batch size": batch_size, "seed": seed, "start": file_digest(start_from) if start_from else "random",
         }  # fmt: skip
         config = StageConfig(steps=steps, learning_rate=learning_rate)
         model = fit(model, batches, losses_of, config, out, run=run)

@@ -10,7 +10,7 @@ from cs3_model.networks.micro.vocabulary import CLASSES, MATERIALS, WORDS
 from tests.training.micro.conftest import BOXES, SIDE
 from training.data.samples import SampleError
 from training.micro.vision.picture_batches import PictureBatches, boxes_of_ids, plain_batch
-from training.micro.vision.scenes import list_scenes, read_objects, twin_of
+from training.micro.vision.scenes import list_scenes, read_objects, scenes_to_learn_from, twin_of
 from training.micro.vision.targets import (
     dense_labels,
     draw_boxes,
@@ -35,10 +35,11 @@ def test_a_scene_knows_both_of_its_events(make_scenes) -> None:
 
 def test_scenes_of_several_data_sets_come_one_after_the_other(make_scenes, tmp_path) -> None:
     root = make_scenes(count=2)
-    both = list_scenes([root, root], "train")
+    both, about = scenes_to_learn_from([root, root])
     assert both == 2 * list_scenes(root, "train") and len(both) == 4
+    assert about == {"data": f"{root.resolve()}, {root.resolve()}", "split": "train", "number of scenes": 4}
     with pytest.raises(ValueError, match=r"nothing/train has no scenes"):
-        list_scenes([root, tmp_path / "nothing"], "train")
+        scenes_to_learn_from([root, tmp_path / "nothing"])
 
 
 def test_a_scene_without_its_second_sample_is_left_out(make_scenes) -> None:
