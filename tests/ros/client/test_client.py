@@ -242,6 +242,7 @@ rclpy.spin(PerceptionNode())
 def test_a_silent_node_s_own_diagnosis_is_repeated(make_perception, pool) -> None:
     graph = make_perception()
     with CollisionClient() as client:
+        result_of(graph, pool.submit(client.wait_for_node))  # a diagnosis may come before the heartbeat
         graph.wait_for(lambda: "nobody publishes" in client.diagnosis(), "the diagnosis")
         words = "no collision from /perception/collision within 0.1 s: it is active and says: nobody publishes"
         with pytest.raises(PerceptionSilentError, match=words) as caught:
@@ -254,8 +255,10 @@ def test_a_node_of_another_namespace_that_is_not_active_says_so(graph, pool) -> 
     executor = SingleThreadedExecutor(context=graph.context)
     executor.add_node(node)
     with CollisionClient(namespace="head") as client:
-        while "unconfigured" not in client.diagnosis():
+        met = pool.submit(client.wait_for_node)
+        while not met.done() or "unconfigured" not in client.diagnosis():
             executor.spin_once(timeout_sec=0.02)
+        met.result()
         with pytest.raises(
             PerceptionSilentError, match=r"/head/perception/collision .* it is unconfigured: activate it"
         ):
