@@ -35,6 +35,7 @@ from typer.testing import CliRunner
 
 from benchmarks import sounds
 from cs3_model.cli import app as cs3
+from cs3_model.media import MediaFile
 from cs3_model.picture_files import write_picture
 from tests.training.drawn_world import drawn_data_set
 from training.data import READERS, Reader
@@ -248,10 +249,23 @@ def bag_evaluation(out: Path) -> Attempt:
         )
         status = evaluate_bag(arguments)
     pictures = (f"bag/{kind}/event_00000.png" for kind in ("overlays", "spectrograms"))
-    found = _texts(out, ("summary.json", "bag/events.jsonl", "bag/config.json", *pictures, "bag/overlay.mp4"))
+    found = _texts(out, ("summary.json", "bag/events.jsonl", "bag/config.json", *pictures))
+    if (video := out / "bag/overlay.mp4").exists():
+        found["bag/overlay.mp4"] = _shown_by(video)
     if status and json.loads(found.get("summary.json", "{}")):
         del found["summary.json"]  # whole, but of a bag that failed
     return Attempt(error=said.getvalue() if status else "", result=found)
+
+
+def _shown_by(video: Path) -> str:
+    """Its pictures and samples by their times: one in forty times the encoder makes other bytes of the same pictures."""
+    try:
+        media = MediaFile(video)
+        times_ns = [picture.time_ns for picture in media.pictures()]
+        spans_ns = [(block.time_ns, block.end_ns) for block in media.sound(1.0)]
+    except ValueError as error:
+        return f"cannot be read: {error}"
+    return f"{times_ns} {spans_ns} {media.damage}"
 
 
 @cache
