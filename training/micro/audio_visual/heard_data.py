@@ -146,17 +146,18 @@ def joined(
         num_scenes: K.
         room: makes the place for the features of the pictures, bfloat16 of that shape.
     """
-    features, start, rest = torch.empty(0), 0, []
+    features, ids, start, heard = torch.empty(0), torch.empty(0), 0, []
     for piece in pieces:
         if not start:
             features = room((num_scenes, *piece.features.shape[1:]))
-        features[start : start + len(piece.features)] = piece.features
-        start += len(piece.features)
-        rest.append(piece._replace(features=piece.features[:0]))
-    heard = [piece for piece in rest if len(piece.scene)]
+            ids = torch.empty((num_scenes, *piece.ids.shape[1:]), dtype=torch.uint8)
+        end = start + len(piece.ids)
+        features[start:end], ids[start:end], start = piece.features, piece.ids, end
+        if len(piece.scene):  # nothing of the pictures, and no view of them, which would keep them
+            heard.append(piece._replace(features=torch.empty(0), ids=torch.empty(0)))
     return HeardFeatures(
         features=features,
-        ids=torch.cat([piece.ids for piece in rest]),
+        ids=ids,
         scene=torch.cat([piece.scene for piece in heard]),
         target=torch.cat([piece.target for piece in heard]),
         embedding=torch.cat([piece.embedding for piece in heard]),
