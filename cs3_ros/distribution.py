@@ -98,7 +98,8 @@ class LifecycleNode(RclpyLifecycleNode):
         """Takes the node off the graph.
 
         rclpy leaves the state machine, and by it the node, to the garbage collector. When that came, it took the log of
-        a younger node of the same name in the same process off /rosout.
+        a younger node of the same name in the same process off /rosout. A transition that still runs in another thread
+        keeps the machine until its end.
         """
         super().destroy_node()
         self._state_machine.destroy_when_not_in_use()
@@ -108,11 +109,16 @@ class LifecycleNode(RclpyLifecycleNode):
         return self.change_state(transition_id)
 
     def change_state(self, transition_id: int) -> TransitionCallbackReturn:
-        """Runs one transition to its end."""
-        if transition_id not in self._possible().values():
-            self._say_refused(f"transition {transition_id}")
-            return TransitionCallbackReturn.ERROR
-        return super()._LifecycleNodeMixin__change_state(transition_id)  # type: ignore[misc]
+        """Runs one transition to its end.
+
+        Raises:
+            InvalidHandle: of rclpy, if the node was destroyed.
+        """
+        with self._state_machine:  # a node that is destroyed meanwhile would take it away, and the process with it
+            if transition_id not in self._possible().values():
+                self._say_refused(f"transition {transition_id}")
+                return TransitionCallbackReturn.ERROR
+            return super()._LifecycleNodeMixin__change_state(transition_id)  # type: ignore[misc]
 
     # The names that rclpy.lifecycle gives its own private methods.
     def _LifecycleNodeMixin__change_state(self, transition_id: int) -> TransitionCallbackReturn:  # noqa: N802
@@ -146,7 +152,8 @@ class LifecycleNode(RclpyLifecycleNode):
 
     def _possible(self) -> dict[str, int]:
         """Transitions that may be asked for now, by label; those that end another one are not for others."""
-        possible = {label: number for number, label, *_ in self._state_machine.available_transitions}
+        with self._state_machine:
+            possible = {label: number for number, label, *_ in self._state_machine.available_transitions}
         return {label: number for label, number in possible.items() if not label.startswith("transition_")}
 
     def _say_refused(self, transition: str) -> None:

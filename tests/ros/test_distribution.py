@@ -6,6 +6,7 @@ import gc
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 rclpy = pytest.importorskip("rclpy", reason="needs ROS 2")
 
 from lifecycle_msgs.srv import ChangeState  # noqa: E402
+from rclpy.exceptions import InvalidHandle  # noqa: E402
 from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
 
 from cs3_ros.bags import bag_player  # noqa: E402
@@ -20,6 +22,7 @@ from cs3_ros.client import CollisionClient  # noqa: E402
 from cs3_ros.distribution import LifecycleNode, RCLError, ros_context  # noqa: E402
 from cs3_ros.locating import node as locator  # noqa: E402
 from cs3_ros.microphone import node as microphone  # noqa: E402
+from cs3_ros.perception.loading import run_in_thread  # noqa: E402
 from cs3_ros.tracking import node as tracker  # noqa: E402
 from examples import wait_service  # noqa: E402
 
@@ -83,6 +86,30 @@ def test_a_transition_that_raises_says_why_and_leaves_the_node_usable(graph) -> 
     assert said == ["configuring failed: RCLError: no permission to publish"]
     assert node._state_machine.current_state[1] == "unconfigured"
     node.destroy_node()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_node_that_is_destroyed_during_a_transition_ends_it(graph, fails) -> None:
+    """Without the state machine the process would end by a signal."""
+    begun, destroyed = threading.Event(), threading.Event()
+
+    class Slow(LifecycleNode):
+        def on_configure(self, state: object) -> TransitionCallbackReturn:
+            begun.set()
+            destroyed.wait()
+            if fails:
+                raise RuntimeError("given up")
+            return TransitionCallbackReturn.SUCCESS
+
+    node = Slow("slow", context=graph.context)
+    configured = run_in_thread(node.trigger_configure)
+    begun.wait()
+    node.destroy_node()
+    destroyed.set()
+    expected = TransitionCallbackReturn.ERROR if fails else TransitionCallbackReturn.SUCCESS
+    assert configured.result() is expected
+    with pytest.raises(InvalidHandle):
+        node.trigger_configure()
 
 
 DEMO_BAG = str(Path(__file__).resolve().parents[2] / "cs3_ros" / "demo_bag")
