@@ -19,7 +19,7 @@ class LoadingCancelledError(Exception):
 
 
 class Loading(Generic[T]):
-    """One call in a thread of its own.
+    """One call in a thread of its own, which begins when the result is asked for.
 
     Python cannot end a thread: one that is given up goes on until its end, and its result is thrown away.
 
@@ -29,7 +29,7 @@ class Loading(Generic[T]):
 
     def __init__(self, load: Callable[[], T]) -> None:
         self._loaded: Future[T] = Future()
-        threading.Thread(target=self._run, args=(load,), name="loading", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, args=(load,), name="loading", daemon=True)
 
     def cancel(self) -> None:
         """Gives it up, if it has not ended."""
@@ -37,11 +37,12 @@ class Loading(Generic[T]):
             self._loaded.set_exception(LoadingCancelledError())
 
     def result(self) -> T:
-        """Waits for the result, or raises what the call raised.
+        """Begins, and waits for the result, or raises what the call raised. Once.
 
         Raises:
             LoadingCancelledError: if it was given up.
         """
+        self._thread.start()
         return self._loaded.result()
 
     def _run(self, load: Callable[[], T]) -> None:
