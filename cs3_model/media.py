@@ -194,10 +194,8 @@ class MediaFile:
             time_s = Fraction(0)
             for frame in self._decode(container, container.streams.video[self._video_number]):
                 # Raw streams have no times: their pictures follow each other at the nominal rate.
-                if frame.pts is None or frame.time_base is None:
-                    time_s += self.frame_s
-                else:
-                    time_s = frame.pts * frame.time_base - self._zero_s
+                start_s = _start_s(frame)
+                time_s = time_s + self.frame_s if start_s is None else start_s - self._zero_s
                 time_ns = round(time_s * NS_PER_S)
                 if time_ns >= stop_ns:
                     return
@@ -246,9 +244,8 @@ class MediaFile:
         stream = container.streams.audio[self._audio_number]
         target = {"format": self._packed_format, "layout": stream.layout.name, "rate": self.sample_rate_hz}
         for packed in in_one_format(self._decode(container, stream), target):
-            index = None
-            if packed.pts is not None and packed.time_base is not None:
-                index = round((packed.pts * packed.time_base - self._zero_s) * self.sample_rate_hz)
+            start_s = _start_s(packed)
+            index = None if start_s is None else round((start_s - self._zero_s) * self.sample_rate_hz)
             yield index, packed.to_ndarray().reshape(-1, self.channels)
 
     def _decode(self, container: av.container.InputContainer, stream: Any) -> Iterator[Any]:
@@ -270,11 +267,10 @@ class MediaFile:
             yield from frames
         if broken and not num_decoded:
             raise broken[0]
-        is_audio = stream.type == "audio"
-        is_complete = is_audio and end_s is not None and self._stated_end_s is not None and end_s >= self._stated_end_s
+        is_complete = end_s is not None and self._stated_end_s is not None and end_s >= self._stated_end_s
         num_lost += 0 if is_complete else num_unclear
         if num_lost:
-            kind = "sound" if is_audio else "pictures"
+            kind = "sound" if stream.type == "audio" else "pictures"
             self._report(f"is damaged: {num_lost} packets of its {kind} cannot be decoded and are left out")
 
     def _report(self, what: str) -> None:

@@ -83,9 +83,14 @@ class _OtherCamera:
         return None if frame is None else replace(frame, image=self.filmed(frame.image, frame.stamp_ns))
 
     def load_objects(self, load: Callable[[], tuple[SceneObject, ...]]) -> tuple[SceneObject, ...]:
-        return tuple(replace(item, mask=self._mask(item.mask)) for item in load())
+        objects = load()
+        height, width = objects[0].mask.shape
+        ids = np.zeros((height, width), np.uint8)
+        for number, item in enumerate(objects, start=1):  # masks of Sim-CS3 do not overlap
+            ids[item.mask] = number
+        _, seen = self.view((height, width)).of(np.zeros((height, width, 3), np.uint8), ids)
+        return tuple(replace(item, mask=_in_view(seen == number)) for number, item in enumerate(objects, start=1))
 
-    def _mask(self, mask: BoolMask) -> BoolMask:
-        height, width = mask.shape
-        _, seen = self.view((height, width)).of(np.zeros((height, width, 3), np.uint8), mask.astype(np.uint8))
-        return seen.astype(bool) if seen.mean() >= _SEEN_SHARE else np.zeros(seen.shape, bool)
+
+def _in_view(mask: BoolMask) -> BoolMask:
+    return mask if mask.mean() >= _SEEN_SHARE else np.zeros_like(mask)

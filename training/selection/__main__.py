@@ -61,10 +61,12 @@ def fit_command(
     learned, kept_back = [], {}
     for name in dict.fromkeys([*train, *validation]):
         known = _read(events, name)
-        num_unheard = 0 if name not in validation else round(held_back * len(known)) if name in train else len(known)
-        learned += known[: len(known) - num_unheard]
-        if num_unheard:
-            kept_back[name] = lessons_of(known[len(known) - num_unheard :], 0, np.random.default_rng(seed))
+        num_learned = len(known) if name in train else 0
+        if name in train and name in validation:
+            num_learned -= round(held_back * len(known))
+        learned += known[:num_learned]
+        if unheard := known[num_learned:]:
+            kept_back[name] = lessons_of(unheard, 0, np.random.default_rng(seed))
     config = FitConfig(draws=draws, epochs=epochs)
     lessons = lessons_of(learned, draws, np.random.default_rng(seed))
     voters = [fit(lessons, config, seed + index) for index in range(networks)]
