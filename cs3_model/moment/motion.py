@@ -148,7 +148,8 @@ def _flattened(grey: Float32Array) -> Float32Array:
     """Less its local mean, in units of its local contrast: light that flickers or fades changes nothing."""
     side = 2 * (grey.shape[1] // 16) + 1
     rest = grey - cv2.blur(grey, (side, side))
-    contrast = np.sqrt(cv2.blur(rest * rest, (side, side))) + _CONTRAST_FLOOR
+    variance = np.maximum(cv2.blur(rest * rest, (side, side)), 0)  # running sums end a little below 0 where all is flat
+    contrast = np.sqrt(variance) + _CONTRAST_FLOOR
     return np.asarray(rest / contrast, np.float32)
 
 

@@ -157,3 +157,13 @@ def test_a_flow_that_no_camera_explains_keeps_its_median() -> None:
 def test_bad_values_are_refused(change: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         MotionConfig(**change)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_flat_bar_beside_a_rough_picture_is_measured(estimator: MotionEstimator) -> None:
+    """There the local variance, a difference of running sums, may end a little below zero, whose root was not a number."""
+    reduced = np.full((300, WIDTH), 128, np.float32)
+    reduced[:100] = np.random.default_rng(0).normal(128, 40, (100, WIDTH))
+    motion = estimator.between(reduced, np.roll(reduced, 1, axis=1), SECONDS)
+    assert np.isfinite(motion.velocity).all()
+    assert motion.speed[200:].max() < 0.05
