@@ -15,7 +15,11 @@ SHIPPED = Path(cs3_model.__file__).with_name("presets") / "micro.safetensors"
 """The weights of the preset `micro`."""
 
 
-def load_part(network: nn.Module, part: Literal["vision", "audio", "heard"], path: Path) -> None:
+Part = Literal["vision", "audio", "heard"]
+"""A network of `micro`."""
+
+
+def load_part(network: nn.Module, part: Part, path: Path) -> None:
     """Puts weights into one network of `micro`, as float32.
 
     Args:
