@@ -40,7 +40,9 @@ READERS: Mapping[str, Reader] = {
     sim_cs3.NAME: Reader(splits=tuple(SIM_CS3_SPLITS), evaluation_split="test", open=sim_cs3.read_split),
     filmed_sim_cs3.NAME: Reader(splits=tuple(SIM_CS3_SPLITS), evaluation_split="test", open=filmed_sim_cs3.read_split),
     recordings.NAME: Reader(
-        splits=(recordings.SPLIT,), evaluation_split=recordings.SPLIT, open=recordings.open_recordings
+        splits=(recordings.SPLIT, recordings.FRAMED_SPLIT),
+        evaluation_split=recordings.SPLIT,
+        open=recordings.open_recordings,
     ),
 }
 """All data sets by name."""

@@ -26,10 +26,13 @@ import numpy.typing as npt
 from cs3_model.moment.motion import MOTION_S
 from cs3_model.types import BoolMask, UInt8Image
 from training.data.clip_media import read_around, read_picture
+from training.data.framings import in_framings
 from training.data.samples import DataSet, Hand, Sample, SampleError, SceneObject, SoundSegment
 
 NAME = "recordings"
 SPLIT = "all"
+FRAMED_SPLIT = "framed"
+"""Each of them in ten framings."""
 _SEGMENT_S = 0.4
 """How long a collision sounds after its onset, as in Sim-CS3."""
 _HANDS = {"": Hand.NONE, "left": Hand.LEFT, "right": Hand.RIGHT}
@@ -69,6 +72,10 @@ class LabelledObject:
 def open_recordings(root: Path, split: str) -> DataSet:
     """Reads `objects.json`; pictures and sound stay in the clips.
 
+    Args:
+        root: The folder that holds it.
+        split: `SPLIT`, or `FRAMED_SPLIT`.
+
     Raises:
         ValueError: if the file is missing or of another form; the message names the entry.
     """
@@ -82,6 +89,8 @@ def open_recordings(root: Path, split: str) -> DataSet:
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path}: expected JSON with a list 'collisions': {error}") from None
     samples = tuple(_sample(root, split, entry, f"{path}: collisions[{index}]") for index, entry in enumerate(entries))
+    if split == FRAMED_SPLIT:
+        samples = tuple(framed for sample in samples for framed in in_framings(sample))
     absent = sorted({sample.sound.path for sample in samples if not sample.sound.path.is_file()})
     return DataSet(
         name=NAME, split=split, samples=samples, missing=tuple(f"clip {path.name}" for path in absent),

@@ -110,6 +110,8 @@ class Conditions:
     """Time of the picture minus time of the onset, seconds."""
     group: str = ""
     """Samples of one group show the same picture with different sounds (a counterfactual test)."""
+    framing_of: str = ""
+    """Id of the sample of which this is another framing (`training.data.framings`): the same answer, and resampled with it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

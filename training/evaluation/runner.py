@@ -27,12 +27,12 @@ class SampleResult:
 
     sample_id: str
     group: str
-    """What the sample is resampled with: its picture, or itself."""
+    """What the sample is resampled with: its picture, what it is a framing of, or itself."""
     verdict: Verdict
     score: MaskScore | None
     """None if no colliding object can be seen: the right answer is no mask."""
     answer: str
-    """Fingerprint of the true masks."""
+    """What the true answer is, by its masks; framings of one sample have the same."""
     strata: dict[str, str]
     """Label of the sample in each stratum."""
     confidence: float | None = None
@@ -210,11 +210,11 @@ def _record(scene: LoadedSample, result: CollisionResult) -> SampleResult:
     truth = [(item.mask, *item.alternatives) for item in scene.visible_colliding]
     return SampleResult(
         sample_id=sample.sample_id,
-        group=sample.conditions.group or sample.sample_id,
+        group=sample.conditions.group or sample.conditions.framing_of or sample.sample_id,
         verdict=result.verdict,
         confidence=None if math.isnan(result.confidence) else result.confidence,
         not_in_view=None if math.isnan(result.not_in_view) else result.not_in_view,
         score=score_alternatives([item.mask for item in result.masks], truth) if truth else None,
-        answer=fingerprint(true_masks),
+        answer=sample.conditions.framing_of or fingerprint(true_masks),
         strata=strata_of(sample, scene.objects) if true_masks else {"scenario": sample.conditions.scenario},
     )

@@ -54,6 +54,25 @@ def test_an_object_may_be_said_to_be_in_a_hand(write) -> None:
     assert [item.held_by for item in sample.load_objects()] == [Hand.LEFT, Hand.NONE]
 
 
+def test_each_collision_in_ten_framings_shows_the_same_objects(write, tmp_path) -> None:
+    (whole,) = write([named([SQUARE], [HOLE]) | {"held": "left"}]).samples
+    framed = open_data_set(DataSpec.parse(f"recordings:{tmp_path}:framed")).samples
+    assert len({sample.sample_id for sample in framed}) == 10
+    assert {(sample.conditions.framing_of, sample.sound) for sample in framed} == {(whole.sample_id, whole.sound)}
+    image, (cup,), after = whole.load_image(), whole.load_objects(), whole.load_around().after.image
+    np.testing.assert_array_equal(framed[0].load_image(), image)
+    np.testing.assert_array_equal(framed[1].load_image(), image[:, ::-1])
+    np.testing.assert_array_equal(framed[1].load_around().after.image, after[:, ::-1])
+    (mirrored,) = framed[1].load_objects()
+    np.testing.assert_array_equal(mirrored.mask, cup.mask[:, ::-1])
+    np.testing.assert_array_equal(mirrored.alternatives[0], cup.alternatives[0][:, ::-1])
+    assert (cup.held_by, mirrored.held_by) == (Hand.LEFT, Hand.RIGHT)
+    height, width = image.shape[:2]
+    top, left = round(0.05 * height), round(0.05 * width)
+    np.testing.assert_array_equal(framed[6].load_image(), image[top:, left:])
+    np.testing.assert_array_equal(framed[6].load_objects()[0].mask, cup.mask[top:, left:])
+
+
 def test_a_clip_that_is_not_there_is_listed(write) -> None:
     assert write([named([SQUARE])], clip="gone.mp4").missing == ("clip gone.mp4",)
 

@@ -10,7 +10,8 @@ import torch
 
 from cs3_model.types import CollisionResult, Reason, Verdict, no_collision
 from tests.training.drawn_world import RATE_HZ, drawn_data_set
-from training.data.samples import DataSet
+from training.data.framings import in_framings
+from training.data.samples import Conditions, DataSet
 from training.data.sound_windows import WindowRule
 from training.evaluation.methods import build_row
 from training.evaluation.row import LoadedSample, Row, Sound
@@ -52,6 +53,14 @@ def test_scores_are_those_worked_out_by_hand(tmp_path) -> None:
     assert [record.score.iou for record in evaluation.records["oracle"]] == [1.0, 0.5, 1.0, 0.5]
     first, second, third, _ = evaluation.records["right"]
     assert first.group == second.group == "picture 0" and first.answer == third.answer != second.answer
+
+
+def test_framings_of_a_sample_are_resampled_together_and_have_one_answer(tmp_path) -> None:
+    data_set = drawn_data_set(tmp_path, 1, ("high",))
+    framed = replace(data_set, samples=tuple(in_framings(replace(data_set.samples[0], conditions=Conditions()))))
+    records = run(rows_of("centre"), framed).records["centre"]
+    assert len(records) == 10
+    assert {(record.group, record.answer) for record in records} == {("0-high", "0-high")}
 
 
 def test_samples_without_a_visible_collision_have_no_score(tmp_path) -> None:

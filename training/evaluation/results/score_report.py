@@ -94,9 +94,10 @@ def _notes(summaries: Sequence[RowSummary], records: Sequence[SampleResult]) -> 
     scored = [record for record in records if record.score is not None]
     if len({record.group for record in scored}) < len(scored):
         ceiling = 100 * exact_by_looking([(record.group, record.answer) for record in scored])
-        notes.append(
-            f"Several sounds share a picture: no row that only looks can be exact on more than {ceiling:.1f} %."
-        )
+        if ceiling < 100:
+            notes.append(
+                f"Several sounds share a picture: no row that only looks can be exact on more than {ceiling:.1f} %."
+            )
     return notes
 
 
