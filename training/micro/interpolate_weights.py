@@ -1,6 +1,6 @@
 """Weights of `micro` between those before and those after a further training (WiSE-FT: Wortsman et al., 2022).
 
-python -m training.micro.interpolate_weights --vision out/filmed/vision.safetensors --share 0.4 --out out/micro.safetensors
+python -m training.micro.interpolate_weights --vision out/filmed/vision.safetensors --share 0.3 --out out/micro.safetensors
 """
 
 from __future__ import annotations
