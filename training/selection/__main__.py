@@ -16,7 +16,8 @@ from cs3_model.build import build_pipeline, load_preset, select_device
 from cs3_model.files import write_whole
 from cs3_model.moment.selection import LearnedSelection, save_selection
 from cs3_model.provenance import source_commit
-from training.selection.collect import FILMED, collect_split
+from training.data import DataSpec, open_data_set
+from training.selection.collect import collect_events, folder_of
 from training.selection.fit import FitConfig, calibrate, fit, lessons_of
 from training.selection.scores import score_selection
 from training.selection.selection_events import SelectionEvent, read_event
@@ -26,31 +27,32 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 
 @app.command()
 def collect(
-    data: Annotated[Path, typer.Argument(help="Folder of Sim-CS3, with the frames around the onset.")],
     events: Annotated[Path, typer.Argument(help="Folder for what is proposed.")],
-    split: Annotated[
+    data: Annotated[
         list[str],
-        typer.Option(help=f"Splits to look at; once per split. {FILMED}SPLIT: as other cameras film them."),
+        typer.Option(metavar="NAME:PATH:SPLIT", help="Samples with the frames around the onset; once per split."),
     ],
     preset: Annotated[str, typer.Option(help="Who proposes.")] = "micro",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
 ) -> None:
     """Keeps what a preset proposes on every sample; goes on where it stopped."""
+    data_sets = [open_data_set(DataSpec.parse(text, default_split=None)) for text in data]
     pipeline = build_pipeline(load_preset(preset), device=select_device(device))
-    for name in split:
-        typer.echo(f"{name}: {collect_split(data, name, pipeline, events)} new events")
+    for data_set in data_sets:
+        count = collect_events(data_set, pipeline, events)
+        typer.echo(f"{data_set.name}:{data_set.split}: {count} new events")
 
 
 @app.command("fit")
 def fit_command(
     events: Annotated[Path, typer.Argument(help="Folder that `collect` filled.")],
     out: Annotated[Path, typer.Option(help="Weights to write, .safetensors; their scores go beside them.")],
-    train: Annotated[list[str], typer.Option(help="Splits to learn from.")],
-    validation: Annotated[list[str], typer.Option(help="Splits to calibrate on.")] = ["val"],
+    train: Annotated[list[str], typer.Option(metavar="NAME:SPLIT", help="Events to learn from.")],
+    validation: Annotated[list[str], typer.Option(metavar="NAME:SPLIT", help="Events to calibrate on.")],
     held_back: Annotated[
         float, typer.Option(min=0.0, max=0.9, help="Share of a split that is in both, its end, for calibration.")
     ] = 0.25,
-    test: Annotated[list[str], typer.Option(help="Splits to score.")] = [],
+    test: Annotated[list[str], typer.Option(metavar="NAME:SPLIT", help="Events to score.")] = [],
     draws: Annotated[int, typer.Option(min=0, help="Corrupted draws of every event.")] = FitConfig().draws,
     epochs: Annotated[int, typer.Option(min=1, help="Times that every draw is seen.")] = FitConfig().epochs,
     networks: Annotated[int, typer.Option(min=1, help="Networks that vote, each of its own seed.")] = 3,
@@ -81,11 +83,12 @@ def fit_command(
     typer.echo(json.dumps(scores, indent=1))
 
 
-def _read(events: Path, split: str) -> list[SelectionEvent]:
-    paths = sorted((events / split).glob("*.npz"))
+def _read(events: Path, name: str) -> list[SelectionEvent]:
+    folder = folder_of(events, name)
+    paths = sorted(folder.glob("*.npz"))
     if not paths:
         raise ValueError(
-            f"{events / split} has no events: python -m training.selection collect DATA {events} --split {split}"
+            f"{folder} has no events of {name}: python -m training.selection collect {events} --data NAME:PATH:SPLIT"
         )
     return [read_event(path) for path in paths]
 

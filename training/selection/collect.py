@@ -1,4 +1,4 @@
-"""What a preset proposes on Sim-CS3, one file per sample."""
+"""What a preset proposes on the samples of a data set, one file for each."""
 
 from __future__ import annotations
 
@@ -10,42 +10,37 @@ from tqdm import tqdm
 from cs3_model.pipeline import CollisionPipeline
 from cs3_model.strategies import Strategy
 from cs3_model.types import Frame
-from training.data import filmed_sim_cs3, sim_cs3
-from training.data.samples import Sample
+from training.data.samples import DataSet, Sample
 from training.data.sound_windows import read_window
 from training.selection.selection_events import SelectionEvent, reduced_event, write_event
 
-FILMED = "filmed-"
-"""Begins the names of splits as other cameras film them."""
 
-
-def collect_split(root: Path, split: str, pipeline: CollisionPipeline, out: Path) -> int:
-    """Writes the events of a split to ``out/split``, those that are there already excepted.
+def collect_events(data_set: DataSet, pipeline: CollisionPipeline, out: Path) -> int:
+    """Writes the events of a data set, those that are there already excepted.
 
     Args:
-        root: Folder of Sim-CS3.
-        split: Name of a split; after `FILMED`, as other cameras film it, see `training.data.filmed_sim_cs3`.
+        data_set: Its samples have the truth and the pictures before and after.
         pipeline: Who proposes.
-        out: Where the events go.
+        out: Where the events go, into `folder_of`.
 
     Returns:
         How many were written.
 
     Raises:
-        ValueError: if there is no sample, or a file cannot be read or written.
+        ValueError: if a file cannot be read or written.
     """
-    is_filmed = split.startswith(FILMED)
-    data_set = (filmed_sim_cs3 if is_filmed else sim_cs3).read_split(root, split.removeprefix(FILMED))
     pipeline.config = replace(pipeline.config, strategy=Strategy.LEARNED)  # the one that looks at motion
-    missing = [sample for sample in data_set.samples if not event_path(out, split, sample).exists()]
-    for sample in tqdm(missing, desc=split):
-        write_event(event_path(out, split, sample), collect_sample(sample, pipeline))
+    name = f"{data_set.name}:{data_set.split}"
+    folder = folder_of(out, name)
+    missing = [sample for sample in data_set.samples if not (folder / f"{sample.sample_id}.npz").exists()]
+    for sample in tqdm(missing, desc=name):
+        write_event(folder / f"{sample.sample_id}.npz", collect_sample(sample, pipeline))
     return len(missing)
 
 
-def event_path(out: Path, split: str, sample: Sample) -> Path:
-    """Where the event of a sample is kept."""
-    return out / split / f"{sample.sample_id}.npz"
+def folder_of(events: Path, name: str) -> Path:
+    """Where the events of a split are kept, NAME:SPLIT."""
+    return events.joinpath(*name.split(":"))
 
 
 def collect_sample(sample: Sample, pipeline: CollisionPipeline) -> SelectionEvent:
