@@ -107,12 +107,10 @@ def _stratum_panel(axes: Axes, stratum: str, summaries: Sequence[RowSummary]) ->
 
 def _examples(examples: Sequence[Example], rows: Sequence[Row]) -> Figure:
     num_columns = 1 + len(rows)
-    height, width = examples[0].image.shape[:2]
-    figure = Figure(
-        figsize=(_TILE_INCHES * num_columns, (_TILE_INCHES * height / width + 0.35) * len(examples)),
-        layout="constrained",
-    )
-    grid = figure.subplots(len(examples), num_columns, squeeze=False)
+    shapes = [example.image.shape for example in examples]
+    heights = [_TILE_INCHES * height / width + 0.35 for height, width, _ in shapes]
+    figure = Figure(figsize=(_TILE_INCHES * num_columns, sum(heights)), layout="constrained")
+    grid = figure.subplots(len(examples), num_columns, squeeze=False, height_ratios=heights)
     for example, line in zip(examples, grid, strict=True):
         _tile(line[0], example.image, example.true_masks, [_TRUE_COLOUR] * 2, f"truth: {example.sample_id}")
         for row, axes in zip(rows, line[1:], strict=True):
