@@ -2,7 +2,7 @@
 
 The candidates of a few recordings, the order of their scores and whether masks touch change with a row of pixels more or
 less, and the score of one picture with them. Five crops that lose at most a twentieth of a side, each as it is and
-mirrored, are pictures that the same camera could have taken a hand's breadth away: their mean says more than one of them.
+mirrored, could as well have been recorded: their mean says more than one of them.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ FRAMINGS = tuple(
 
 
 def in_framings(sample: Sample) -> list[Sample]:
-    """The sample in each of `FRAMINGS`, ; its sound stays."""
+    """The sample in each of `FRAMINGS`, with its own sound."""
     return [_framed(sample, framing, number) for number, framing in enumerate(FRAMINGS)]
 
 
