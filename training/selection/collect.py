@@ -27,8 +27,10 @@ def collect_events(data_set: DataSet, pipeline: CollisionPipeline, out: Path) ->
         How many were written.
 
     Raises:
-        ValueError: if a file cannot be read or written.
+        ValueError: if it lacks them, or a file cannot be read or written.
     """
+    if not all(sample.load_objects and sample.load_around for sample in data_set.samples):
+        raise ValueError(f"{data_set.name} has no true masks, or no pictures before and after: nothing to learn from")
     pipeline.config = replace(pipeline.config, strategy=Strategy.LEARNED)  # the one that looks at motion
     name = f"{data_set.name}:{data_set.split}"
     folder = folder_of(out, name)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
+from cs3_model.build import build_pipeline, load_preset
 from cs3_model.moment.selection import load_selection
+from tests.training.drawn_world import drawn_data_set
 from training.selection.__main__ import app
+from training.selection.collect import collect_events
 
 NAMES = ["sim_cs3:train", "filmed_sim_cs3:train"]
 
@@ -38,3 +42,12 @@ def test_events_are_collected_as_they_are_and_as_filmed_and_learned_from(tiny, t
     about = json.loads((tmp_path / "selection.json").read_text())
     assert about["events"] == 2 * (count - round(0.75 * count))
     assert list(about["scores"]) == [f"{name}, calibrated on" for name in NAMES]
+
+
+def test_a_data_set_without_pictures_before_and_after_is_refused_in_one_line(tmp_path) -> None:
+    data_set = drawn_data_set(tmp_path, 1)
+    with pytest.raises(ValueError, match="no pictures before and after: nothing to learn from"):
+        collect_events(
+            data_set, pipeline=build_pipeline(load_preset("debug"), device=torch.device("cpu")), out=tmp_path / "events"
+        )
+    assert not (tmp_path / "events").exists()
