@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cs3_model.types import BoolMask, Frame, UInt8Image
+from cs3_model.types import BoolMask, UInt8Image
 from training.data import sim_cs3
 from training.data.other_cameras import FilmedView, draw_view, recorded
 from training.data.samples import Around, DataSet, Sample, SceneObject
@@ -76,11 +76,7 @@ class _OtherCamera:
         return self.filmed(load(), 0)
 
     def load_around(self, load: Callable[[], Around]) -> Around:
-        around = load()
-        return Around(before=self._frame(around.before), after=self._frame(around.after))
-
-    def _frame(self, frame: Frame | None) -> Frame | None:
-        return None if frame is None else replace(frame, image=self.filmed(frame.image, frame.stamp_ns))
+        return load().changed(lambda frame: replace(frame, image=self.filmed(frame.image, frame.stamp_ns)))
 
     def load_objects(self, load: Callable[[], tuple[SceneObject, ...]]) -> tuple[SceneObject, ...]:
         objects = load()

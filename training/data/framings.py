@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from cs3_model.types import Frame, UInt8Image
+from cs3_model.types import UInt8Image
 from training.data.samples import Around, Hand, Sample, SceneObject
 
 _CROPS = (
@@ -54,8 +54,7 @@ class Framing:
 
     def around(self, load: Callable[[], Around]) -> Around:
         """The pictures before and after."""
-        around = load()
-        return Around(before=self._frame(around.before), after=self._frame(around.after))
+        return load().changed(lambda frame: replace(frame, image=self.of(frame.image)))
 
     def objects(self, load: Callable[[], tuple[SceneObject, ...]]) -> tuple[SceneObject, ...]:
         """The truth; in a mirror the left hand is the right one."""
@@ -68,9 +67,6 @@ class Framing:
             )
             for item in load()
         )
-
-    def _frame(self, frame: Frame | None) -> Frame | None:
-        return None if frame is None else replace(frame, image=self.of(frame.image))
 
 
 FRAMINGS = tuple(

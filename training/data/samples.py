@@ -66,6 +66,13 @@ class Around:
     after: Frame | None = None
     """As much later."""
 
+    def changed(self, change: Callable[[Frame], Frame]) -> Around:
+        """The same times in other pictures."""
+        return Around(
+            before=None if self.before is None else change(self.before),
+            after=None if self.after is None else change(self.after),
+        )
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SoundSegment:

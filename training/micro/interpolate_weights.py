@@ -5,6 +5,7 @@ python -m training.micro.interpolate_weights --vision out/filmed/vision.safetens
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Annotated
 
@@ -35,7 +36,7 @@ def main(
         if not (vision or heard or audio):
             raise ValueError("name what was trained: --vision, --heard or --audio")
         networks = load_micro(before, torch.device("cpu"))
-        after = load_micro(before, torch.device("cpu"))
+        after = deepcopy(networks)
         trained: dict[Part, Path | None] = {"vision": vision, "heard": heard, "audio": audio}
         for part, path in trained.items():
             if path is not None:

@@ -91,13 +91,11 @@ def _notes(summaries: Sequence[RowSummary], records: Sequence[SampleResult]) -> 
         kept = [f"{s.row.label} {100 * s.num_kept_silent / s.num_without_collision:.1f} %" for s in summaries]
         count = summaries[0].num_without_collision
         notes.append(f"No visible collision in {count} more samples; answered with no mask: {', '.join(kept)}.")
-    scored = [record for record in records if record.score is not None]
-    if len({record.group for record in scored}) < len(scored):
-        ceiling = 100 * exact_by_looking([(record.group, record.answer) for record in scored])
-        if ceiling < 100:
-            notes.append(
-                f"Several sounds share a picture: no row that only looks can be exact on more than {ceiling:.1f} %."
-            )
+    answers = [(record.group, record.answer) for record in records if record.score is not None]
+    if answers and (ceiling := exact_by_looking(answers)) < 1:
+        notes.append(
+            f"Several sounds share a picture: no row that only looks can be exact on more than {100 * ceiling:.1f} %."
+        )
     return notes
 
 
